@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How every answer to a stanza is written (RFC 6120 s. 8.2.3, 8.3.1): shared by results and errors, for this
+ * room only. */
+#ifndef MUSTER_STANZA_ANSWER_H
+#define MUSTER_STANZA_ANSWER_H
+
+#include "base/buffer.h"
+#include "stanza/stanza.h"
+
+/* Append `<kind type='type' id='...' from='...' to='...'`: the id of `s` as written; an empty address is left
+ * out. */
+void stanza_answer_start(struct buffer *out, const struct stanza *s, const char *type, struct span from,
+                         struct span to);
+/* Append the payload (complete XML, may be empty), close, and make the frame; ends the buffer. NULL without
+ * memory. */
+struct frame *stanza_answer_end(struct buffer *out, const struct stanza *s, struct span payload);
+
+#endif

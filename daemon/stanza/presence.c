@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a presence says about its resource (RFC 6121 s. 4.7.2): the depth-1 children of its content, walked on
+ * the raw bytes. The scanner has found them well-formed; were they not, the answer is PRESENCE_BAD, and
+ * nothing behind them is read. */
+#include "stanza/stanza.h"
+
+/* White space around show and priority is dropped (XML Schema's collapse); what is left has no business being
+ * longer:
+ * "-128", and some zeros that XML Schema allows. */
+#define TOKEN_BYTES_MAX 16
+
+struct token {
+    char text[TOKEN_BYTES_MAX];
+    uint8_t len;
+    bool is_ended; /* white space followed */
+};
+
+/* A child element of the content. */
+struct child {
+    struct span name;
+    struct span attributes; /* what follows the name within the start tag */
+    struct span content;
+};
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* Behind the '>' that ends the tag at in[0] == '<'; quoted values may hold '>'. 0 when it does not end. */
+static size_t tag_end(struct span in)
+{
+    char quote = 0;
+    for (size_t i = 1; i < in.len; i++) {
+        char c = in.ptr[i];
+        if (quote)
+            quote = c == quote ? 0 : quote;
+        else if (c == '"' || c == '\'')
+            quote = c;
+        else if (c == '>')
+            return i + 1;
+    }
+    return 0;
+}
+
+/* Behind the CDATA section at in[0]; 0 when it does not end. */
+static size_t cdata_end(struct span in)
+{
+    const char *end = memmem(in.ptr, in.len, "]]>", 3);
+    return end ? (size_t)(end - in.ptr) + 3 : 0;
+}
+
+static bool is_cdata(struct span in)
+{
+    return span_starts(in, SPAN("<![CDATA["));
+}
+
+/* Go to the next '<' in *rest; false when there is none. */
+static bool next_markup(struct span *rest)
+{
+    const char *at = rest->len ? memchr(rest->ptr, '<', rest->len) : NULL;
+    if (!at)
+        return false;
+    *rest = span_skip(*rest, (size_t)(at - rest->ptr));
+    return true;
+}
+
+/* The start tag's name and attributes; the tag is `<` ... `>`. */
+static void read_tag(struct span tag, bool is_empty, struct child *ret_child)
+{
+    struct span inside = span_make(tag.ptr + 1, tag.len - 2 - (is_empty ? 1 : 0));
+    size_t len = 0;
+    while (len < inside.len && !is_space(inside.ptr[len]))
+        len++;
+    ret_child->name = span_make(inside.ptr, len);
+    ret_child->attributes = span_skip(inside, len);
+}
+
+enum { CHILD_NONE = 1, CHILD_BAD = 2 };
+
+/* Take the next element off *rest with all that is in it. 0, CHILD_NONE at the end, CHILD_BAD. */
+static int next_child(struct span *rest, struct child *ret_child)
+{
+    uint32_t depth = 0;
+    const char *content = NULL;
+    while (next_markup(rest)) {
+        if (is_cdata(*rest)) {
+            size_t len = cdata_end(*rest);
+            if (len == 0)
+                return CHILD_BAD;
+            *rest = span_skip(*rest, len);
+            continue;
+        }
+        struct span tag = span_make(rest->ptr, tag_end(*rest));
+        if (tag.len < 3) /* "<a>" */
+            return CHILD_BAD;
+        *rest = span_skip(*rest, tag.len);
+        if (tag.ptr[1] == '/') {
+            if (depth == 0)
+                return CHILD_BAD;
+            if (--depth > 0)
+                continue;
+            ret_child->content = span_make(content, (size_t)(tag.ptr - content));
+            return 0;
+        }
+        bool is_empty = tag.ptr[tag.len - 2] == '/';
+        if (depth == 0) {
+            read_tag(tag, is_empty, ret_child);
+            content = rest->ptr;
+            ret_child->content = span_make(content, 0);
+            if (is_empty)
+                return 0;
+        }
+        depth += !is_empty;
+    }
+    return depth ? CHILD_BAD : CHILD_NONE;
+}
+
+/* Does the tag declare a default namespace other than the content namespace? */
+static bool is_foreign(struct span attributes)
+{
+    size_t i = 0;
+    while (i < attributes.len) {
+        while (i < attributes.len && is_space(attributes.ptr[i]))
+            i++;
+        struct span name = span_make(attributes.ptr + i, 0);
+        while (i < attributes.len && attributes.ptr[i] != '=' && !is_space(attributes.ptr[i]))
+            i++, name.len++;
+        while (i < attributes.len && attributes.ptr[i] != '"' && attributes.ptr[i] != '\'')
+            i++;
+        if (i == attributes.len)
+            break;
+        char quote = attributes.ptr[i++];
+        struct span value = span_make(attributes.ptr + i, 0);
+        while (i < attributes.len && attributes.ptr[i] != quote)
+            i++, value.len++;
+        i++;
+        if (span_is(name, "xmlns"))
+            return !span_is(value, "jabber:client");
+    }
+    return false;
+}
+
+static bool token_add(struct token *t, char c)
+{
+    if (is_space(c)) {
+        t->is_ended = t->len > 0;
+        return true;
+    }
+    if (t->is_ended || t->len == sizeof t->text)
+        return false;
+    t->text[t->len++] = c;
+    return true;
+}
+
+/* The character of the reference at in[0] == '&', which must be an ASCII one: no show or priority has
+ * another, nor any that a named reference stands for. Returns the length, 0 when it is not such a reference.
+ */
+static size_t read_reference(struct span in, char *ret_c)
+{
+    bool is_hex = in.len > 2 && in.ptr[2] == 'x';
+    unsigned value = 0;
+    if (in.len < 2 || in.ptr[1] != '#')
+        return 0;
+    for (size_t i = is_hex ? 3 : 2; i < in.len; i++) {
+        char c = in.ptr[i];
+        if (c == ';') {
+            *ret_c = (char)value;
+            return value ? i + 1 : 0;
+        }
+        if (c >= '0' && c <= '9')
+            value = value * (is_hex ? 16 : 10) + (unsigned)(c - '0');
+        else if (is_hex && (c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+            value = value * 16 + (unsigned)((c | 0x20) - 'a') + 10;
+        else
+            return 0;
+        if (value > 0x7f)
+            return 0;
+    }
+    return 0;
+}
+
+/* The text of an element that has only text. False when it cannot be a show or a priority. */
+static bool read_token(struct span content, struct token *ret_token)
+{
+    *ret_token = (struct token){0};
+    bool is_within_cdata = false;
+    for (size_t i = 0; i < content.len;) {
+        struct span rest = span_skip(content, i);
+        char c = *rest.ptr;
+        size_t len = 1;
+        if (is_within_cdata) {
+            if (span_starts(rest, SPAN("]]>"))) {
+                is_within_cdata = false;
+                i += 3;
+                continue;
+            }
+        } else if (is_cdata(rest)) {
+            is_within_cdata = true;
+            i += SPAN("<![CDATA[").len;
+            continue;
+        } else if (c == '<' || (c == '&' && (len = read_reference(rest, &c)) == 0)) {
+            return false;
+        }
+        if (!token_add(ret_token, c))
+            return false;
+        i += len;
+    }
+    return true;
+}
+
+static bool is_show(const struct token *t)
+{
+    struct span show = span_make(t->text, t->len);
+    return span_is(show, "away") || span_is(show, "chat") || span_is(show, "dnd") || span_is(show, "xa");
+}
+
+/* XML Schema's byte: an optional sign and digits, -128 to 127. */
+static bool read_priority(const struct token *t, int8_t *ret_priority)
+{
+    size_t i = 0;
+    bool is_negative = t->len && t->text[0] == '-';
+    if (t->len && (t->text[0] == '-' || t->text[0] == '+'))
+        i++;
+    int value = 0;
+    if (i == t->len)
+        return false;
+    for (; i < t->len; i++) {
+        if (t->text[i] < '0' || t->text[i] > '9')
+            return false;
+        value = value * 10 + (t->text[i] - '0');
+        if (value > 128)
+            return false;
+    }
+    value = is_negative ? -value : value;
+    if (value > 127)
+        return false;
+    *ret_priority = (int8_t)value;
+    return true;
+}
+
+int presence_read(const struct stanza *s, struct presence_details *ret_details)
+{
+    struct presence_details details = {.priority = 0};
+    struct span rest = s->content;
+    struct child child = {0};
+    struct token token;
+    uint32_t shows = 0, priorities = 0;
+    int outcome;
+    while ((outcome = next_child(&rest, &child)) == 0) {
+        bool names_show = span_is(child.name, "show"), names_priority = span_is(child.name, "priority");
+        if ((!names_show && !names_priority) || is_foreign(child.attributes))
+            continue;
+        if (!read_token(child.content, &token))
+            return PRESENCE_BAD;
+        if (names_show && (++shows > 1 || !is_show(&token)))
+            return PRESENCE_BAD;
+        if (names_priority && (++priorities > 1 || !read_priority(&token, &details.priority)))
+            return PRESENCE_BAD;
+    }
+    if (outcome != CHILD_NONE)
+        return PRESENCE_BAD;
+    *ret_details = details;
+    return 0;
+}

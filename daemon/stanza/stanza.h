@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A first-level element read as a stanza (RFC 6120 s. 8): kind, type, addressee; and stamped: written again
+ * with the server's idea of `from` and `to`, everything else untouched (s. 8.4: unknown children are routed
+ * unmodified). */
+#ifndef MUSTER_STANZA_STANZA_H
+#define MUSTER_STANZA_STANZA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/frame.h"
+#include "base/span.h"
+#include "jid/jid.h"
+#include "xml/scanner.h"
+
+enum stanza_kind { STANZA_MESSAGE, STANZA_PRESENCE, STANZA_IQ };
+
+/* What a frame carries, for queues that may conflate or drop (frame.kind). */
+enum frame_kind { FRAME_OTHER, FRAME_PRESENCE, FRAME_MESSAGE, FRAME_SUBSCRIPTION };
+
+enum presence_type {
+    PRESENCE_AVAILABLE, /* no type attribute */
+    PRESENCE_UNAVAILABLE,
+    PRESENCE_SUBSCRIBE,
+    PRESENCE_SUBSCRIBED,
+    PRESENCE_UNSUBSCRIBE,
+    PRESENCE_UNSUBSCRIBED,
+    PRESENCE_PROBE,
+    PRESENCE_ERROR,
+    PRESENCE_UNKNOWN, /* bad-request (RFC 6121 s. 4.7.1) */
+};
+/* absent or unknown message types are `normal` (RFC 6121 s. 5.2.2). */
+enum message_type { MESSAGE_NORMAL, MESSAGE_CHAT, MESSAGE_GROUPCHAT, MESSAGE_HEADLINE, MESSAGE_ERROR };
+enum iq_type { IQ_GET, IQ_SET, IQ_RESULT, IQ_ERROR, IQ_UNKNOWN /* bad-request (RFC 6120 s. 8.2.3) */ };
+
+struct stanza {
+    enum stanza_kind kind;
+    union {
+        enum presence_type presence;
+        enum message_type message;
+        enum iq_type iq;
+    } type;
+    struct span raw;        /* the whole element, borrowed */
+    struct span content;    /* between its tags */
+    struct span id;         /* as written (escaped); ptr NULL when absent */
+    struct span lang;       /* xml:lang as written; ptr NULL when absent */
+    struct span child_name; /* of the first child, as the scanner gave it, prefix included */
+    struct span child_xmlns;
+    const struct xml_attribute *attributes; /* of the start tag */
+    uint32_t attribute_count;
+    bool has_to;
+    struct jid to; /* text in to_storage: never copy a struct stanza */
+    bool has_from;
+    struct span from; /* as written; who checks it is the stream */
+    char to_storage[JID_BYTES_MAX];
+};
+
+enum { STANZA_NOT = 1, STANZA_BAD_TO = 2 };
+
+/* Read a scanned item as a stanza of a stream whose content namespace is `xmlns` ("jabber:client"). Spans
+ * borrow from the item. Returns 0; STANZA_NOT: no stanza of that namespace (unsupported-stanza-type, or
+ * invalid-namespace: the caller knows); STANZA_BAD_TO: a stanza whose `to` is no JID (has_to is false,
+ * everything else in *ret_stanza is filled; answer jid-malformed); -ENOMEM. */
+int stanza_read(const struct xml_item *item, struct span xmlns, struct arena *arena,
+                struct stanza *ret_stanza);
+
+/* Write the stanza with its first tag's `from` and `to` replaced. `to.ptr` NULL leaves the gap for the
+ * recipient's head (frame.head_at); an empty `from`, or `to` with a ptr, is left out. `lang`, as written in
+ * the stream's header, is added when the stanza has none and lang.len > 0 (RFC 6120 s. 8.1.5). from, to:
+ * JIDs, not yet escaped. The declaration of the content namespace on the start tag is dropped, other
+ * attributes are kept as written. NULL without memory. */
+struct frame *stanza_frame(const struct stanza *s, struct span from, struct span to, struct span lang);
+
+/* A presence made by the server: ` from` and optional type, no children. `from` and `to` as above; id (as
+ * written) may be empty. */
+struct frame *stanza_presence_frame(enum presence_type type, struct span from, struct span to,
+                                    struct span id);
+
+/* The attribute value: NULL for PRESENCE_AVAILABLE and PRESENCE_UNKNOWN. */
+const char *presence_type_name(enum presence_type type);
+
+/* What a broadcast presence says (RFC 6121 s. 4.7.2), read off its content without a tree. */
+struct presence_details {
+    int8_t priority;
+};
+/* More than one show or priority, an unknown show, a priority out of range: bad-request. */
+enum { PRESENCE_BAD = 1 };
+int presence_read(const struct stanza *s, struct presence_details *ret_details);
+
+/* An iq's answer without or with payload: `payload` is complete XML, may be empty. An empty `from` or `to` is
+ * left out; id kept. NULL without memory. */
+struct frame *stanza_result_frame(const struct stanza *request, struct span from, struct span to,
+                                  struct span payload);
+
+#endif
