@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "presence/account.h"
+
+#include <errno.h>
+
+#include "base/buffer.h"
+#include "base/message.h"
+#include "xml/write.h"
+
+size_t account_bytes(uint32_t workers)
+{
+    return sizeof(struct account) + workers * sizeof(struct interest);
+}
+
+int account_init(struct account *a, struct entity *entity)
+{
+    struct buffer head = {0};
+    xml_write_attribute(&head, "to", entity_text(entity));
+    a->head = buffer_ok(&head) ? frame_new(buffer_span(&head), FRAME_NO_HEAD, 0) : NULL;
+    buffer_fini(&head);
+    a->entity = entity;
+    a->pending_last = &a->pending;
+    list_init(&a->sessions);
+    roster_init(&a->roster);
+    if (!a->head)
+        return -ENOMEM;
+    entity->account = a;
+    return 0;
+}
+
+void account_fini(struct account *a, struct entity_table *entities)
+{
+    roster_fini(&a->roster, entities);
+    a->head = frame_unref(a->head);
+    if (a->entity->account == a)
+        a->entity->account = NULL;
+    entity_give(entities, a->entity);
+    a->entity = NULL;
+}
+
+struct session *account_session(const struct account *a, struct span resource)
+{
+    account_each_session(s, a)
+        if (span_equal(session_resource(s), resource))
+            return s;
+    return NULL;
+}
+
+struct session *account_most_available(const struct account *a)
+{
+    struct session *best = NULL;
+    account_each_session(s, a)
+    {
+        if (!session_is_available(s) || s->priority < 0)
+            continue;
+        if (!best || s->priority > best->priority ||
+            (s->priority == best->priority && s->available_order > best->available_order))
+            best = s;
+    }
+    return best;
+}
+
+uint32_t account_non_negative_count(const struct account *a)
+{
+    uint32_t count = 0;
+    account_each_session(s, a)
+        count += session_is_available(s) && s->priority >= 0;
+    return count;
+}
+
+void account_pend(struct account *a, struct message *m)
+{
+    m->next = NULL;
+    *a->pending_last = m;
+    a->pending_last = &m->next;
+}
+
+struct message *account_pending_take(struct account *a)
+{
+    struct message *m = a->pending;
+    if (!m)
+        return NULL;
+    a->pending = m->next;
+    if (!a->pending)
+        a->pending_last = &a->pending;
+    return m;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An account in the memory of its home worker: roster, sessions, and which workers hold watchers of it. In memory while it has a
+ * session or something is being done to it; offline accounts cost nothing. */
+#ifndef MUSTER_PRESENCE_ACCOUNT_H
+#define MUSTER_PRESENCE_ACCOUNT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/frame.h"
+#include "base/list.h"
+#include "roster/roster.h"
+#include "session/entity.h"
+#include "session/session.h"
+
+struct message;
+
+enum account_state {
+    ACCOUNT_LOADING, /* the store has been asked */
+    ACCOUNT_READY,
+    ACCOUNT_BUSY,    /* a change is on its way to the disk: what arrives meanwhile waits */
+    ACCOUNT_MISSING, /* there is no such account */
+};
+
+/* One worker's watchers of this account, as its home counts them: grants sent and not yet released. */
+struct interest {
+    uint32_t grants;
+    uint64_t granted_sequence; /* of the message that carried the grants of this incarnation */
+};
+
+struct account {
+    struct entity *entity; /* a reference; entity->account points back */
+    enum account_state state;
+    uint32_t session_count, available_count;
+    uint32_t incarnation;     /* grows each time the account comes online: tells a late release from a current one */
+    uint32_t next_session_number, next_available_order;
+    struct list sessions;
+    struct roster roster;
+    struct frame *head;       /* ` to='bare JID'`: goes into the gap of broadcast frames */
+    struct message *pending, **pending_last; /* waits until READY, in order */
+    bool is_settling;         /* its queue is being run: nobody else runs or forgets it */
+    struct interest interests[]; /* by worker */
+};
+
+size_t account_bytes(uint32_t workers);
+/* Fill a zeroed account of account_bytes(); takes over the reference of `entity`. 0 or -ENOMEM. */
+int account_init(struct account *a, struct entity *entity);
+/* No sessions, nothing pending. */
+void account_fini(struct account *a, struct entity_table *entities);
+
+struct session *account_session(const struct account *a, struct span resource); /* NULL: none */
+/* Highest priority, then newest presence, among available sessions of non-negative priority; NULL: none. */
+struct session *account_most_available(const struct account *a);
+/* Available sessions of non-negative priority. */
+uint32_t account_non_negative_count(const struct account *a);
+
+void account_pend(struct account *a, struct message *m);
+struct message *account_pending_take(struct account *a); /* NULL: none */
+
+#define account_each_session(s, a)                                                                           \
+    for (struct session *s = container_of((a)->sessions.next, struct session, link), *s##_next;              \
+         s##_next = container_of(s->link.next, struct session, link), &s->link != &(a)->sessions; s = s##_next)
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A session: one connected resource of an account (RFC 6120 s. 7), from bind to its end. State only: the stream that carries it
+ * is named, not known. */
+#ifndef MUSTER_SESSION_SESSION_H
+#define MUSTER_SESSION_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/frame.h"
+#include "base/list.h"
+#include "base/span.h"
+
+struct account;
+struct stream;
+struct directed;
+
+struct session {
+    struct list link; /* in account->sessions, oldest first */
+    struct account *account;
+    struct stream *stream;
+    struct frame *presence; /* last broadcast presence, without `to`; NULL: not available */
+    struct directed *directed; /* whom directed presence went to; NULL: nobody */
+    char *jid;              /* the full JID */
+    uint16_t bare_len, jid_len;
+    uint32_t number;        /* distinguishes this session from a later one of the same resource */
+    uint32_t available_order; /* grows with each presence: among equal priorities the newest is the most available */
+    int8_t priority;        /* -128..127 */
+    bool is_interested;     /* has asked for the roster: gets pushes (RFC 6121 s. 2.2) */
+};
+
+static inline struct span session_jid(const struct session *s)
+{
+    return span_make(s->jid, s->jid_len);
+}
+static inline struct span session_resource(const struct session *s)
+{
+    return span_make(s->jid + s->bare_len + 1, s->jid_len - s->bare_len - 1u);
+}
+static inline bool session_is_available(const struct session *s)
+{
+    return s->presence != NULL;
+}
+
+/* Fill a zeroed session; copies. 0 or -ENOMEM. */
+int session_init(struct session *s, struct account *account, struct span bare, struct span resource, uint32_t number);
+void session_fini(struct session *s);
+
+/* Directed presence (RFC 6121 s. 4.6): who must hear of this session's end, by JID as addressed. */
+enum { DIRECTED_FULL = 1 };
+/* 0 (also when it is there already), DIRECTED_FULL or -ENOMEM. */
+int directed_add(struct session *s, struct span jid, uint32_t entries_max);
+/* Does nothing when it is not there. */
+void directed_remove(struct session *s, struct span jid);
+bool directed_has(const struct session *s, struct span jid);
+/* Take any entry off: writes its JID to `storage`, returns its length; 0 when there is none. */
+size_t directed_take(struct session *s, char *storage, size_t storage_bytes);
+
+#endif
