@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A worker's event loop: one thread, one io_uring. A turn is a batch: wait, reap all, handle each, run messages and
+ * timers, let the owner flush, submit once. A handler prepares work and never blocks.
+ *
+ * An `op` is embedded in its owner; the kernel owns it from the call that starts it until its last completion (for a
+ * multishot operation: the one without LOOP_MORE). The owner counts its operations and is freed only at zero, so a completion
+ * always finds a living op and needs no generation number. */
+#ifndef MUSTER_RING_LOOP_H
+#define MUSTER_RING_LOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/timer.h"
+#include "base/message.h"
+
+struct loop;
+
+/* Completion flags. */
+enum {
+    LOOP_MORE = 1,   /* a multishot operation stays armed */
+    LOOP_BUFFER = 2, /* `bytes` holds received data, valid only during the call */
+};
+
+struct op {
+    /* result: bytes or fd or 0, or negative errno. bytes: LOOP_BUFFER only. */
+    void (*done)(struct op *op, int result, unsigned flags, char *bytes);
+};
+
+struct loop_owner {
+    /* At the end of every turn, before submission: flush what the turn has queued. */
+    void (*turn_ends)(void *context);
+    void *context;
+};
+
+/* Made by the thread that runs it (the ring belongs to its thread). 0, or negative errno with one line in
+ * `ret_message` that says what to change. */
+int loop_new(const struct loop_owner *owner, struct loop **ret_loop, char *ret_message, size_t message_bytes);
+struct loop *loop_free(struct loop *l);
+
+/* Turns until loop_stop. */
+void loop_run(struct loop *l);
+/* From the loop's own thread: the turn under way is the last. */
+void loop_stop(struct loop *l);
+/* Run the turns that wait for completions of operations under way, until `is_idle` says so or `timeout_ms` has
+ * passed; for shutting down. Returns whether it became idle. */
+bool loop_drain(struct loop *l, bool (*is_idle)(void *context), void *context, uint64_t timeout_ms);
+
+/* Start operations. They are submitted at the end of the turn. */
+void loop_accept(struct loop *l, struct op *op, int fd);         /* multishot; result is the new fd */
+void loop_receive(struct loop *l, struct op *op, int fd);        /* multishot, into the loop's buffers */
+void loop_send(struct loop *l, struct op *op, int fd, const char *bytes, size_t len);
+/* Ask for the op's end: it completes with -ECANCELED (or with what it was about to complete with). */
+void loop_cancel(struct loop *l, struct op *op);
+
+/* Post to `to` from any thread: `from` is the calling thread's own loop, NULL for a thread that has none. Messages from
+ * one thread arrive in their order. The message belongs to the receiver. */
+void loop_post(struct loop *to, struct loop *from, struct message *m);
+
+struct timer_wheel *loop_timers(struct loop *l);
+/* Of this turn's beginning. */
+uint64_t loop_now_ms(const struct loop *l);
+void loop_timer_start(struct loop *l, struct timer *t, uint64_t after_ms);
+void loop_timer_stop(struct loop *l, struct timer *t);
+
+struct loop_counters {
+    uint64_t turns, completions, messages, doorbells, starved; /* starved: a receive that found no buffer */
+};
+struct loop_counters loop_counters_read(const struct loop *l);
+
+#endif
