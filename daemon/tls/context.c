@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The shared part of all handshakes: OpenSSL's context with our policy, the certificate and its key, loaded with
+ * errors that an operator can act on. */
+#include "tls/context.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include "base/log.h"
+#include "tls/context_openssl.h"
+
+/* AES-128 first: the least work per record where there are AES instructions. A client without them lists
+ * ChaCha20 first, and SSL_OP_PRIORITIZE_CHACHA then follows it. */
+#define SUITES_TLS13 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+#define SUITES_TLS12                                                                                         \
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"                                             \
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"                                             \
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+#define GROUPS "X25519:P-256:P-384"
+
+/* One: an XMPP client resumes once, and each ticket is a record and a sealing at every login. */
+#define TICKETS_PER_HANDSHAKE 1
+/* Ticket keys live as long as the context; half a day lets a sleeping phone resume, not a stolen ticket of last week. */
+#define TICKET_LIFETIME_S (12 * 60 * 60)
+static const unsigned char SESSION_ID_CONTEXT[] = "muster";
+
+/* The library's last word, for the operator's eye. */
+static const char *library_reason(void)
+{
+    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    return reason ? reason : "no reason given";
+}
+
+static int policy_set(SSL_CTX *ctx, bool allow_tls12)
+{
+    uint64_t options = SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                       SSL_OP_PRIORITIZE_CHACHA;
+
+    SSL_CTX_set_options(ctx, options);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
+    /* Tickets carry the session themselves, so any worker can resume and nothing is kept. */
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_timeout(ctx, TICKET_LIFETIME_S);
+    tls_handshake_hook(ctx);
+    bool done = SSL_CTX_set_min_proto_version(ctx, allow_tls12 ? TLS1_2_VERSION : TLS1_3_VERSION) &&
+                SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) &&
+                SSL_CTX_set_ciphersuites(ctx, SUITES_TLS13) && SSL_CTX_set_cipher_list(ctx, SUITES_TLS12) &&
+                SSL_CTX_set1_groups_list(ctx, GROUPS) &&
+                SSL_CTX_set_num_tickets(ctx, TICKETS_PER_HANDSHAKE) && SSL_CTX_set_max_early_data(ctx, 0) &&
+                SSL_CTX_set_session_id_context(ctx, SESSION_ID_CONTEXT, sizeof(SESSION_ID_CONTEXT) - 1);
+    return done ? 0 : -EINVAL;
+}
+
+/* Tells a file that cannot be read apart from one that holds the wrong thing. */
+static FILE *pem_open(const char *what, const char *path, struct buffer *ret_message, int *ret_error)
+{
+    FILE *f = fopen(path, "re");
+    if (!f) {
+        *ret_error = -errno;
+        buffer_printf(ret_message, "%s %s: %s", what, path, strerror(errno));
+    }
+    return f;
+}
+
+/* It loads all the same: an operator who reloads for another reason must not lose the service over a date that
+ * clients judge for themselves. */
+static void dates_warn(X509 *leaf, const char *path)
+{
+    if (X509_cmp_current_time(X509_get0_notAfter(leaf)) < 0)
+        log_warn("tls_certificate_expired", "file=%s", path);
+    else if (X509_cmp_current_time(X509_get0_notBefore(leaf)) > 0)
+        log_warn("tls_certificate_not_yet_valid", "file=%s", path);
+}
+
+static int certificate_load(SSL_CTX *ctx, const char *path, struct buffer *ret_message)
+{
+    int error = 0;
+    FILE *f = pem_open("certificate", path, ret_message, &error);
+    if (!f)
+        return error;
+    fclose(f);
+    if (SSL_CTX_use_certificate_chain_file(ctx, path) != 1) {
+        buffer_printf(ret_message, "certificate %s: not a usable PEM certificate chain (%s)", path,
+                      library_reason());
+        return -EINVAL;
+    }
+    dates_warn(SSL_CTX_get0_certificate(ctx), path);
+    return 0;
+}
+
+/* Without it the library would ask for a passphrase on the terminal. */
+static int passphrase_refuse(char *buf, int size, int writing, void *user)
+{
+    (void)buf;
+    (void)size;
+    (void)writing;
+    *(bool *)user = true;
+    return -1;
+}
+
+static int key_load(SSL_CTX *ctx, const struct tls_settings *s, struct buffer *ret_message)
+{
+    int r = 0;
+    bool is_encrypted = false;
+    FILE *f = pem_open("key", s->key_path, ret_message, &r);
+    if (!f)
+        return r;
+    EVP_PKEY *key = PEM_read_PrivateKey(f, NULL, passphrase_refuse, &is_encrypted);
+    fclose(f);
+
+    r = -EINVAL;
+    if (!key && is_encrypted)
+        buffer_printf(ret_message, "key %s: is encrypted with a passphrase, which is not supported",
+                      s->key_path);
+    else if (!key)
+        buffer_printf(ret_message, "key %s: not a PEM private key (%s)", s->key_path, library_reason());
+    else if (X509_check_private_key(SSL_CTX_get0_certificate(ctx), key) != 1)
+        buffer_printf(ret_message, "key %s: does not belong to certificate %s", s->key_path,
+                      s->certificate_path);
+    else if (SSL_CTX_use_PrivateKey(ctx, key) != 1)
+        buffer_printf(ret_message, "key %s: not usable (%s)", s->key_path, library_reason());
+    else
+        r = 0;
+    EVP_PKEY_free(key);
+    return r;
+}
+
+/* RFC 5929 s. 4.1: the leaf's hash with its signature's hash function, SHA-256 instead of MD5 and SHA-1, undefined
+ * where the signature has none of its own (Ed25519). */
+static void end_point_compute(struct tls_context *c)
+{
+    X509 *leaf = SSL_CTX_get0_certificate(c->ctx);
+    int hash = NID_undef;
+    unsigned int len = 0;
+    unsigned char digest[EVP_MAX_MD_SIZE];
+
+    if (!leaf || X509_get_signature_info(leaf, &hash, NULL, NULL, NULL) != 1 || hash == NID_undef)
+        return;
+    const EVP_MD *md = hash == NID_md5 || hash == NID_sha1 ? EVP_sha256() : EVP_get_digestbynid(hash);
+    if (!md || X509_digest(leaf, md, digest, &len) != 1 || len > sizeof(c->end_point))
+        return;
+    memcpy(c->end_point, digest, len);
+    c->end_point_len = (uint8_t)len;
+}
+
+int tls_context_new(const struct tls_settings *settings, struct tls_context **ret_context,
+                    struct buffer *ret_message)
+{
+    struct tls_context *c = calloc(1, sizeof(*c));
+    if (!c)
+        return -ENOMEM;
+    ERR_clear_error();
+    atomic_init(&c->references, 1);
+    c->ctx = SSL_CTX_new(TLS_server_method());
+
+    int r = c->ctx ? policy_set(c->ctx, settings->allow_tls12) : -ENOMEM;
+    if (r < 0)
+        buffer_printf(ret_message, "TLS: the library refuses our settings (%s)", library_reason());
+    if (r == 0)
+        r = certificate_load(c->ctx, settings->certificate_path, ret_message);
+    if (r == 0)
+        r = key_load(c->ctx, settings, ret_message);
+    ERR_clear_error();
+    if (r < 0) {
+        tls_context_unref(c);
+        return r;
+    }
+    end_point_compute(c);
+    *ret_context = c;
+    return 0;
+}
+
+struct tls_context *tls_context_ref(struct tls_context *c)
+{
+    atomic_fetch_add_explicit(&c->references, 1, memory_order_relaxed);
+    return c;
+}
+
+struct tls_context *tls_context_unref(struct tls_context *c)
+{
+    if (c && atomic_fetch_sub_explicit(&c->references, 1, memory_order_acq_rel) == 1) {
+        SSL_CTX_free(c->ctx);
+        free(c);
+    }
+    return NULL;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What context.c and handshake.c share; only they include it, because it names OpenSSL's types. */
+#ifndef MUSTER_TLS_CONTEXT_OPENSSL_H
+#define MUSTER_TLS_CONTEXT_OPENSSL_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include <openssl/ssl.h>
+
+#include "tls/context.h"
+
+struct tls_context {
+    _Atomic uint32_t references;
+    SSL_CTX *ctx;
+    /* tls-server-end-point of our certificate; len 0 where RFC 5929 leaves it undefined. */
+    uint8_t end_point_len;
+    uint8_t end_point[64];
+};
+
+/* Let `ctx` call the handshake that owns an SSL: for secrets and for ALPN. */
+void tls_handshake_hook(SSL_CTX *ctx);
+
+#endif
