@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A connection's life: open, receive, send, close, move. Every operation in flight is counted; a connection is closed or
+ * handed over only at zero. Zero comes: a receive ends by cancellation or by the peer, a send by completion or,
+ * after shutdown(2), by error; a job ends by itself. */
+#include "net/conn.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "net/handshake.h"
+
+/* One send carries at most this much: four full records. More would only sit in the socket's buffer, and a slow peer should
+ * fill its own queue, where it is counted. */
+#define SEND_BYTES_MAX (4 * RECORD_PLAIN_MAX)
+
+/* RFC 6120 s. 4.6.4: no liveness check more often than every 5 minutes. */
+#define KEEPALIVE_IDLE_S 300
+#define KEEPALIVE_INTERVAL_S 30
+#define KEEPALIVE_COUNT 4
+/* Data that a peer does not acknowledge for so long is a broken connection. */
+#define UNACKNOWLEDGED_MS_MAX 120000
+
+int net_init(struct net *n, struct loop *loop, struct jobs *jobs, uint64_t queue_bytes_max)
+{
+    *n = (struct net){.loop = loop, .jobs = jobs, .queue_bytes_max = queue_bytes_max};
+    list_init(&n->dirty);
+    list_init(&n->dying);
+    n->record_worker = record_worker_new();
+    return n->record_worker ? 0 : -ENOMEM;
+}
+
+void net_fini(struct net *n)
+{
+    n->record_worker = record_worker_free(n->record_worker);
+}
+
+void conn_touch(struct conn *c)
+{
+    if (c->is_dirty || c->is_dying || !c->net)
+        return;
+    c->is_dirty = true;
+    list_append(&c->net->dirty, &c->link);
+}
+
+static void conn_unlink(struct conn *c)
+{
+    list_remove(&c->link);
+    c->is_dirty = c->is_dying = false;
+}
+
+static bool conn_is_ending(const struct conn *c)
+{
+    return c->is_closing || c->is_aborted;
+}
+
+static void conn_receive_arm(struct conn *c)
+{
+    bool is_wanted = !c->is_ended && !c->is_aborted && !c->is_detaching && (!c->is_paused || c->is_closing);
+    if (c->is_receiving || !is_wanted)
+        return;
+    c->is_receiving = true;
+    c->in_flight++;
+    loop_receive(c->net->loop, &c->receive, c->fd);
+}
+
+static void conn_receive_stop(struct conn *c)
+{
+    if (c->is_receiving)
+        loop_cancel(c->net->loop, &c->receive);
+}
+
+/* Open the records of `bytes`, in place, as far as they are whole. Returns the bytes used. */
+static size_t conn_open_records(struct conn *c, char *bytes, size_t len)
+{
+    size_t done = 0;
+    while (done < len && !c->is_ended && !conn_is_ending(c)) {
+        struct span plain = {0};
+        size_t used = 0;
+        uint32_t reply_before = c->raw_out.len;
+        int outcome = record_open(c->record, c->net->record_worker, bytes + done, len - done, &plain, &used, &c->raw_out);
+        if (outcome == RECORD_MORE)
+            break;
+        done += used;
+        if (c->raw_out.len != reply_before)
+            conn_touch(c);
+        if (outcome == RECORD_CLOSED) {
+            c->is_ended = true;
+            c->events->ended(c, "close-notify");
+        } else if (outcome == RECORD_BAD || outcome < 0) {
+            record_alert(c->record, c->net->record_worker, record_bad_alert(c->record), &c->raw_out);
+            c->is_ended = true;
+            c->events->ended(c, "bad-record");
+        } else if (plain.len) {
+            c->events->received(c, plain);
+        }
+    }
+    return done;
+}
+
+void conn_bytes_in(struct conn *c, char *bytes, size_t len)
+{
+    if (c->handshake) {
+        conn_handshake_feed(c, span_make(bytes, len));
+        return;
+    }
+    if (!c->record) {
+        c->events->received(c, span_make(bytes, len));
+        return;
+    }
+    if (c->sealed_in.len == 0) {
+        size_t used = conn_open_records(c, bytes, len);
+        if (used < len && !c->is_ended && !conn_is_ending(c))
+            buffer_append(&c->sealed_in, span_make(bytes + used, len - used));
+    } else {
+        buffer_append(&c->sealed_in, span_make(bytes, len));
+        buffer_consume(&c->sealed_in, conn_open_records(c, c->sealed_in.ptr, c->sealed_in.len));
+        if (c->sealed_in.len == 0)
+            buffer_fini(&c->sealed_in);
+    }
+    if (!buffer_ok(&c->sealed_in)) {
+        c->is_ended = true;
+        c->events->ended(c, "out-of-memory");
+    }
+}
+
+static void conn_receive_done(struct op *op, int result, unsigned flags, char *bytes)
+{
+    struct conn *c = container_of(op, struct conn, receive);
+    if (!(flags & LOOP_MORE)) {
+        c->is_receiving = false;
+        c->in_flight--;
+    }
+    conn_touch(c); /* at the turn's end: arm again, or come to rest */
+    if (result > 0) {
+        c->net->counters.receives++;
+        c->net->counters.bytes_received += (uint64_t)result;
+        if (!c->is_ended && !conn_is_ending(c))
+            conn_bytes_in(c, bytes, (size_t)result);
+        return;
+    }
+    /* No buffer was free, or we cancelled, or a signal came: not the peer's doing. */
+    if (result == -ENOBUFS || result == -ECANCELED || result == -EINTR || result == -EAGAIN)
+        return;
+    bool is_news = !c->is_ended && !conn_is_ending(c);
+    c->is_ended = true;
+    if (is_news)
+        c->events->ended(c, result == 0 ? "end-of-stream" : strerror(-result));
+}
+
+/* Seal what outqueue_take gives into c->send_bytes, one record after the other. 0 or negative errno. */
+static int conn_seal_queue(struct conn *c, size_t ready, size_t space_bytes)
+{
+    struct span head = c->head ? span_make(c->head->bytes, c->head->len) : (struct span){0};
+    if (!c->record) {
+        c->send_len += (uint32_t)outqueue_take(&c->out, head, c->send_bytes + c->send_len, ready);
+        return 0;
+    }
+    size_t head_bytes = record_head_bytes(c->record);
+    while (ready) {
+        size_t part = ready < RECORD_PLAIN_MAX ? ready : RECORD_PLAIN_MAX;
+        char *space = c->send_bytes + c->send_len;
+        part = outqueue_take(&c->out, head, space + head_bytes, part);
+        ready -= part;
+        size_t sealed = 0;
+        struct buffer before = {0};
+        int error = record_seal(c->record, c->net->record_worker, space, part, &sealed, &before);
+        if (error)
+            return error;
+        if (before.len && c->send_len + sealed + before.len <= space_bytes) {
+            memmove(space + before.len, space, sealed); /* our own KeyUpdate goes ahead; once in 2^24 records */
+            memcpy(space, before.ptr, before.len);
+            sealed += before.len;
+        }
+        buffer_fini(&before);
+        c->send_len += (uint32_t)sealed;
+    }
+    return 0;
+}
+
+static int conn_fill(struct conn *c)
+{
+    struct span head = c->head ? span_make(c->head->bytes, c->head->len) : (struct span){0};
+    size_t ready = c->handshake ? 0 : outqueue_ready(&c->out, head, SEND_BYTES_MAX);
+    if (!ready && !c->raw_out.len)
+        return 0;
+    /* A second record's worth of room for a KeyUpdate of our own. */
+    size_t space = c->raw_out.len + (c->record ? record_sealed_bytes(c->record, ready) + RECORD_OVERHEAD_MAX : ready);
+    c->send_bytes = malloc(space);
+    if (!c->send_bytes)
+        return -ENOMEM;
+    c->send_len = c->raw_out.len;
+    c->send_done = 0;
+    if (c->raw_out.len)
+        memcpy(c->send_bytes, c->raw_out.ptr, c->raw_out.len);
+    buffer_fini(&c->raw_out);
+    return ready ? conn_seal_queue(c, ready, space) : 0;
+}
+
+static void conn_send_start(struct conn *c)
+{
+    c->in_flight++;
+    c->net->counters.sends++;
+    loop_send(c->net->loop, &c->send, c->fd, c->send_bytes + c->send_done, c->send_len - c->send_done);
+}
+
+static void conn_send_done(struct op *op, int result, unsigned flags, char *bytes)
+{
+    (void)flags;
+    (void)bytes;
+    struct conn *c = container_of(op, struct conn, send);
+    c->in_flight--;
+    conn_touch(c);
+    if (result > 0) {
+        c->net->counters.bytes_sent += (uint64_t)result;
+        c->send_done += (uint32_t)result;
+    }
+    if (c->send_done < c->send_len && !c->is_aborted && !c->is_detaching &&
+        (result > 0 || result == -EINTR || result == -EAGAIN)) {
+        conn_send_start(c); /* the rest of a short send */
+        return;
+    }
+    if (c->is_detaching && c->send_done < c->send_len && result > 0)
+        return; /* the next worker sends the rest */
+    free(c->send_bytes);
+    c->send_bytes = NULL;
+    if (result < 0 && !c->is_aborted) {
+        bool is_news = !c->is_ended && !c->is_closing;
+        c->is_ended = true;
+        if (is_news)
+            c->events->ended(c, strerror(-result));
+        else
+            conn_abort(c);
+    }
+}
+
+/* Nothing more to send on a closing connection: say so to the peer. */
+static void conn_finish(struct conn *c)
+{
+    if (!c->is_shut) {
+        c->is_shut = true;
+        if (c->record)
+            record_alert(c->record, c->net->record_worker, TLS_ALERT_CLOSE_NOTIFY, &c->raw_out);
+        if (c->raw_out.len) {
+            conn_touch(c);
+            return;
+        }
+    }
+    shutdown(c->fd, SHUT_WR);
+    if (c->is_ended)
+        conn_abort(c);
+}
+
+static void conn_settle(struct conn *c)
+{
+    if (!c->send_bytes && !c->is_aborted && !c->is_detaching) {
+        int error = conn_fill(c);
+        if (error) {
+            log_warn("connection-dropped", "error=%s", strerror(-error));
+            conn_abort(c);
+        } else if (c->send_bytes) {
+            conn_send_start(c);
+        } else if (c->is_closing && !c->handshake) {
+            conn_finish(c);
+        }
+    }
+    conn_receive_arm(c);
+    if (c->in_flight == 0 && (c->is_aborted || c->is_detaching) && !c->is_dirty) {
+        c->is_dying = true;
+        list_append(&c->net->dying, &c->link);
+    }
+}
+
+static void conn_fini(struct conn *c)
+{
+    close(c->fd);
+    c->fd = -1;
+    free(c->send_bytes);
+    c->send_bytes = NULL;
+    conn_handshake_free(c);
+    conn_bindings_forget(c);
+    c->record = record_free(c->record);
+    c->head = frame_unref(c->head);
+    outqueue_fini(&c->out);
+    buffer_fini(&c->sealed_in);
+    buffer_fini(&c->raw_out);
+    c->net->counters.closed++;
+    c->net->conns--;
+}
+
+void net_turn_ends(struct net *n)
+{
+    while (!list_empty(&n->dirty) || !list_empty(&n->dying)) {
+        for (struct list *node; (node = list_take(&n->dirty));) {
+            struct conn *c = container_of(node, struct conn, link);
+            c->is_dirty = false;
+            conn_settle(c);
+        }
+        struct list *node = list_take(&n->dying);
+        if (!node)
+            continue;
+        struct conn *c = container_of(node, struct conn, link);
+        c->is_dying = false;
+        if (c->is_aborted) {
+            conn_fini(c);
+            c->events->closed(c);
+        } else if (!c->is_detaching) {
+            conn_touch(c); /* its owner has changed its mind: it ends here */
+        } else {
+            n->conns--;
+            c->is_detaching = false;
+            c->net = NULL;
+            c->events->detached(c);
+        }
+    }
+}
+
+static void conn_socket_options(int fd)
+{
+    /* Failing to set one costs latency or late detection of a dead peer, not correctness. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){KEEPALIVE_IDLE_S}, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){KEEPALIVE_INTERVAL_S}, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &(int){KEEPALIVE_COUNT}, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &(unsigned){UNACKNOWLEDGED_MS_MAX}, sizeof(unsigned));
+}
+
+void conn_open(struct conn *c, struct net *net, int fd, const struct conn_events *events)
+{
+    *c = (struct conn){.fd = fd, .events = events};
+    list_init(&c->link);
+    outqueue_init(&c->out);
+    c->receive.done = conn_receive_done;
+    c->send.done = conn_send_done;
+    conn_socket_options(fd);
+    net->counters.accepted++;
+    conn_attach(c, net);
+}
+
+void conn_attach(struct conn *c, struct net *net)
+{
+    c->net = net;
+    net->conns++;
+    if (c->send_bytes)
+        conn_send_start(c);
+    conn_touch(c);
+}
+
+int conn_send(struct conn *c, struct frame *f)
+{
+    if (conn_is_ending(c)) {
+        frame_unref(f);
+        return 0;
+    }
+    int error = outqueue_put(&c->out, f);
+    if (error)
+        return error;
+    conn_touch(c);
+    if (!c->net || c->out.bytes <= c->net->queue_bytes_max)
+        return 0;
+    c->net->counters.slow_readers++;
+    return CONN_SLOW;
+}
+
+int conn_send_bytes(struct conn *c, struct span bytes)
+{
+    struct frame *f = frame_new(bytes, FRAME_NO_HEAD, 0);
+    return f ? conn_send(c, f) : -ENOMEM;
+}
+
+const struct tls_bindings *conn_bindings(const struct conn *c)
+{
+    return c->bindings;
+}
+
+void conn_bindings_forget(struct conn *c)
+{
+    free(c->bindings);
+    c->bindings = NULL;
+}
+
+void conn_pause(struct conn *c)
+{
+    if (c->is_paused)
+        return;
+    c->is_paused = true;
+    conn_receive_stop(c);
+}
+
+void conn_resume(struct conn *c)
+{
+    if (!c->is_paused)
+        return;
+    c->is_paused = false;
+    conn_touch(c);
+}
+
+void conn_close(struct conn *c)
+{
+    if (conn_is_ending(c))
+        return;
+    c->is_closing = true;
+    c->is_detaching = false;
+    conn_touch(c);
+}
+
+void conn_abort(struct conn *c)
+{
+    if (c->is_aborted)
+        return;
+    c->is_aborted = true;
+    c->is_detaching = false;
+    conn_receive_stop(c);
+    shutdown(c->fd, SHUT_RDWR); /* ends a send that waits for a peer that does not read */
+    if (c->is_dying)
+        conn_unlink(c);
+    conn_touch(c);
+}
+
+void conn_detach(struct conn *c)
+{
+    if (conn_is_ending(c))
+        return;
+    c->is_detaching = true;
+    conn_receive_stop(c);
+    conn_touch(c);
+}
+
+void conn_peer_name(const struct conn *c, char *text, size_t text_bytes)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } peer = {0};
+    socklen_t len = sizeof peer;
+    char address[INET6_ADDRSTRLEN] = "?";
+    unsigned port = 0;
+    if (getpeername(c->fd, &peer.any, &len) == 0 && peer.any.sa_family == AF_INET) {
+        inet_ntop(AF_INET, &peer.v4.sin_addr, address, sizeof address);
+        port = ntohs(peer.v4.sin_port);
+    } else if (peer.any.sa_family == AF_INET6) {
+        inet_ntop(AF_INET6, &peer.v6.sin6_addr, address, sizeof address);
+        port = ntohs(peer.v6.sin6_port);
+    }
+    snprintf(text, text_bytes, "%s:%u", address, port);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One peer's socket: bytes in, frames out, TLS in between. It knows nothing of XMPP. Owned by one worker at a time; it may move
+ * (conn_detach, conn_attach). Embedded in its owner, which is told of everything through `events` and may free it only
+ * in `closed`. */
+#ifndef MUSTER_NET_CONN_H
+#define MUSTER_NET_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/frame.h"
+#include "base/list.h"
+#include "net/outqueue.h"
+#include "ring/jobs.h"
+#include "ring/loop.h"
+#include "tls/context.h"
+#include "tls/record.h"
+#include "tls/secrets.h"
+
+struct conn;
+struct conn_handshake;
+
+/* What one worker's connections share. */
+struct net {
+    struct loop *loop;
+    struct jobs *jobs;
+    struct record_worker *record_worker;
+    uint64_t queue_bytes_max; /* of one connection; above it the peer is too slow */
+    struct list dirty;        /* have something to send, or to look at, when the turn ends */
+    struct list dying;        /* at rest: to be closed or handed over when the turn ends */
+    struct net_counters {
+        uint64_t accepted, closed, handshakes, handshakes_failed;
+        uint64_t sends, bytes_sent, receives, bytes_received, frames_sent, slow_readers;
+    } counters;
+    uint32_t conns; /* attached here */
+};
+
+/* 0 or -ENOMEM. */
+int net_init(struct net *n, struct loop *loop, struct jobs *jobs, uint64_t queue_bytes_max);
+void net_fini(struct net *n);
+/* Send what the turn has queued; close and hand over what has come to rest. */
+void net_turn_ends(struct net *n);
+
+struct conn_events {
+    /* Plain bytes, borrowed for the call; in TLS: decrypted. */
+    void (*received)(struct conn *c, struct span bytes);
+    /* The handshake is done: conn_bindings() are there. */
+    void (*secured)(struct conn *c);
+    /* The peer ended, or failed: no bytes will come. Answer with conn_close or conn_abort. `reason` for the log. */
+    void (*ended)(struct conn *c, const char *reason);
+    /* After conn_detach: the connection is at rest and belongs to no worker. */
+    void (*detached)(struct conn *c);
+    /* The socket is closed; the conn is finished. The last call. */
+    void (*closed)(struct conn *c);
+};
+
+struct conn {
+    struct list link; /* in net->dirty or net->dying */
+    struct net *net;
+    const struct conn_events *events;
+    struct frame *head; /* what goes into the frames' gaps; NULL before the session is bound */
+    struct record *record; /* NULL: no TLS */
+    struct outqueue out;
+    struct op send, receive;
+    char *send_bytes; /* in flight, or NULL */
+    uint32_t send_len, send_done;
+    int fd;
+    uint8_t in_flight; /* operations and jobs the kernel or the pool holds */
+    bool is_dirty : 1, is_dying : 1;
+    bool is_receiving : 1;   /* a receive is armed */
+    bool is_paused : 1;      /* the owner wants no bytes for now */
+    bool is_ended : 1;       /* the peer sends no more */
+    bool is_closing : 1;     /* send what is queued, then end */
+    bool is_shut : 1;        /* our end is sent; waiting for the peer's */
+    bool is_aborted : 1;     /* ending at once */
+    bool is_detaching : 1;
+    struct conn_handshake *handshake; /* while one is under way */
+    struct tls_bindings *bindings;    /* from secured until conn_bindings_forget */
+    struct buffer sealed_in;          /* an unfinished record */
+    struct buffer raw_out;            /* goes out as it is, before the queue: handshake flights, alerts */
+};
+
+/* Take over the socket and start to receive. */
+void conn_open(struct conn *c, struct net *net, int fd, const struct conn_events *events);
+
+/* Queue a frame; takes over the caller's reference. It leaves when the turn ends. Frames for a connection that is
+ * ending are dropped. Returns 0, CONN_SLOW (the limit is passed; the frame is queued nevertheless: the
+ * caller ends the connection), or -ENOMEM. */
+enum { CONN_SLOW = 1 };
+int conn_send(struct conn *c, struct frame *f);
+int conn_send_bytes(struct conn *c, struct span bytes);
+
+/* Start TLS as the server: everything queued so far leaves in the clear, all that comes from now on is TLS. `direct`: from the
+ * first byte. 0 or -ENOMEM. */
+int conn_start_tls(struct conn *c, struct tls_context *context, bool direct);
+const struct tls_bindings *conn_bindings(const struct conn *c); /* NULL without TLS */
+void conn_bindings_forget(struct conn *c);
+static inline bool conn_is_secure(const struct conn *c)
+{
+    return c->record != NULL;
+}
+
+/* Stop and go on receiving: how a stream that waits holds its peer back. */
+void conn_pause(struct conn *c);
+void conn_resume(struct conn *c);
+
+/* Send what is queued, close our direction, wait for the peer's end (the owner's timer bounds the wait with conn_abort), then
+ * `closed`. */
+void conn_close(struct conn *c);
+/* End now. `closed` follows at the end of a turn, never within this call. */
+void conn_abort(struct conn *c);
+
+/* Come to rest for another worker: `detached` follows at the end of a turn. What is queued and not yet sent moves along. */
+void conn_detach(struct conn *c);
+void conn_attach(struct conn *c, struct net *net);
+
+/* The peer's address as text, for the log. */
+void conn_peer_name(const struct conn *c, char *text, size_t text_bytes);
+
+#endif

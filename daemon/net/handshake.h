@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A connection's TLS handshake: its bytes go to a job thread and what comes of them back. Within net/ only. */
+#ifndef MUSTER_NET_HANDSHAKE_H
+#define MUSTER_NET_HANDSHAKE_H
+
+#include "net/conn.h"
+
+/* The peer's bytes while a handshake is under way. */
+void conn_handshake_feed(struct conn *c, struct span bytes);
+/* Takes a connection without a handshake; never while a step is with the job thread. */
+void conn_handshake_free(struct conn *c);
+
+/* conn.c's: */
+void conn_touch(struct conn *c);
+void conn_bytes_in(struct conn *c, char *bytes, size_t len);
+
+#endif
