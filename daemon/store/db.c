@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening, locking, migrating, transactions and prepared statements. What the tables mean is in account.c and
+ * item.c. SQLite's codes become errno here. */
+#include "store/db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/internal.h"
+#include "store/schema.h"
+
+/* Nobody else should hold SQLite's own lock while we hold ours, except an operator's backup: wait for that. */
+#define STORE_BUSY_TIMEOUT_MS 5000
+
+/* synchronous=FULL: in WAL mode it is what makes a commit survive a power cut. The page cache holds the hot end of the
+ * tables while a million rows are imported (negative: KiB). A WAL that such an import has blown up is cut back. */
+static const char store_pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+                                    "PRAGMA cache_size=-32768; PRAGMA journal_size_limit=67108864;"
+                                    "PRAGMA temp_store=MEMORY;";
+
+#define STATEMENT_KEY_COLUMNS                                                                                \
+    "sha256_iterations, sha256_salt, sha256_stored, sha256_server,"                                          \
+    " sha1_iterations, sha1_salt, sha1_stored, sha1_server"
+
+static const char *const statement_texts[STATEMENT_COUNT] = {
+    [STATEMENT_BEGIN] = "BEGIN",
+    [STATEMENT_COMMIT] = "COMMIT",
+    [STATEMENT_ROLLBACK] = "ROLLBACK",
+    [STATEMENT_ACCOUNT_ADD] = "INSERT INTO accounts (jid, " STATEMENT_KEY_COLUMNS ", roster_version)"
+                              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (jid) DO NOTHING",
+    [STATEMENT_ACCOUNT_CHANGE] = "UPDATE accounts SET (" STATEMENT_KEY_COLUMNS
+                                 ") = (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) WHERE jid = ?1",
+    [STATEMENT_ACCOUNT_GET] = "SELECT " STATEMENT_KEY_COLUMNS " FROM accounts WHERE jid = ?1",
+    [STATEMENT_ACCOUNT_REMOVE] = "DELETE FROM accounts WHERE jid = ?1",
+    [STATEMENT_ACCOUNT_LIST] = "SELECT jid FROM accounts ORDER BY jid",
+    [STATEMENT_ACCOUNT_FIND] = "SELECT id, roster_version FROM accounts WHERE jid = ?1",
+    [STATEMENT_VERSION_SET] = "UPDATE accounts SET roster_version = ?2 WHERE id = ?1",
+    [STATEMENT_VERSION_ADD] =
+        "UPDATE accounts SET roster_version = roster_version + 1 WHERE id = ?1 RETURNING roster_version",
+    [STATEMENT_ROSTER] =
+        "SELECT contact, name, groups, request, version, state, approved, listed FROM roster WHERE owner = ?1",
+    [STATEMENT_ITEM_PUT] =
+        "INSERT OR REPLACE INTO roster (owner, contact, name, groups, request, version, state, approved, listed)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    [STATEMENT_ITEM_REMOVE] = "DELETE FROM roster WHERE owner = ?1 AND contact = ?2",
+    /* States 2, 3 and 5 have a request waiting (pending in): with none (0) or to (4) it goes on waiting. */
+    [STATEMENT_ITEM_IMPORT] =
+        "INSERT INTO roster (owner, contact, name, groups, version, state, approved, listed)"
+        " VALUES (?1, ?2, nullif(?3, ''), nullif(?4, ''), ?5, ?6, 0, 1) ON CONFLICT (owner, contact) DO UPDATE SET"
+        " name = CASE WHEN ?3 IS NULL THEN name ELSE excluded.name END,"
+        " groups = CASE WHEN ?4 IS NULL THEN groups ELSE excluded.groups END,"
+        " version = excluded.version, listed = 1,"
+        " request = CASE WHEN excluded.state IN (0, 4) THEN request ELSE NULL END,"
+        " state = CASE WHEN state NOT IN (2, 3, 5) THEN excluded.state"
+        " WHEN excluded.state = 0 THEN 2 WHEN excluded.state = 4 THEN 5 ELSE excluded.state END",
+};
+
+int store_error(struct store_db *db, int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE:
+        return 0;
+    case SQLITE_FULL:
+        return -ENOSPC;
+    case SQLITE_NOMEM:
+        return -ENOMEM;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return -EBUSY;
+    case SQLITE_READONLY:
+        return -EROFS;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return -EUCLEAN;
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+    case SQLITE_TOOBIG:
+        return -EINVAL;
+    case SQLITE_PERM:
+        return -EACCES;
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN: {
+        int system_error = db->sqlite ? sqlite3_system_errno(db->sqlite) : 0;
+        return system_error > 0 ? -system_error : -EIO;
+    }
+    default:
+        return -EIO;
+    }
+}
+
+sqlite3_stmt *store_statement(struct store_db *db, enum store_statement which, int *ret_error)
+{
+    if (db->statements[which])
+        return db->statements[which];
+    int code = sqlite3_prepare_v3(db->sqlite, statement_texts[which], -1, SQLITE_PREPARE_PERSISTENT,
+                                  &db->statements[which], NULL);
+    if (code != SQLITE_OK)
+        *ret_error = store_error(db, code);
+    return db->statements[which];
+}
+
+int store_statement_run(struct store_db *db, sqlite3_stmt *statement)
+{
+    int error = store_error(db, sqlite3_step(statement));
+    sqlite3_reset(statement);
+    return error;
+}
+
+void store_bind_text(sqlite3_stmt *statement, int position, struct span text)
+{
+    if (text.len)
+        sqlite3_bind_text64(statement, position, text.ptr, text.len, SQLITE_STATIC, SQLITE_UTF8);
+    else
+        sqlite3_bind_null(statement, position);
+}
+
+struct span store_column_text(sqlite3_stmt *statement, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(statement, column);
+    return span_make(text, text ? (size_t)sqlite3_column_bytes(statement, column) : 0);
+}
+
+static int db_run(struct store_db *db, enum store_statement which)
+{
+    int error = 0;
+    sqlite3_stmt *statement = store_statement(db, which, &error);
+    return statement ? store_statement_run(db, statement) : error;
+}
+
+int store_db_begin(struct store_db *db)
+{
+    return db_run(db, STATEMENT_BEGIN);
+}
+
+int store_db_commit(struct store_db *db)
+{
+    int error = db_run(db, STATEMENT_COMMIT);
+    if (error)
+        store_db_rollback(db);
+    return error;
+}
+
+void store_db_rollback(struct store_db *db)
+{
+    /* SQLite has rolled back by itself after some errors (a full disk): a second ROLLBACK would only fail. */
+    if (!sqlite3_get_autocommit(db->sqlite))
+        db_run(db, STATEMENT_ROLLBACK);
+}
+
+static int db_exec(struct store_db *db, const char *sql)
+{
+    return store_error(db, sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL));
+}
+
+static int db_int(struct store_db *db, const char *sql, int *ret_value)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(db->sqlite, sql, -1, &statement, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    if (code == SQLITE_ROW)
+        *ret_value = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return code == SQLITE_ROW ? 0 : store_error(db, code == SQLITE_OK ? SQLITE_ERROR : code);
+}
+
+static int db_secret_make(struct store_db *db)
+{
+    uint8_t secret[sizeof db->secret];
+    sqlite3_stmt *statement = NULL;
+    if (getrandom(secret, sizeof secret, 0) != (ssize_t)sizeof secret)
+        return -EIO;
+    int code = sqlite3_prepare_v2(db->sqlite, "INSERT OR IGNORE INTO meta VALUES ('secret', ?1)", -1, &statement,
+                                  NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_blob(statement, 1, secret, sizeof secret, SQLITE_STATIC);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    sqlite3_finalize(statement);
+    return store_error(db, code);
+}
+
+static int db_secret_load(struct store_db *db)
+{
+    sqlite3_stmt *statement = NULL;
+    int code =
+        sqlite3_prepare_v2(db->sqlite, "SELECT value FROM meta WHERE name = 'secret'", -1, &statement, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    int error = code == SQLITE_DONE ? -EUCLEAN : store_error(db, code);
+    if (code == SQLITE_ROW && sqlite3_column_bytes(statement, 0) != (int)sizeof db->secret)
+        error = -EUCLEAN;
+    else if (code == SQLITE_ROW)
+        memcpy(db->secret, sqlite3_column_blob(statement, 0), sizeof db->secret);
+    sqlite3_finalize(statement);
+    return error;
+}
+
+/* All steps in one transaction: a database is of one version or of the other, never between. */
+static int db_migrate(struct store_db *db, struct buffer *ret_message)
+{
+    int version = 0;
+    int error = db_exec(db, "BEGIN IMMEDIATE");
+    if (error)
+        return error;
+    error = db_int(db, "PRAGMA user_version", &version);
+    if (!error && (version < 0 || version > store_schema_version)) {
+        buffer_printf(ret_message,
+                      "the database has schema version %d, this program knows up to %d: run the newer program",
+                      version, store_schema_version);
+        error = -EPROTONOSUPPORT;
+    }
+    for (int step = version; !error && step < store_schema_version; step++)
+        error = db_exec(db, store_schema_steps[step]);
+    if (!error && version < store_schema_version) {
+        char pragma[64];
+        snprintf(pragma, sizeof pragma, "PRAGMA user_version = %d", store_schema_version);
+        error = db_exec(db, pragma);
+    }
+    if (!error)
+        error = db_secret_make(db);
+    if (!error)
+        error = db_exec(db, "COMMIT");
+    if (error)
+        db_exec(db, "ROLLBACK");
+    return error;
+}
+
+/* Open a file of the state folder, created private. Made by root for a daemon that is not root, it must belong to
+ * whom the folder belongs to. */
+static int state_file_open(const char *folder, const char *name, int *ret_fd)
+{
+    char path[PATH_MAX];
+    struct stat status;
+    if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
+        return -ENAMETOOLONG;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return -errno;
+    if (geteuid() == 0 && stat(folder, &status) == 0 && fchown(fd, status.st_uid, status.st_gid) != 0) {
+        int error = -errno;
+        close(fd);
+        return error;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+/* Take the lock, and leave our process id in it for the message to whoever comes second. */
+static int lock_take(const char *state_path, int *ret_fd, struct buffer *ret_message)
+{
+    char text[32] = "";
+    int fd = -1, error = state_file_open(state_path, "muster.lock", &fd);
+    if (error)
+        return error;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        error = errno == EWOULDBLOCK ? -EBUSY : -errno;
+        ssize_t len = pread(fd, text, sizeof text - 1, 0);
+        text[len > 0 ? len : 0] = '\0';
+        text[strspn(text, "0123456789")] = '\0';
+        if (error == -EBUSY)
+            buffer_printf(ret_message, "%s/muster.lock is held by process %s: the state is in use", state_path,
+                          text[0] ? text : "?");
+        close(fd);
+        return error;
+    }
+    int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)len, 0) != len)
+        text[0] = '\0'; /* a full disk: the lock holds without its comment */
+    *ret_fd = fd;
+    return 0;
+}
+
+static int db_connect(struct store_db *db, const char *state_path, struct buffer *ret_message)
+{
+    char path[PATH_MAX];
+    int fd = -1, error = state_file_open(state_path, "muster.db", &fd);
+    if (error)
+        return error;
+    close(fd); /* only made here, for its mode; SQLite has not opened it yet, so no lock of its own is lost */
+    if (snprintf(path, sizeof path, "%s/muster.db", state_path) >= (int)sizeof path)
+        return -ENAMETOOLONG;
+    /* One thread at a time uses the connection: SQLite need not lock it. */
+    int code = sqlite3_open_v2(path, &db->sqlite, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (code != SQLITE_OK)
+        return store_error(db, code);
+    sqlite3_extended_result_codes(db->sqlite, 1);
+    sqlite3_busy_timeout(db->sqlite, STORE_BUSY_TIMEOUT_MS);
+    error = db_exec(db, store_pragmas);
+    if (!error)
+        error = db_migrate(db, ret_message);
+    if (!error)
+        error = db_secret_load(db);
+    return error;
+}
+
+int store_db_open(const char *state_path, struct store_db **ret_db, struct buffer *ret_message)
+{
+    uint32_t said = ret_message->len;
+    struct store_db *db = calloc(1, sizeof *db);
+    if (!db)
+        return -ENOMEM;
+    db->lock_fd = -1;
+    int error = mkdir(state_path, 0700) != 0 && errno != EEXIST ? -errno : 0;
+    if (!error)
+        error = lock_take(state_path, &db->lock_fd, ret_message);
+    if (!error)
+        error = db_connect(db, state_path, ret_message);
+    if (error) {
+        if (ret_message->len == said)
+            buffer_printf(ret_message, "%s: cannot open the state: %s", state_path, strerror(-error));
+        store_db_close(db);
+        return error;
+    }
+    *ret_db = db;
+    return 0;
+}
+
+struct store_db *store_db_close(struct store_db *db)
+{
+    if (!db)
+        return NULL;
+    for (int i = 0; i < STATEMENT_COUNT; i++)
+        sqlite3_finalize(db->statements[i]);
+    sqlite3_close(db->sqlite);
+    if (db->lock_fd >= 0)
+        close(db->lock_fd); /* last: the lock goes with it */
+    explicit_bzero(db->secret, sizeof db->secret);
+    free(db);
+    return NULL;
+}
+
+const uint8_t *store_db_secret(const struct store_db *db)
+{
+    return db->secret;
+}

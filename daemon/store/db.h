@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The database itself: SQLite in WAL mode, schema version and migration, one connection used by one thread. The
+ * daemon's store thread and musterctl (when the daemon is down) both work through this. */
+#ifndef MUSTER_STORE_DB_H
+#define MUSTER_STORE_DB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/span.h"
+#include "sasl/sasl.h"
+
+struct store_db;
+
+enum { STORE_NOT_FOUND = 1, STORE_EXISTS = 2 };
+
+/* Open (and create, mode 0700 for the folder and 0600 for the file) `state_path`/muster.db, migrate its schema. A database
+ * of a newer schema than this program knows is refused (-EPROTONOSUPPORT). One process at a time: `state_path`/muster.lock is
+ * locked until close, and while another process holds it this is -EBUSY at once. 0 or negative errno with one line in
+ * ret_message. */
+int store_db_open(const char *state_path, struct store_db **ret_db, struct buffer *ret_message);
+struct store_db *store_db_close(struct store_db *db); /* takes NULL, returns NULL */
+
+/* 32 random bytes made when the database was created (salts for unknown users, and the like). */
+const uint8_t *store_db_secret(const struct store_db *db);
+
+/* Changes are grouped by the caller: begin, any number of calls, commit (durable when it returns 0: synchronous=FULL).
+ * A failed commit rolls back. */
+int store_db_begin(struct store_db *db);
+int store_db_commit(struct store_db *db);
+void store_db_rollback(struct store_db *db);
+
+/* Accounts: `jid` is a prepared bare JID. put adds or, with `replace`, changes the keys; STORE_EXISTS without.
+ * remove takes the roster along (and this account's rows only: contacts' rows are the caller's care). */
+int store_account_put(struct store_db *db, struct span jid, const struct sasl_credentials *credentials, bool replace);
+int store_account_get(struct store_db *db, struct span jid, struct sasl_credentials *ret); /* STORE_NOT_FOUND */
+int store_account_remove(struct store_db *db, struct span jid);                            /* STORE_NOT_FOUND */
+/* Every account in order; `each` returns non-zero to stop, which is passed on. */
+int store_account_each(struct store_db *db, int (*each)(void *context, struct span jid), void *context);
+
+/* One row of a roster; also a subscription request that has no visible item yet (RFC 6121 s. 3.1.3). */
+struct store_item {
+    struct span contact; /* prepared bare JID (or full, or a domain) */
+    struct span name;    /* handle; empty: none */
+    struct span groups;  /* each group followed by '\n' (a control character no group name may hold) */
+    struct span request; /* the stored subscribe stanza while one waits for an answer; else empty */
+    uint64_t version;    /* of the roster when this row last changed */
+    uint8_t state;       /* enum subscription_state of roster/subscription.h */
+    bool is_approved;    /* pre-approved (s. 3.4) */
+    bool is_listed;      /* visible in the roster; false: only a request or a pre-approval */
+};
+
+struct store_roster {
+    struct store_item *items;
+    uint32_t count;
+    uint64_t version;
+};
+
+/* The whole roster of an existing account on `arena`; STORE_NOT_FOUND when there is no such account. */
+int store_roster_load(struct store_db *db, struct span jid, struct arena *arena, struct store_roster *ret);
+/* Insert or replace one row; remove one. Both set the account's roster version to item->version / version. */
+int store_item_put(struct store_db *db, struct span owner, const struct store_item *item);
+int store_item_remove(struct store_db *db, struct span owner, struct span contact, uint64_t version);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this room share about the database connection. */
+#ifndef MUSTER_STORE_INTERNAL_H
+#define MUSTER_STORE_INTERNAL_H
+
+#include <sqlite3.h>
+
+#include "store/db.h"
+
+/* Every statement the room uses, prepared once at its first use. */
+enum store_statement {
+    STATEMENT_BEGIN,
+    STATEMENT_COMMIT,
+    STATEMENT_ROLLBACK,
+    STATEMENT_ACCOUNT_ADD,
+    STATEMENT_ACCOUNT_CHANGE,
+    STATEMENT_ACCOUNT_GET,
+    STATEMENT_ACCOUNT_REMOVE,
+    STATEMENT_ACCOUNT_LIST,
+    STATEMENT_ACCOUNT_FIND,
+    STATEMENT_VERSION_SET,
+    STATEMENT_VERSION_ADD,
+    STATEMENT_ROSTER,
+    STATEMENT_ITEM_PUT,
+    STATEMENT_ITEM_REMOVE,
+    STATEMENT_ITEM_IMPORT,
+    STATEMENT_COUNT,
+};
+
+struct store_db {
+    sqlite3 *sqlite;
+    int lock_fd;
+    sqlite3_stmt *statements[STATEMENT_COUNT];
+    uint8_t secret[32];
+};
+
+/* The statement, reset and ready to bind; NULL with *ret_error set to negative errno. */
+sqlite3_stmt *store_statement(struct store_db *db, enum store_statement which, int *ret_error);
+/* Step a statement that gives no rows, and reset it. 0 or negative errno. */
+int store_statement_run(struct store_db *db, sqlite3_stmt *statement);
+/* Negative errno for what SQLite said last on this connection. */
+int store_error(struct store_db *db, int code);
+
+/* Text borrowed until the statement is reset; an empty span binds NULL. */
+void store_bind_text(sqlite3_stmt *statement, int position, struct span text);
+/* Borrowed until the next step. */
+struct span store_column_text(sqlite3_stmt *statement, int column);
+
+/* The row id of an account and its roster's version. 0, STORE_NOT_FOUND or negative errno. */
+int store_account_find(struct store_db *db, struct span jid, int64_t *ret_id, uint64_t *ret_version);
+/* Insert, or replace what a line of `roster import` says: a waiting subscription request stays unless the new state
+ * answers it; `name` and `groups` with ptr NULL stay as they are. */
+int store_item_import(struct store_db *db, int64_t owner, const struct store_item *item);
+/* Count the roster's version up by one and return it. */
+int store_version_add(struct store_db *db, int64_t owner, uint64_t *ret_version);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/schema.h"
+
+#include <stddef.h>
+
+/* JIDs are text in prepared form and compare by bytes. `roster` is clustered by owner, so that a large roster is
+ * read as one run of pages, in the order in which an import that is sorted writes it.
+ * state is enum subscription_state (0 to 8); name, groups and request are NULL when there is none. */
+const char *const store_schema_steps[] = {
+    /* 0 -> 1 */
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE accounts ("
+    " id INTEGER PRIMARY KEY,"
+    " jid TEXT NOT NULL UNIQUE CHECK (length(jid) > 0),"
+    " roster_version INTEGER NOT NULL,"
+    " sha256_iterations INTEGER, sha256_salt BLOB, sha256_stored BLOB, sha256_server BLOB,"
+    " sha1_iterations INTEGER, sha1_salt BLOB, sha1_stored BLOB, sha1_server BLOB"
+    ") STRICT;"
+    "CREATE TABLE roster ("
+    " owner INTEGER NOT NULL REFERENCES accounts(id) ON DELETE CASCADE,"
+    " contact TEXT NOT NULL CHECK (length(contact) > 0),"
+    " state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 8),"
+    " approved INTEGER NOT NULL,"
+    " listed INTEGER NOT NULL,"
+    " version INTEGER NOT NULL,"
+    " name TEXT, groups TEXT, request TEXT,"
+    " PRIMARY KEY (owner, contact)"
+    ") STRICT, WITHOUT ROWID;",
+};
+
+const int store_schema_version = sizeof store_schema_steps / sizeof store_schema_steps[0];
