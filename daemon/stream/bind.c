@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Resource binding (RFC 6120 s. 7). */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "stream/internal.h"
+#include "xml/tree.h"
+#include "xml/write.h"
+
+static void bind_answer(struct stream *s, struct frame *f)
+{
+    if (f)
+        stream_send(s, f);
+    else
+        stream_fail(s, STREAM_INTERNAL_SERVER_ERROR, NULL);
+}
+
+void stream_refuse_bind(struct stream *s, enum stanza_error e)
+{
+    /* The request's bytes are gone by the time the owner answers; its id was kept. */
+    struct stanza request = {.kind = STANZA_IQ, .type.iq = IQ_SET, .id = span_of(s->bind_id)};
+    bind_answer(s, stanza_error_frame(&request, e, (struct span){0}, (struct span){0}, NULL));
+    s->is_waiting = false;
+    stream_continue(s);
+}
+
+void stream_bound(struct stream *s, struct session *session, struct span jid)
+{
+    char *full = malloc(jid.len + 1);
+    struct buffer payload = {0};
+    buffer_literal(&payload, "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>");
+    xml_escape(&payload, jid);
+    buffer_literal(&payload, "</jid></bind>");
+    struct stanza request = {.kind = STANZA_IQ, .type.iq = IQ_SET, .id = span_of(s->bind_id)};
+    s->session = session;
+    if (full && buffer_ok(&payload)) {
+        memcpy(full, jid.ptr, jid.len);
+        full[jid.len] = 0;
+        free(s->jid);
+        s->jid = full;
+        s->jid_len = (uint16_t)jid.len;
+        loop_timer_stop(s->worker->net->loop, &s->timer);
+        s->worker->counters.bound++;
+        stream_enter(s, STREAM_BOUND);
+        bind_answer(s, stanza_result_frame(&request, (struct span){0}, (struct span){0}, buffer_span(&payload)));
+        free(s->bind_id);
+        s->bind_id = NULL;
+    } else {
+        free(full);
+        stream_fail(s, STREAM_INTERNAL_SERVER_ERROR, NULL);
+    }
+    buffer_fini(&payload);
+    s->is_waiting = false;
+    stream_continue(s);
+}
+
+/* The resource the client asks for, prepared into `storage`; empty: it leaves the choice to us. JID_BAD: not one. */
+static int bind_resource(struct stream *s, const struct xml_item *item, char storage[static JID_PART_BYTES_MAX], struct span *ret)
+{
+    struct xml_node *iq;
+    if (xml_tree_build(&s->worker->arena, item->raw, XMLNS_CLIENT, &iq) < 0)
+        return JID_BAD;
+    const struct xml_node *bind = xml_node_child(iq, SPAN("bind"), XMLNS_BIND);
+    const struct xml_node *resource = bind ? xml_node_child(bind, SPAN("resource"), XMLNS_BIND) : NULL;
+    *ret = (struct span){0};
+    return resource && resource->text.len ? jid_prepare_resource(resource->text, storage, ret) : 0;
+}
+
+void stream_bind_item(struct stream *s, const struct xml_item *item)
+{
+    struct stanza *stanza = &s->worker->stanza;
+    if (stanza_read(item, XMLNS_CLIENT, &s->worker->arena, stanza) != 0 || stanza->kind != STANZA_IQ ||
+        stanza->type.iq != IQ_SET || !span_is(item->child_name, "bind") || !span_equal(item->child_xmlns, XMLNS_BIND)) {
+        stream_fail(s, STREAM_NOT_AUTHORIZED, NULL); /* RFC 6120 s. 7.1: nothing before a resource is bound */
+        return;
+    }
+    char storage[JID_PART_BYTES_MAX];
+    struct span resource;
+    if (!stanza->id.len || bind_resource(s, item, storage, &resource) != 0) {
+        bind_answer(s, stanza_error_frame(stanza, STANZA_BAD_REQUEST, (struct span){0}, (struct span){0}, NULL));
+        return;
+    }
+    free(s->bind_id);
+    s->bind_id = strndup(stanza->id.ptr, stanza->id.len);
+    if (!s->bind_id) {
+        stream_fail(s, STREAM_INTERNAL_SERVER_ERROR, NULL);
+        return;
+    }
+    s->is_waiting = true;
+    s->worker->events->bind(s, stream_bare_jid(s), resource);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stream features (RFC 6120 s. 4.3.2): what may be negotiated now. */
+#include "stream/internal.h"
+
+#define SCRAM_PLUS_MECHANISMS (1u << SASL_SCRAM_SHA_256_PLUS | 1u << SASL_SCRAM_SHA_1_PLUS)
+#define SCRAM_MECHANISMS (1u << SASL_SCRAM_SHA_256 | 1u << SASL_SCRAM_SHA_1)
+
+void stream_bindings(const struct stream *s, struct sasl_bindings *ret)
+{
+    const struct tls_bindings *b = conn_bindings(&s->conn);
+    *ret = (struct sasl_bindings){.is_tls = conn_is_secure(&s->conn)};
+    if (!b)
+        return;
+    ret->tls_exporter_len = b->exporter_len;
+    memcpy(ret->tls_exporter, b->exporter, b->exporter_len);
+    ret->tls_server_end_point_len = b->end_point_len;
+    memcpy(ret->tls_server_end_point, b->end_point, b->end_point_len);
+    ret->tls_unique_len = b->unique_len;
+    memcpy(ret->tls_unique, b->unique, b->unique_len);
+}
+
+uint32_t stream_mechanisms(const struct stream *s)
+{
+    const struct tls_bindings *b = conn_bindings(&s->conn);
+    if (s->tls != STREAM_TLS_NONE && !conn_is_secure(&s->conn))
+        return 0;
+    uint32_t mechanisms = SCRAM_MECHANISMS;
+    if (b && (b->exporter_len || b->end_point_len))
+        mechanisms |= SCRAM_PLUS_MECHANISMS;
+    /* RFC 6120 s. 13.8.3: PLAIN only under TLS, and only where the operator wants it. */
+    if (conn_is_secure(&s->conn) && s->worker->settings->allow_plain)
+        mechanisms |= 1u << SASL_PLAIN;
+    return mechanisms;
+}
+
+static void features_mechanisms(struct stream *s, struct buffer *out)
+{
+    uint32_t mechanisms = stream_mechanisms(s);
+    buffer_literal(out, "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>");
+    for (int m = 0; m < SASL_MECHANISM_COUNT; m++)
+        if (mechanisms & 1u << m)
+            buffer_printf(out, "<mechanism>%s</mechanism>", sasl_mechanism_names[m]);
+    buffer_literal(out, "</mechanisms>");
+    const struct tls_bindings *b = conn_bindings(&s->conn);
+    if (!b || !(mechanisms & SCRAM_PLUS_MECHANISMS))
+        return;
+    /* XEP-0440: which channel bindings a client may choose from. */
+    buffer_literal(out, "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>");
+    if (b->exporter_len)
+        buffer_literal(out, "<channel-binding type='tls-exporter'/>");
+    if (b->end_point_len)
+        buffer_literal(out, "<channel-binding type='tls-server-end-point'/>");
+    buffer_literal(out, "</sasl-channel-binding>");
+}
+
+void stream_features_send(struct stream *s)
+{
+    struct buffer out = {0};
+    buffer_literal(&out, "<stream:features>");
+    if (s->jid)
+        buffer_literal(&out, "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"
+                             "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>"
+                             "<sub xmlns='urn:xmpp:features:pre-approval'/>");
+    else if (s->tls == STREAM_TLS_STARTTLS && !conn_is_secure(&s->conn))
+        buffer_literal(&out, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls>");
+    else
+        features_mechanisms(s, &out);
+    buffer_literal(&out, "</stream:features>");
+    stream_say(s, buffer_span(&out));
+    buffer_fini(&out);
+}

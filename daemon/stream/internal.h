@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the files of stream/: who answers which item. Each handler is called with an item whose bytes are borrowed. */
+#ifndef MUSTER_STREAM_INTERNAL_H
+#define MUSTER_STREAM_INTERNAL_H
+
+#include "stream/stream.h"
+
+#define XMLNS_CLIENT SPAN("jabber:client")
+#define XMLNS_STREAMS SPAN("http://etherx.jabber.org/streams")
+#define XMLNS_TLS SPAN("urn:ietf:params:xml:ns:xmpp-tls")
+#define XMLNS_SASL SPAN("urn:ietf:params:xml:ns:xmpp-sasl")
+#define XMLNS_BIND SPAN("urn:ietf:params:xml:ns:xmpp-bind")
+
+/* The one way to change the state; traced at log level debug. */
+void stream_enter(struct stream *s, enum stream_state state);
+/* Queue bytes. */
+void stream_say(struct stream *s, struct span bytes);
+
+/* header.c */
+void stream_header_item(struct stream *s, const struct xml_item *item);
+/* Our own header, for an error before the peer's was understood too. */
+void stream_header_send(struct stream *s);
+
+/* features.c */
+void stream_features_send(struct stream *s);
+/* The mechanisms this stream offers: bits of 1u << enum sasl_mechanism; 0 before TLS where TLS is required. */
+uint32_t stream_mechanisms(const struct stream *s);
+void stream_bindings(const struct stream *s, struct sasl_bindings *ret);
+
+/* auth.c */
+void stream_auth_item(struct stream *s, const struct xml_item *item);
+void stream_auth_detach(struct stream *s);
+
+/* bind.c */
+void stream_bind_item(struct stream *s, const struct xml_item *item);
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One peer's XML stream, the server's side of a client-to-server connection (RFC 6120 s. 4 to 7): header, features, TLS,
+ * SASL, bind, then stanzas, until the end. It pulls items out of the bytes it receives, answers what concerns the stream itself, and asks
+ * its owner, through `events`, for what it does not know: credentials, a session, a stanza's way. */
+#ifndef MUSTER_STREAM_STREAM_H
+#define MUSTER_STREAM_STREAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/timer.h"
+#include "net/conn.h"
+#include "sasl/sasl.h"
+#include "stanza/error.h"
+#include "stanza/stanza.h"
+#include "xml/scanner.h"
+
+struct stream;
+struct stream_auth;
+struct session;
+
+enum stream_state {
+    STREAM_HEADER,         /* the peer's stream header is due */
+    STREAM_FEATURES,       /* features sent: starttls or auth is due */
+    STREAM_SECURING,       /* a TLS handshake is under way */
+    STREAM_AUTHENTICATING, /* within a SASL exchange */
+    STREAM_MOVING,         /* authenticated, on its way to the account's home worker */
+    STREAM_AUTHENTICATED,  /* header is due again */
+    STREAM_BINDING,        /* features sent: bind is due */
+    STREAM_BOUND,
+    STREAM_CLOSING, /* our end is said; waiting for the connection's */
+};
+
+/* Stream error conditions (RFC 6120 s. 4.9.3). */
+enum stream_error {
+    STREAM_BAD_FORMAT,
+    STREAM_BAD_NAMESPACE_PREFIX,
+    STREAM_CONFLICT,
+    STREAM_CONNECTION_TIMEOUT,
+    STREAM_HOST_GONE,
+    STREAM_HOST_UNKNOWN,
+    STREAM_IMPROPER_ADDRESSING,
+    STREAM_INTERNAL_SERVER_ERROR,
+    STREAM_INVALID_FROM,
+    STREAM_INVALID_NAMESPACE,
+    STREAM_INVALID_XML,
+    STREAM_NOT_AUTHORIZED,
+    STREAM_NOT_WELL_FORMED,
+    STREAM_POLICY_VIOLATION,
+    STREAM_REMOTE_CONNECTION_FAILED,
+    STREAM_RESET,
+    STREAM_RESOURCE_CONSTRAINT,
+    STREAM_RESTRICTED_XML,
+    STREAM_SEE_OTHER_HOST,
+    STREAM_SYSTEM_SHUTDOWN,
+    STREAM_UNDEFINED_CONDITION,
+    STREAM_UNSUPPORTED_ENCODING,
+    STREAM_UNSUPPORTED_FEATURE,
+    STREAM_UNSUPPORTED_STANZA_TYPE,
+    STREAM_UNSUPPORTED_VERSION,
+    STREAM_ERROR_COUNT,
+};
+const char *stream_error_name(enum stream_error e);
+
+/* How the listener that accepted it speaks TLS. */
+enum stream_tls { STREAM_TLS_STARTTLS, STREAM_TLS_DIRECT, STREAM_TLS_NONE };
+
+struct stream_settings {
+    const struct span *domains; /* prepared */
+    uint32_t domain_count;
+    struct tls_context *tls; /* NULL: no TLS listener */
+    const uint8_t *secret;   /* 32 bytes, for sasl_exchange_new */
+    bool allow_plain;
+    uint32_t stanza_bytes_max, unauthenticated_bytes_max;
+    uint32_t login_timeout_ms;
+};
+
+struct stream_events {
+    /* Credentials of the account `jid` are wanted: answer with stream_auth_provide, at once or later. `auth` lives until then. */
+    void (*credentials)(struct stream *s, struct span jid, struct stream_auth *auth);
+    /* SASL is done for account `jid`: see that the stream reaches the account's home worker, then stream_settle. */
+    void (*authenticated)(struct stream *s, struct span jid);
+    /* A resource is to be bound; `resource` is prepared, empty: the server chooses. Answer with stream_bound or stream_refuse_bind, at
+     * once or later. */
+    void (*bind)(struct stream *s, struct span jid, struct span resource);
+    /* A stanza of a bound stream, `from` checked. Returns false when it cannot be handled yet: the stream keeps it and waits for
+     * stream_continue. Everything is borrowed for the call. */
+    bool (*stanza)(struct stream *s, const struct stanza *stanza);
+    /* The stream is over, for whatever reason: nothing more will come from it, nothing sent to it will arrive. Called
+     * once, when it was authenticated. */
+    void (*ended)(struct stream *s);
+    /* Gone: free it. */
+    void (*closed)(struct stream *s);
+    /* The connection is at rest (after conn_detach in `authenticated`). */
+    void (*detached)(struct stream *s);
+};
+
+/* What one worker's streams share. */
+struct stream_worker {
+    const struct stream_settings *settings;
+    const struct stream_events *events;
+    struct net *net;
+    struct xml_limits limits;
+    struct xml_scan *spare_scan; /* for a stream at a stanza boundary */
+    struct arena arena;          /* reset after every item */
+    struct stanza stanza;        /* scratch: large */
+    struct stream_counters {
+        uint64_t opened, authenticated, authentication_failures, bound, stream_errors, stanzas, keepalives;
+    } counters;
+};
+
+struct stream {
+    struct conn conn;
+    struct stream_worker *worker;
+    struct buffer in;      /* an unfinished item, or what waits */
+    struct xml_scan *scan; /* of the unfinished item; NULL at a boundary */
+    struct timer timer;    /* log-in deadline, then closing deadline */
+    struct stream_auth *auth; /* while authenticating */
+    struct session *session;  /* the owner's, from bind to end */
+    char *jid;             /* bare from authentication, full from bind; NULL before */
+    char *bind_id;         /* the bind request's id, as written, while the owner decides */
+    char *lang;            /* xml:lang of the peer's header; NULL when it gave none */
+    uint16_t bare_len, jid_len;
+    uint8_t state;         /* enum stream_state */
+    uint8_t tls;           /* enum stream_tls */
+    uint8_t domain;        /* index of the one it addressed */
+    uint8_t auth_failures;
+    bool is_waiting : 1;   /* for the owner: nothing is pulled */
+    bool is_pulling : 1;
+    bool is_header_sent : 1;
+    bool is_discarding : 1; /* what is left of the current bytes goes unread (STARTTLS) */
+};
+
+int stream_worker_init(struct stream_worker *w, const struct stream_settings *settings, const struct stream_events *events,
+                       struct net *net);
+void stream_worker_fini(struct stream_worker *w);
+
+/* Start on an accepted socket. `s` is zeroed. */
+void stream_open(struct stream *s, struct stream_worker *w, int fd, enum stream_tls tls);
+/* Free what it holds; from `closed` only. */
+void stream_fini(struct stream *s);
+
+/* Answers to events. */
+void stream_auth_provide(struct stream_auth *auth, const struct sasl_credentials *credentials, bool is_failed);
+void stream_bound(struct stream *s, struct session *session, struct span jid);
+void stream_refuse_bind(struct stream *s, enum stanza_error e);
+/* Go on pulling after a wait. */
+void stream_continue(struct stream *s);
+
+/* Move: after `detached`, on the new worker. */
+void stream_attach(struct stream *s, struct stream_worker *w);
+/* The first half, on the old worker, in `authenticated`. */
+void stream_detach(struct stream *s);
+/* The stream is where it belongs: its peer's new header is awaited. */
+void stream_settle(struct stream *s);
+
+/* Queue a frame; takes over the reference. A reader that is too slow is cut. */
+void stream_send(struct stream *s, struct frame *f);
+
+/* End the stream with an error, or without (stream_end). */
+void stream_fail(struct stream *s, enum stream_error e, const char *text);
+void stream_end(struct stream *s);
+
+static inline struct span stream_jid(const struct stream *s)
+{
+    return span_make(s->jid, s->jid_len);
+}
+static inline struct span stream_bare_jid(const struct stream *s)
+{
+    return span_make(s->jid, s->bare_len);
+}
+static inline struct span stream_lang(const struct stream *s)
+{
+    return span_of(s->lang);
+}
+
+#endif
