@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Accounts come into memory when something concerns them and leave when nothing does. What arrives while one is being loaded
+ * or changed waits in its queue, so that everything about an account happens in order. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "base/log.h"
+#include "route/internal.h"
+
+/* ---- loading ---- */
+
+struct load {
+    struct message message;
+    struct store_request request;
+    struct router *router;
+    struct account *account;
+};
+
+static int load_apply(struct router *r, struct account *a, const struct store_roster *stored)
+{
+    for (uint32_t i = 0; i < stored->count; i++) {
+        const struct store_item *row = &stored->items[i];
+        struct jid jid = jid_of_prepared(row->contact);
+        struct entity *contact = entity_take(&r->entities, &jid);
+        if (!contact)
+            return -ENOMEM;
+        struct roster_item *item = NULL;
+        /* No limit here: what was stored once is served, even if the limit was lowered since. */
+        int error = roster_add(&a->roster, contact, UINT32_MAX, &item);
+        entity_give(&r->entities, contact);
+        if (error)
+            return -ENOMEM;
+        item->state = row->state < SUBSCRIPTION_STATE_COUNT ? row->state : SUBSCRIPTION_NONE;
+        item->is_approved = row->is_approved;
+        item->is_listed = row->is_listed;
+        item->version = row->version;
+        error = roster_item_set_text(item, row->name, row->groups, row->request);
+        if (error)
+            return error;
+    }
+    a->roster.version = stored->version;
+    return 0;
+}
+
+static void load_handle(struct message *m, void *context)
+{
+    (void)context;
+    struct load *l = container_of(m, struct load, message);
+    struct router *r = l->router;
+    struct account *a = l->account;
+    int result = l->request.result;
+    if (result == 0)
+        result = load_apply(r, a, &l->request.roster);
+    /* A store that fails looks like a missing account to those who wait; the store has logged why. */
+    a->state = result == 0 ? ACCOUNT_READY : ACCOUNT_MISSING;
+    arena_fini(&l->request.arena);
+    free(l);
+    r->operations--;
+    router_account_settle(r, a);
+}
+
+static void load_done(struct store_request *request)
+{
+    struct load *l = container_of(request, struct load, request);
+    l->message.handle = load_handle;
+    loop_post(l->router->loop, NULL, &l->message);
+}
+
+static int account_load(struct router *r, struct account *a)
+{
+    struct load *l = calloc(1, sizeof *l);
+    if (!l)
+        return -ENOMEM;
+    arena_init(&l->request.arena);
+    l->request.operation = STORE_ROSTER;
+    l->request.jid = arena_copy(&l->request.arena, entity_text(a->entity));
+    l->request.done = load_done;
+    l->router = r;
+    l->account = a;
+    if (!l->request.jid.ptr) {
+        free(l);
+        return -ENOMEM;
+    }
+    r->operations++;
+    store_submit(r->store, &l->request);
+    return 0;
+}
+
+/* ---- finding ---- */
+
+static void account_forget(struct router *r, struct account *a)
+{
+    account_fini(a, &r->entities);
+    slab_give(&r->accounts, a);
+}
+
+struct account *router_account(struct router *r, const struct jid *jid)
+{
+    struct entity *e = entity_take(&r->entities, jid);
+    if (!e)
+        return NULL;
+    if (e->account) {
+        struct account *a = e->account;
+        entity_give(&r->entities, e);
+        return a;
+    }
+    struct account *a = slab_take(&r->accounts);
+    if (!a) {
+        entity_give(&r->entities, e);
+        return NULL;
+    }
+    if (account_init(a, e) < 0 || account_load(r, a) < 0) {
+        account_forget(r, a);
+        return NULL;
+    }
+    return a;
+}
+
+struct account *router_account_find(struct router *r, struct span bare)
+{
+    struct jid jid = jid_of_prepared(bare);
+    struct entity *e = entity_find(&r->entities, &jid);
+    return e ? e->account : NULL;
+}
+
+static void account_wake_streams(struct account *a)
+{
+    /* Once round, each to the end of the list: whoever makes the account busy again, the others are first next time. */
+    for (uint32_t i = a->session_count; i > 0 && a->state == ACCOUNT_READY && !list_empty(&a->sessions); i--) {
+        struct session *s = container_of(list_take(&a->sessions), struct session, link);
+        list_append(&a->sessions, &s->link);
+        if (s->stream->is_waiting)
+            stream_continue(s->stream);
+    }
+}
+
+void router_account_settle(struct router *r, struct account *a)
+{
+    if (a->is_settling)
+        return;
+    a->is_settling = true;
+    while (a->state == ACCOUNT_READY || a->state == ACCOUNT_MISSING) {
+        struct message *m = account_pending_take(a);
+        if (!m)
+            break;
+        route_message_run(container_of(m, struct route_message, message));
+    }
+    if (a->state == ACCOUNT_READY)
+        account_wake_streams(a);
+    a->is_settling = false;
+    if (!a->pending && !a->session_count && (a->state == ACCOUNT_READY || a->state == ACCOUNT_MISSING))
+        account_forget(r, a);
+}
+
+/* ---- binding ---- */
+
+struct bind_message {
+    struct route_message base;
+    struct stream *stream; /* NULL: it ended while it waited */
+    struct account *account;
+    size_t resource_len;
+    char resource[];
+};
+
+static void resource_make(char *text /* 17 bytes */)
+{
+    uint64_t random;
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+        abort();
+    static const char digits[] = "0123456789abcdef";
+    for (int i = 0; i < 16; i++, random >>= 4)
+        text[i] = digits[random & 15];
+    text[16] = 0;
+}
+
+static void bind_run(struct router *r, struct route_message *base)
+{
+    struct bind_message *m = (struct bind_message *)base;
+    struct account *a = m->account;
+    struct stream *stream = m->stream;
+    if (!stream)
+        return;
+    if (a->state == ACCOUNT_MISSING) {
+        stream_fail(stream, STREAM_NOT_AUTHORIZED, "the account is gone");
+        return;
+    }
+    char made[17];
+    struct span resource = span_make(m->resource, m->resource_len);
+    struct session *other = resource.len ? account_session(a, resource) : NULL;
+    if (other && r->settings->resource_conflict == RESOURCE_REFUSE) {
+        stream_refuse_bind(stream, STANZA_CONFLICT);
+        return;
+    }
+    if (other && r->settings->resource_conflict == RESOURCE_REPLACE)
+        stream_fail(other->stream, STREAM_CONFLICT, "replaced by a new session of the same resource");
+    if (!resource.len || (other && r->settings->resource_conflict == RESOURCE_RENAME)) {
+        resource_make(made);
+        resource = span_of(made);
+    }
+    if (a->session_count >= r->settings->resources_max) {
+        stream_refuse_bind(stream, STANZA_RESOURCE_CONSTRAINT);
+        return;
+    }
+    struct session *s = slab_take(&r->sessions);
+    if (!s || session_init(s, a, entity_text(a->entity), resource, ++a->next_session_number) < 0) {
+        slab_give(&r->sessions, s);
+        stream_refuse_bind(stream, STANZA_INTERNAL_SERVER_ERROR);
+        return;
+    }
+    s->stream = stream;
+    list_append(&a->sessions, &s->link);
+    a->session_count++;
+    stream->conn.head = frame_ref(a->head);
+    stream_bound(stream, s, session_jid(s));
+}
+
+void router_bind(struct router *r, struct stream *s, struct span bare, struct span resource)
+{
+    struct jid jid = jid_of_prepared(bare);
+    struct bind_message *m = route_message_new(sizeof *m + resource.len, bind_run, NULL);
+    struct account *a = m ? router_account(r, &jid) : NULL;
+    if (!a) {
+        free(m);
+        stream_refuse_bind(s, STANZA_INTERNAL_SERVER_ERROR);
+        return;
+    }
+    m->base.router = r;
+    m->stream = s;
+    m->account = a;
+    m->resource_len = resource.len;
+    if (resource.len)
+        memcpy(m->resource, resource.ptr, resource.len);
+    account_pend(a, &m->base.message);
+    router_account_settle(r, a);
+}
+
+static void bind_forget(struct account *a, const struct stream *s)
+{
+    for (struct message *m = a->pending; m; m = m->next) {
+        struct route_message *base = container_of(m, struct route_message, message);
+        if (base->run == bind_run && ((struct bind_message *)base)->stream == s)
+            ((struct bind_message *)base)->stream = NULL;
+    }
+}
+
+void router_stream_ended(struct router *r, struct stream *stream)
+{
+    struct session *s = stream->session;
+    if (!s) {
+        struct account *a = router_account_find(r, stream_bare_jid(stream));
+        if (a)
+            bind_forget(a, stream);
+        return;
+    }
+    struct account *a = s->account;
+    stream->session = NULL;
+    router_session_unavailable(r, s, NULL);
+    list_remove(&s->link);
+    a->session_count--;
+    session_fini(s);
+    slab_give(&r->sessions, s);
+    router_account_settle(r, a);
+}
+
+/* ---- stanzas to accounts ---- */
+
+struct stanza_message {
+    struct route_message base;
+    struct frame *frame;
+    uint16_t from_len, to_len;
+    char jids[]; /* from, to */
+};
+
+static void stanza_message_fini(struct route_message *base)
+{
+    frame_unref(((struct stanza_message *)base)->frame);
+}
+
+static void stanza_run_pending(struct router *r, struct route_message *base)
+{
+    struct stanza_message *m = (struct stanza_message *)base;
+    struct jid from = jid_of_prepared(span_make(m->jids, m->from_len));
+    struct jid to = jid_of_prepared(span_make(m->jids + m->from_len, m->to_len));
+    struct account *a = router_account_find(r, jid_bare(&to));
+    router_inbound(r, a, m->frame, &from, &to);
+}
+
+static void stanza_run(struct router *r, struct route_message *base)
+{
+    struct stanza_message *m = (struct stanza_message *)base;
+    struct jid to = jid_of_prepared(span_make(m->jids + m->from_len, m->to_len));
+    struct account *a = router_account(r, &to);
+    if (!a)
+        return;
+    if (a->state == ACCOUNT_READY && !a->pending && !a->is_settling) {
+        struct jid from = jid_of_prepared(span_make(m->jids, m->from_len));
+        a->is_settling = true;
+        router_inbound(r, a, m->frame, &from, &to);
+        a->is_settling = false;
+        router_account_settle(r, a);
+        return;
+    }
+    /* It waits its turn in the account's queue, under a message of its own: this one is freed by its runner. */
+    size_t bytes = sizeof *m + m->from_len + m->to_len;
+    struct stanza_message *own = route_message_new(bytes, stanza_run_pending, stanza_message_fini);
+    if (own) {
+        own->base.router = r;
+        own->frame = frame_ref(m->frame);
+        own->from_len = m->from_len;
+        own->to_len = m->to_len;
+        memcpy(own->jids, m->jids, (size_t)m->from_len + m->to_len);
+        account_pend(a, &own->base.message);
+    }
+    router_account_settle(r, a);
+}
+
+void router_send_stanza(struct router *r, struct frame *frame, struct span from, const struct jid *to)
+{
+    struct span to_text = jid_full(to);
+    struct stanza_message *m =
+        frame ? route_message_new(sizeof *m + from.len + to_text.len, stanza_run, stanza_message_fini) : NULL;
+    if (!m) {
+        frame_unref(frame);
+        return;
+    }
+    m->frame = frame;
+    m->from_len = (uint16_t)from.len;
+    m->to_len = (uint16_t)to_text.len;
+    memcpy(m->jids, from.ptr, from.len);
+    memcpy(m->jids + from.len, to_text.ptr, to_text.len);
+    r->counters.stanzas_routed++;
+    route_message_post(r, router_home(r, jid_bare(to)), &m->base);
+}
+
+/* ---- changes from outside ---- */
+
+struct changed_message {
+    struct route_message base;
+    bool is_removed;
+    size_t len;
+    char bare[];
+};
+
+static void changed_run(struct router *r, struct route_message *base)
+{
+    struct changed_message *m = (struct changed_message *)base;
+    struct account *a = router_account_find(r, span_make(m->bare, m->len));
+    if (!a)
+        return;
+    /* Ending the last stream forgets the account: hold it until all are ended. */
+    bool was_settling = a->is_settling;
+    a->is_settling = true;
+    while (!list_empty(&a->sessions)) {
+        struct session *s = container_of(a->sessions.next, struct session, link);
+        stream_fail(s->stream, m->is_removed ? STREAM_NOT_AUTHORIZED : STREAM_RESET,
+                    m->is_removed ? "the account was removed" : "the account was changed by the administrator");
+    }
+    a->is_settling = was_settling;
+    router_account_settle(r, a);
+}
+
+static void changed_handle(struct message *message, void *context)
+{
+    (void)context;
+    route_message_run(container_of(message, struct route_message, message));
+}
+
+void router_account_changed(struct router **peers, uint32_t count, struct span bare, bool is_removed)
+{
+    struct changed_message *m = route_message_new(sizeof *m + bare.len, changed_run, NULL);
+    if (!m)
+        return;
+    m->base.router = peers[entity_home(entity_hash(bare), count)];
+    m->base.message.handle = changed_handle;
+    m->is_removed = is_removed;
+    m->len = bare.len;
+    memcpy(m->bare, bare.ptr, bare.len);
+    loop_post(m->base.router->loop, NULL, &m->base.message);
+}

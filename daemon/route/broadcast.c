@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Outbound presence (RFC 6121 s. 4): what one session says reaches the account's own resources, and every watcher by one
+ * message per worker that holds any; each worker then walks its own list. */
+#include "base/log.h"
+#include "presence/watch.h"
+#include "route/internal.h"
+#include "stanza/stanza.h"
+
+/* ---- to the workers with interest ---- */
+
+struct broadcast_message {
+    struct route_message base;
+    struct frame *frame;
+    uint32_t incarnation;
+    bool is_last; /* the publisher is offline now: forget its watchers */
+    size_t len;
+    char publisher[];
+};
+
+static void broadcast_fini(struct route_message *base)
+{
+    frame_unref(((struct broadcast_message *)base)->frame);
+}
+
+/* To every available resource of every watcher here. */
+static void watchers_deliver(struct router *r, const struct watch *w, struct frame *frame)
+{
+    /* One atomic operation for all of them; what was taken too many is given back at the end. */
+    int32_t taken = (int32_t)w->count;
+    frame_ref_many(frame, taken);
+    for (uint32_t i = 0; i < w->count; i++) {
+        account_each_session(s, w->watchers[i])
+        {
+            if (!session_is_available(s))
+                continue;
+            if (taken == 0) {
+                taken = (int32_t)w->count;
+                frame_ref_many(frame, taken);
+            }
+            taken--;
+            r->counters.presence_deliveries++;
+            stream_send(s->stream, frame);
+        }
+    }
+    if (taken)
+        frame_unref_many(frame, taken);
+}
+
+static void broadcast_run(struct router *r, struct route_message *base)
+{
+    struct broadcast_message *m = (struct broadcast_message *)base;
+    struct jid jid = jid_of_prepared(span_make(m->publisher, m->len));
+    struct entity *publisher = entity_find(&r->entities, &jid);
+    struct watch *w = publisher ? publisher->watch : NULL;
+    if (!w || w->incarnation != m->incarnation)
+        return;
+    watchers_deliver(r, w, m->frame);
+    if (m->is_last)
+        watch_drop(publisher, &r->entities);
+}
+
+void router_broadcast(struct router *r, struct account *a, struct frame *frame, bool is_last)
+{
+    struct span publisher = entity_text(a->entity);
+    for (uint32_t to = 0; to < r->count; to++) {
+        if (!a->interests[to].grants)
+            continue;
+        struct broadcast_message *m =
+            route_message_new(sizeof *m + publisher.len, broadcast_run, broadcast_fini);
+        if (!m)
+            continue;
+        m->frame = frame_ref(frame);
+        m->incarnation = a->incarnation;
+        m->is_last = is_last;
+        m->len = publisher.len;
+        memcpy(m->publisher, publisher.ptr, publisher.len);
+        route_message_post(r, to, &m->base);
+        if (is_last)
+            a->interests[to].grants = 0;
+    }
+}
+
+static void own_resources_deliver(struct account *a, struct frame *frame, struct session *also)
+{
+    account_each_session(s, a)
+        if (session_is_available(s) || s == also)
+            stream_send(s->stream, frame_ref(frame));
+}
+
+/* ---- what a session says to everybody ---- */
+
+static void session_becomes_available(struct router *r, struct session *s)
+{
+    struct account *a = s->account;
+    bool is_first = a->available_count++ == 0;
+    account_each_session(other, a)
+        if (other != s && session_is_available(other))
+            stream_send(s->stream, frame_ref(other->presence));
+    if (is_first) {
+        a->incarnation = ++r->incarnations;
+        router_grant_all(r, a, s->presence);
+    } else {
+        router_broadcast(r, a, s->presence, false);
+    }
+    /* RFC 6121 s. 4.2.2, 4.3: what the contacts show now. The watch list makes later probes needless. */
+    router_watch(r, a, s->number);
+    router_requests_deliver(r, s);
+}
+
+void router_session_unavailable(struct router *r, struct session *s, struct frame *frame)
+{
+    struct account *a = s->account;
+    bool was_available = session_is_available(s);
+    if (!frame && (was_available || s->directed))
+        frame = stanza_presence_frame(PRESENCE_UNAVAILABLE, session_jid(s), (struct span){0}, (struct span){0});
+    if (was_available && frame) {
+        s->presence = frame_unref(s->presence);
+        bool is_last = --a->available_count == 0;
+        r->counters.presence_changes++;
+        own_resources_deliver(a, frame, s->stream->state == STREAM_BOUND ? s : NULL);
+        router_broadcast(r, a, frame, is_last);
+        if (is_last)
+            router_unwatch_all(r, a);
+    }
+    /* RFC 6121 s. 4.6.3: whoever got directed presence and is not among the watchers hears of the end too. */
+    char text[JID_BYTES_MAX];
+    for (size_t len; (len = directed_take(s, text, sizeof text)) > 0;) {
+        struct jid to = jid_of_prepared(span_make(text, len));
+        struct jid bare = jid_of_prepared(jid_bare(&to));
+        struct entity *contact = entity_find(&r->entities, &bare);
+        const struct roster_item *item = contact ? roster_find(&a->roster, contact) : NULL;
+        if ((item && subscription_has_from(item->state) && was_available) || !router_is_local(r, jid_domain(&to)))
+            continue;
+        router_send_stanza(r, stanza_presence_frame(PRESENCE_UNAVAILABLE, session_jid(s), jid_full(&to), (struct span){0}),
+                           session_jid(s), &to);
+    }
+    frame_unref(frame);
+}
+
+void router_presence(struct router *r, struct session *s, const struct stanza *stanza)
+{
+    struct presence_details details = {0};
+    if (stanza->type.presence == PRESENCE_AVAILABLE && presence_read(stanza, &details) != 0) {
+        router_refuse(r, s, stanza, STANZA_BAD_REQUEST);
+        return;
+    }
+    struct frame *frame = stanza_frame(stanza, session_jid(s), (struct span){0}, stream_lang(s->stream));
+    if (!frame) {
+        router_refuse(r, s, stanza, STANZA_RESOURCE_CONSTRAINT);
+        return;
+    }
+    if (stanza->type.presence == PRESENCE_UNAVAILABLE) {
+        router_session_unavailable(r, s, frame);
+        return;
+    }
+    bool was_available = session_is_available(s);
+    frame_unref(s->presence);
+    s->presence = frame;
+    s->priority = details.priority;
+    s->available_order = ++s->account->next_available_order;
+    r->counters.presence_changes++;
+    own_resources_deliver(s->account, frame, NULL);
+    if (was_available)
+        router_broadcast(r, s->account, frame, false);
+    else
+        session_becomes_available(r, s);
+}
+
+/* ---- what a session says to one ---- */
+
+void router_directed_presence(struct router *r, struct session *s, const struct stanza *stanza)
+{
+    struct span to = jid_full(&stanza->to);
+    if (stanza->type.presence == PRESENCE_AVAILABLE) {
+        int outcome = directed_add(s, to, r->settings->directed_max);
+        if (outcome != 0) {
+            router_refuse(r, s, stanza, outcome == DIRECTED_FULL ? STANZA_POLICY_VIOLATION : STANZA_RESOURCE_CONSTRAINT);
+            return;
+        }
+    } else if (stanza->type.presence == PRESENCE_UNAVAILABLE) {
+        directed_remove(s, to);
+    }
+    router_route(r, s, stanza, session_jid(s), &stanza->to);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One change of one roster item: to the disk first, then into memory, then its effects. While it is on its way the account is
+ * BUSY, so nothing acts on what is not yet true. */
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "roster/query.h"
+#include "route/internal.h"
+#include "xml/write.h"
+
+struct store_item *commit_item(struct commit *c)
+{
+    return &c->request.changes[0].item;
+}
+
+struct commit *commit_new(struct router *r, struct account *a, struct entity *contact, void (*committed)(struct commit *c))
+{
+    struct roster_item *item = roster_find(&a->roster, contact);
+    if (!item && a->roster.count >= r->settings->roster_items_max)
+        return NULL;
+    struct commit *c = calloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    struct arena *arena = &c->request.arena;
+    arena_init(arena);
+    c->router = r;
+    c->account = a;
+    c->contact = entity_ref(contact);
+    c->committed = committed;
+    c->request.operation = STORE_CHANGE;
+    c->request.jid = arena_copy(arena, entity_text(a->entity));
+    c->request.changes = arena_take(arena, sizeof *c->request.changes);
+    c->request.change_count = 1;
+    if (!c->request.jid.ptr || !c->request.changes) {
+        commit_free(c);
+        return NULL;
+    }
+    struct store_item *row = commit_item(c);
+    row->contact = arena_copy(arena, entity_text(contact));
+    if (item) {
+        row->name = arena_copy(arena, roster_item_name(item));
+        row->groups = arena_copy(arena, roster_item_groups(item));
+        row->request = arena_copy(arena, roster_item_request(item));
+        row->state = item->state;
+        row->is_approved = item->is_approved;
+        row->is_listed = item->is_listed;
+    }
+    row->version = a->roster.version + 1;
+    c->before = (enum subscription_state)row->state;
+    c->was_listed = row->is_listed;
+    c->was_approved = row->is_approved;
+    return c;
+}
+
+void commit_free(struct commit *c)
+{
+    if (!c)
+        return;
+    entity_give(&c->router->entities, c->contact);
+    frame_unref(c->stanza);
+    frame_unref(c->result);
+    frame_unref(c->refusal);
+    arena_fini(&c->request.arena);
+    free(c);
+}
+
+struct session *commit_session(const struct commit *c)
+{
+    account_each_session(s, c->account)
+        if (s->number == c->session_number)
+            return s;
+    return NULL;
+}
+
+/* Bring the change into memory. A failure here leaves the disk ahead of the memory until the account is loaded anew. */
+static void commit_apply(struct commit *c)
+{
+    struct router *r = c->router;
+    struct roster *roster = &c->account->roster;
+    const struct store_change *change = &c->request.changes[0];
+    struct roster_item *item = roster_find(roster, c->contact);
+    roster->version = change->item.version;
+    if (change->is_removal) {
+        struct roster_item *moved;
+        if (item) {
+            router_unwatch(r, c->account, item);
+            roster_remove(roster, roster_find(roster, c->contact), &r->entities, &moved);
+        }
+        return;
+    }
+    if (!item && roster_add(roster, c->contact, UINT32_MAX, &item) != 0) {
+        log_error("roster-memory", "jid=%.*s reason=out-of-memory", (int)c->request.jid.len, c->request.jid.ptr);
+        return;
+    }
+    item->state = change->item.state;
+    item->is_approved = change->item.is_approved;
+    item->is_listed = change->item.is_listed;
+    item->version = change->item.version;
+    if (roster_item_set_text(item, change->item.name, change->item.groups, change->item.request) < 0)
+        log_error("roster-memory", "jid=%.*s reason=out-of-memory", (int)c->request.jid.len, c->request.jid.ptr);
+    if (!subscription_has_to(item->state))
+        router_unwatch(r, c->account, item);
+}
+
+static void commit_handle(struct message *m, void *context)
+{
+    (void)context;
+    struct commit *c = container_of(m, struct commit, message);
+    struct router *r = c->router;
+    struct account *a = c->account;
+    r->operations--;
+    a->state = ACCOUNT_READY;
+    bool was_settling = a->is_settling;
+    a->is_settling = true; /* effects first, then what waits */
+    if (c->request.result == 0) {
+        r->counters.roster_changes++;
+        commit_apply(c);
+        c->committed(c);
+    }
+    struct session *s = commit_session(c);
+    struct frame *answer = c->request.result == 0 ? c->result : c->refusal;
+    if (s && answer)
+        stream_send(s->stream, frame_ref(answer));
+    a->is_settling = was_settling;
+    commit_free(c);
+    router_account_settle(r, a);
+}
+
+static void commit_done(struct store_request *request)
+{
+    struct commit *c = container_of(request, struct commit, request);
+    c->message.handle = commit_handle;
+    loop_post(c->router->loop, NULL, &c->message);
+}
+
+void commit_submit(struct commit *c)
+{
+    struct store_change *change = &c->request.changes[0];
+    const struct store_item *row = &change->item;
+    change->is_removal = row->state == SUBSCRIPTION_NONE && !row->is_listed && !row->is_approved;
+    c->request.done = commit_done;
+    c->account->state = ACCOUNT_BUSY;
+    c->router->operations++;
+    store_submit(c->router->store, &c->request);
+}
+
+void router_push(struct router *r, struct account *a, const struct entity *contact)
+{
+    (void)r;
+    const struct roster_item *item = roster_find(&a->roster, contact);
+    struct buffer query = {0};
+    if (item && item->is_listed)
+        roster_push_write(&query, item);
+    else
+        roster_push_removal_write(&query, entity_text(contact));
+    account_each_session(s, a)
+    {
+        if (!s->is_interested)
+            continue;
+        struct buffer push = {0};
+        buffer_printf(&push, "<iq type='set' id='push-%llu'", (unsigned long long)a->roster.version);
+        xml_write_attribute(&push, "to", session_jid(s));
+        buffer_literal(&push, ">");
+        buffer_append(&push, buffer_span(&query));
+        buffer_literal(&push, "</iq>");
+        struct frame *f = buffer_ok(&push) ? frame_new(buffer_span(&push), FRAME_NO_HEAD, FRAME_OTHER) : NULL;
+        buffer_fini(&push);
+        if (f)
+            stream_send(s->stream, f);
+    }
+    buffer_fini(&query);
+}

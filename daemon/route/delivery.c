@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RFC 6121 s. 8.5.4, table 1, with our choice wherever it offers two. The choices: what could be kept is kept
+ * rather than refused (O of O/E), what is lost is said to be lost (E of S/E), one device rings rather than
+ * all (M of M/A, D of D/A). Whether the sender may learn of an error at all (s. 8.1) is asked by the caller.
+ */
+#include "route/delivery.h"
+
+/* Short names of this file only, so that a row of the standard is a row here. */
+#define NEVER DELIVERY_IMPOSSIBLE
+#define S DELIVERY_SILENT
+#define E DELIVERY_ERROR
+#define O DELIVERY_OFFLINE
+#define D DELIVERY_MATCH
+#define M DELIVERY_MOST
+#define A DELIVERY_ALL
+
+/* The table's D in a bare JID's row means the only non-negative resource: that is the most available one, M
+ * here. Its four types are the standard's columns; messages of type error follow s. 8.5.2.1.1, 8.5.2.2.1
+ * and 8.5.3. */
+
+/* clang-format off */
+const uint8_t delivery_table[DELIVERY_CONDITION_COUNT][DELIVERY_ADDRESS_COUNT][MESSAGE_ERROR + 1] = {
+    /*                              normal chat  groupchat headline error */
+    [DELIVERY_NO_ACCOUNT] = {                                  /* s. 8.5.1 */
+        [DELIVERY_BARE]          = {E,     E,     E,     S,     S},
+        [DELIVERY_FULL_MATCH]    = {NEVER, NEVER, NEVER, NEVER, NEVER},
+        [DELIVERY_FULL_NO_MATCH] = {E,     E,     E,     S,     S},
+    },
+    [DELIVERY_NO_RESOURCES] = {                                /* s. 8.5.2.2.1, 8.5.3.2.1 */
+        [DELIVERY_BARE]          = {O,     O,     E,     S,     S},
+        [DELIVERY_FULL_MATCH]    = {NEVER, NEVER, NEVER, NEVER, NEVER},
+        [DELIVERY_FULL_NO_MATCH] = {E,     O,     E,     E,     S},
+    },
+    [DELIVERY_ONLY_NEGATIVE] = {                               /* s. 8.5.2.1.1, 8.5.3 */
+        [DELIVERY_BARE]          = {O,     O,     E,     S,     S},
+        [DELIVERY_FULL_MATCH]    = {D,     D,     D,     D,     D},
+        [DELIVERY_FULL_NO_MATCH] = {E,     O,     E,     E,     S},
+    },
+    [DELIVERY_ONE_NON_NEGATIVE] = {                            /* s. 8.5.2.1.1, 8.5.3 */
+        [DELIVERY_BARE]          = {M,     M,     E,     M,     S},
+        [DELIVERY_FULL_MATCH]    = {D,     D,     D,     D,     D},
+        [DELIVERY_FULL_NO_MATCH] = {E,     M,     E,     E,     S},
+    },
+    [DELIVERY_SEVERAL_NON_NEGATIVE] = {                        /* s. 8.5.2.1.1, 8.5.3 */
+        [DELIVERY_BARE]          = {M,     M,     E,     A,     S},
+        [DELIVERY_FULL_MATCH]    = {D,     D,     D,     D,     D},
+        [DELIVERY_FULL_NO_MATCH] = {E,     M,     E,     E,     S},
+    },
+};
+/* clang-format on */

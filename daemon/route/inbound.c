@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A stanza that has arrived at its addressee's home (RFC 6121 s. 8.5): to which of the account's resources it goes, or what the
+ * sender is told. */
+#include <errno.h>
+
+#include "route/delivery.h"
+#include "route/internal.h"
+
+/* Read a frame that a router has stamped: it is valid by construction, but its parts must be found again. */
+static int frame_read(struct router *r, const struct frame *frame, struct stanza *ret)
+{
+    struct xml_item item;
+    size_t used;
+    enum xml_error error;
+    xml_scan_reset(r->scan);
+    if (xml_scan_next(r->scan, XML_AT_CONTENT, SPAN("stream:stream"), span_make(frame->bytes, frame->len), &item, &used, &error) != 0)
+        return -EINVAL;
+    return stanza_read(&item, SPAN("jabber:client"), &r->arena, ret) == 0 ? 0 : -EINVAL;
+}
+
+void router_bounce(struct router *r, const struct stanza *stanza, enum stanza_error e, const struct jid *from,
+                   const struct jid *to)
+{
+    if (!stanza_error_may_answer(stanza))
+        return;
+    r->counters.errors++;
+    router_send_stanza(r, stanza_error_frame(stanza, e, jid_full(from), jid_full(to), NULL), jid_full(from), to);
+}
+
+static enum delivery_condition condition_of(const struct account *a)
+{
+    if (a->state == ACCOUNT_MISSING)
+        return DELIVERY_NO_ACCOUNT;
+    if (!a->available_count)
+        return DELIVERY_NO_RESOURCES;
+    uint32_t count = account_non_negative_count(a);
+    if (!count)
+        return DELIVERY_ONLY_NEGATIVE;
+    return count == 1 ? DELIVERY_ONE_NON_NEGATIVE : DELIVERY_SEVERAL_NON_NEGATIVE;
+}
+
+static void deliver(struct router *r, struct session *s, struct frame *frame)
+{
+    r->counters.messages_delivered++;
+    stream_send(s->stream, frame_ref(frame));
+}
+
+static void inbound_message(struct router *r, struct account *a, const struct stanza *stanza, struct frame *frame,
+                            const struct jid *from, const struct jid *to)
+{
+    struct session *match = to->resource_len ? account_session(a, jid_resource(to)) : NULL;
+    if (match && !session_is_available(match) && stanza->type.message != MESSAGE_ERROR) {
+        /* s. 8.5.3.1: a connected resource matches, also before its first presence. */
+        deliver(r, match, frame);
+        return;
+    }
+    enum delivery_address address = !to->resource_len ? DELIVERY_BARE : match ? DELIVERY_FULL_MATCH : DELIVERY_FULL_NO_MATCH;
+    struct session *most = account_most_available(a);
+    switch ((enum delivery_action)delivery_table[condition_of(a)][address][stanza->type.message]) {
+    case DELIVERY_MATCH:
+        deliver(r, match, frame);
+        return;
+    case DELIVERY_MOST:
+        deliver(r, most, frame);
+        return;
+    case DELIVERY_ALL:
+        account_each_session(s, a)
+            if (session_is_available(s) && s->priority >= 0)
+                deliver(r, s, frame);
+        return;
+    case DELIVERY_OFFLINE: /* nothing stores messages here: the sender is told */
+    case DELIVERY_ERROR:
+        router_bounce(r, stanza, STANZA_SERVICE_UNAVAILABLE, to, from);
+        return;
+    case DELIVERY_SILENT:
+    case DELIVERY_IMPOSSIBLE:
+        return;
+    }
+}
+
+/* s. 8.5.3.1: an IQ reaches a resource only from who may know of it, else its answer would betray the presence. */
+static bool may_ask(const struct router *r, const struct account *a, const struct session *s, const struct jid *from)
+{
+    if (span_equal(jid_bare(from), entity_text(a->entity)))
+        return true;
+    struct jid bare = jid_of_prepared(jid_bare(from));
+    struct entity *e = entity_find(&r->entities, &bare);
+    const struct roster_item *item = e ? roster_find(&a->roster, e) : NULL;
+    return (item && subscription_has_from(item->state)) || directed_has(s, jid_full(from)) || directed_has(s, jid_bare(from));
+}
+
+static void inbound_iq(struct router *r, struct account *a, const struct stanza *stanza, struct frame *frame,
+                       const struct jid *from, const struct jid *to)
+{
+    struct session *match = to->resource_len ? account_session(a, jid_resource(to)) : NULL;
+    bool is_answer = stanza->type.iq == IQ_RESULT || stanza->type.iq == IQ_ERROR;
+    if (match && (is_answer || may_ask(r, a, match, from)))
+        stream_send(match->stream, frame_ref(frame));
+    else if (!is_answer)
+        router_bounce(r, stanza, STANZA_SERVICE_UNAVAILABLE, to, from);
+}
+
+static void inbound_presence(struct router *r, struct account *a, const struct stanza *stanza, struct frame *frame,
+                             const struct jid *from, const struct jid *to)
+{
+    if (a->state == ACCOUNT_MISSING) {
+        if (stanza->type.presence == PRESENCE_PROBE) /* s. 4.3.2.1: the same answer as without a subscription */
+            router_probe_answer(r, a, jid_full(from), stanza);
+        return; /* s. 8.5.1 */
+    }
+    switch (stanza->type.presence) {
+    case PRESENCE_SUBSCRIBE:
+    case PRESENCE_SUBSCRIBED:
+    case PRESENCE_UNSUBSCRIBE:
+    case PRESENCE_UNSUBSCRIBED:
+        router_subscription_in(r, a, stanza, frame, from);
+        return;
+    case PRESENCE_PROBE:
+        router_probe_answer(r, a, jid_full(from), stanza);
+        return;
+    case PRESENCE_AVAILABLE:
+    case PRESENCE_UNAVAILABLE:
+    case PRESENCE_ERROR:
+        break;
+    case PRESENCE_UNKNOWN:
+        return;
+    }
+    if (to->resource_len) {
+        struct session *match = account_session(a, jid_resource(to));
+        if (match)
+            stream_send(match->stream, frame_ref(frame));
+        return;
+    }
+    if (stanza->type.presence == PRESENCE_ERROR)
+        return;
+    account_each_session(s, a)
+        if (session_is_available(s))
+            stream_send(s->stream, frame_ref(frame));
+}
+
+void router_inbound(struct router *r, struct account *a, struct frame *frame, const struct jid *from, const struct jid *to)
+{
+    struct stanza *stanza = &r->stanza;
+    if (!a || frame_read(r, frame, stanza) < 0)
+        return;
+    switch (stanza->kind) {
+    case STANZA_MESSAGE:
+        inbound_message(r, a, stanza, frame, from, to);
+        break;
+    case STANZA_IQ:
+        inbound_iq(r, a, stanza, frame, from, to);
+        break;
+    case STANZA_PRESENCE:
+        inbound_presence(r, a, stanza, frame, from, to);
+        break;
+    }
+    arena_reset(&r->arena);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the files of route/. */
+#ifndef MUSTER_ROUTE_INTERNAL_H
+#define MUSTER_ROUTE_INTERNAL_H
+
+#include "route/router.h"
+
+/* ---- messages between workers (message.c) ---- */
+
+/* Every message between routers begins with this. `run` is called on the receiving worker and frees nothing: `fini` does, then the
+ * memory. */
+struct route_message {
+    struct message message;
+    struct router *router;  /* the receiver */
+    uint32_t from;          /* worker that sent it */
+    uint64_t sequence;      /* its number on the way from that worker */
+    void (*run)(struct router *r, struct route_message *m);
+    void (*fini)(struct route_message *m);
+};
+
+/* A zeroed message of `bytes`; NULL without memory (logged: what it would have said is lost). */
+void *route_message_new(size_t bytes, void (*run)(struct router *, struct route_message *),
+                        void (*fini)(struct route_message *));
+/* Send it to the router of worker `to`. */
+void route_message_post(struct router *r, uint32_t to, struct route_message *m);
+void route_message_run(struct route_message *m);
+
+/* A list of JIDs (with a number each) to go into a message. */
+void route_list_put(struct buffer *list, struct span jid, uint32_t number);
+/* Read the entry at *position and move on; false at the end. */
+bool route_list_next(const struct buffer *list, size_t *position, struct span *ret_jid, uint32_t *ret_number);
+
+/* ---- accounts (account.c) ---- */
+
+/* Find the account in memory, or bring it there: never in state MISSING when found. NULL without memory. */
+struct account *router_account(struct router *r, const struct jid *jid);
+struct account *router_account_find(struct router *r, struct span bare);
+/* After anything that may have been the last reason to keep it: run what waits if it is ready, forget it if it is idle. */
+void router_account_settle(struct router *r, struct account *a);
+
+/* A stanza to an account at home here or elsewhere. `frame`: complete bytes, `from` and `to` stamped; takes over the reference. */
+void router_send_stanza(struct router *r, struct frame *frame, struct span from, const struct jid *to);
+/* The same for a stanza that a session says; errors (no such domain) go back to it. */
+void router_route(struct router *r, struct session *s, const struct stanza *stanza, struct span from, const struct jid *to);
+bool router_is_local(const struct router *r, struct span domain);
+
+/* ---- presence (broadcast.c, watching.c) ---- */
+void router_presence(struct router *r, struct session *s, const struct stanza *stanza);
+void router_session_unavailable(struct router *r, struct session *s, struct frame *frame /* taken; NULL: make one */);
+void router_directed_presence(struct router *r, struct session *s, const struct stanza *stanza);
+/* To one watcher: everything `a` shows now; and the end of it. */
+void router_grant(struct router *r, struct account *a, const struct entity *watcher);
+void router_grant_all(struct router *r, struct account *a, struct frame *frame);
+void router_revoke(struct router *r, struct account *a, const struct entity *watcher);
+void router_watch(struct router *r, struct account *a, uint32_t session_number);
+void router_unwatch(struct router *r, struct account *a, struct roster_item *item);
+void router_unwatch_all(struct router *r, struct account *a);
+void router_broadcast(struct router *r, struct account *a, struct frame *frame, bool is_last);
+void router_probe_answer(struct router *r, struct account *a, struct span from, const struct stanza *probe);
+
+/* ---- subscriptions and rosters (commit.c, subscribing.c, rostering.c) ---- */
+
+/* A change of one roster item on its way to the disk. The account is BUSY until it is there; the memory changes after the disk. */
+struct commit {
+    struct message message;
+    struct store_request request;
+    struct router *router;
+    struct account *account;
+    struct entity *contact;    /* a reference */
+    /* After the change is on disk and in memory. */
+    void (*committed)(struct commit *c);
+    enum subscription_event event;
+    bool is_outbound;
+    enum subscription_state before;
+    bool was_listed, was_approved;
+    bool is_answered_by_us;    /* inbound subscribe that a pre-approval answers */
+    struct frame *stanza;      /* to route (outbound) or deliver (inbound); may be NULL */
+    struct frame *result, *refusal; /* to the session that asked */
+    uint32_t session_number;
+};
+/* Begin: the item as it is now (or as a new one would be) in request.changes[0]. NULL without memory or when the roster is full. */
+struct commit *commit_new(struct router *r, struct account *a, struct entity *contact, void (*committed)(struct commit *c));
+struct store_item *commit_item(struct commit *c);
+/* Send to the store. A row that says nothing any more (no state, not listed, not approved) is removed. */
+void commit_submit(struct commit *c);
+void commit_free(struct commit *c);
+struct session *commit_session(const struct commit *c); /* the asking session, NULL when it is gone */
+
+void router_subscription_out(struct router *r, struct session *s, const struct stanza *stanza);
+void router_subscription_in(struct router *r, struct account *a, const struct stanza *stanza, struct frame *frame, const struct jid *from);
+enum subscription_event subscription_event_of(enum presence_type type);
+/* The roster push for `contact` to every interested session. */
+void router_push(struct router *r, struct account *a, const struct entity *contact);
+/* Stored subscription requests to a session that has just become available. */
+void router_requests_deliver(struct router *r, struct session *s);
+bool router_roster_iq(struct router *r, struct session *s, const struct stanza *stanza);
+
+/* ---- stanzas (inbound.c, server.c) ---- */
+void router_inbound(struct router *r, struct account *a, struct frame *frame, const struct jid *from, const struct jid *to);
+void router_server_iq(struct router *r, struct session *s, const struct stanza *stanza);
+/* Answer the session with an error, if the stanza may be answered. */
+void router_refuse(struct router *r, struct session *s, const struct stanza *stanza, enum stanza_error e);
+/* Answer a stanza that came as bytes: from `from` (who refuses) to its sender. */
+void router_bounce(struct router *r, const struct stanza *stanza, enum stanza_error e, const struct jid *from,
+                   const struct jid *to);
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A client's roster requests (RFC 6121 s. 2). */
+#include "roster/query.h"
+#include "route/internal.h"
+#include "xml/tree.h"
+#include "xml/write.h"
+
+static void roster_get(struct router *r, struct session *s, const struct stanza *stanza)
+{
+    struct buffer query = {0};
+    roster_query_write(&query, &s->account->roster);
+    struct frame *f = buffer_ok(&query)
+                          ? stanza_result_frame(stanza, (struct span){0}, session_jid(s), buffer_span(&query))
+                          : NULL;
+    buffer_fini(&query);
+    if (!f) {
+        router_refuse(r, s, stanza, STANZA_RESOURCE_CONSTRAINT);
+        return;
+    }
+    s->is_interested = true;
+    r->counters.roster_results++;
+    stream_send(s->stream, f);
+}
+
+static void set_committed(struct commit *c)
+{
+    router_push(c->router, c->account, c->contact);
+}
+
+static void say(struct commit *c, enum presence_type type)
+{
+    struct jid to = entity_jid(c->contact);
+    struct span from = entity_text(c->account->entity);
+    if (router_is_local(c->router, jid_domain(&to)))
+        router_send_stanza(c->router, stanza_presence_frame(type, from, jid_full(&to), (struct span){0}), from, &to);
+}
+
+/* RFC 6121 s. 2.5.2: what the removal ends is said to the contact. */
+static void removal_committed(struct commit *c)
+{
+    struct router *r = c->router;
+    struct jid to = entity_jid(c->contact);
+    if (subscription_has_from(c->before) && router_is_local(r, jid_domain(&to))) {
+        router_revoke(r, c->account, c->contact);
+        account_each_session(s, c->account)
+            if (session_is_available(s))
+                router_send_stanza(r, stanza_presence_frame(PRESENCE_UNAVAILABLE, session_jid(s), jid_full(&to), (struct span){0}),
+                                   session_jid(s), &to);
+    }
+    if (subscription_has_to(c->before) || subscription_is_pending_out(c->before))
+        say(c, PRESENCE_UNSUBSCRIBE);
+    if (subscription_has_from(c->before) || subscription_is_pending_in(c->before))
+        say(c, PRESENCE_UNSUBSCRIBED);
+    router_push(r, c->account, c->contact);
+}
+
+static void roster_set(struct router *r, struct session *s, const struct stanza *stanza)
+{
+    static const enum stanza_error no_memory = STANZA_RESOURCE_CONSTRAINT;
+    struct roster_change change;
+    enum stanza_error refusal = no_memory;
+    struct xml_node *iq;
+    struct account *a = s->account;
+    if (xml_tree_build(&r->arena, stanza->raw, SPAN("jabber:client"), &iq) < 0 || !iq->children ||
+        roster_change_read(iq->children, &r->arena, &change, &refusal) != 0) {
+        router_refuse(r, s, stanza, refusal);
+        return;
+    }
+    struct jid bare = jid_of_prepared(jid_bare(&change.contact));
+    struct entity *contact = entity_take(&r->entities, &bare);
+    const struct roster_item *item = contact ? roster_find(&a->roster, contact) : NULL;
+    if (change.is_removal && (!item || !item->is_listed)) {
+        entity_give(&r->entities, contact);
+        router_refuse(r, s, stanza, STANZA_ITEM_NOT_FOUND); /* s. 2.5.3 */
+        return;
+    }
+    struct commit *c = contact ? commit_new(r, a, contact, change.is_removal ? removal_committed : set_committed) : NULL;
+    entity_give(&r->entities, contact);
+    if (!c) {
+        router_refuse(r, s, stanza, STANZA_RESOURCE_CONSTRAINT);
+        return;
+    }
+    struct store_item *row = commit_item(c);
+    if (change.is_removal) {
+        *row = (struct store_item){.contact = row->contact, .version = row->version};
+    } else {
+        row->name = arena_copy(&c->request.arena, change.name);
+        row->groups = arena_copy(&c->request.arena, change.groups);
+        row->is_listed = true;
+    }
+    c->session_number = s->number;
+    c->result = stanza_result_frame(stanza, (struct span){0}, session_jid(s), (struct span){0});
+    c->refusal = stanza_error_frame(stanza, STANZA_INTERNAL_SERVER_ERROR, entity_text(a->entity), session_jid(s),
+                                    "the change could not be stored");
+    commit_submit(c);
+}
+
+bool router_roster_iq(struct router *r, struct session *s, const struct stanza *stanza)
+{
+    if (!span_is(stanza->child_xmlns, "jabber:iq:roster") || !span_is(stanza->child_name, "query"))
+        return false;
+    if (stanza->type.iq == IQ_GET)
+        roster_get(r, s, stanza);
+    else
+        roster_set(r, s, stanza);
+    arena_reset(&r->arena);
+    return true;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One worker's routing: the accounts at home here, who must get what they say, and what the other workers' accounts say to
+ * them. Routers of different workers share nothing and talk by messages. */
+#ifndef MUSTER_ROUTE_ROUTER_H
+#define MUSTER_ROUTE_ROUTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/slab.h"
+#include "presence/account.h"
+#include "ring/loop.h"
+#include "stanza/stanza.h"
+#include "store/store.h"
+#include "stream/stream.h"
+
+struct router_settings {
+    const struct span *domains; /* prepared */
+    uint32_t domain_count;
+    uint32_t roster_items_max, resources_max, directed_max, requests_max;
+    enum { RESOURCE_REPLACE, RESOURCE_REFUSE, RESOURCE_RENAME } resource_conflict;
+};
+
+struct router {
+    const struct router_settings *settings;
+    struct loop *loop;
+    struct store *store;
+    struct router **peers; /* all routers of the process, this one among them */
+    uint32_t index, count;
+    uint64_t *sent, *received; /* messages to and from each peer: who has seen what (broadcast.c) */
+    struct entity_table entities;
+    struct slab accounts, sessions;
+    uint32_t incarnations; /* counts how often any account here came online: never the same number twice */
+    uint32_t operations; /* store requests under way */
+    /* Scratch for stanzas that arrive as bytes. */
+    struct xml_scan *scan;
+    struct arena arena;
+    struct stanza stanza;
+    struct router_counters {
+        uint64_t stanzas_routed, presence_changes, presence_deliveries, grants, probes, messages_delivered,
+            roster_changes, roster_results, subscriptions, errors;
+    } counters;
+};
+
+/* 0 or -ENOMEM. The peers' table must be complete before the first event. */
+int router_init(struct router *r, const struct router_settings *settings, struct loop *loop, struct store *store,
+                struct router **peers, uint32_t index, uint32_t count);
+/* Every stream has ended and no operation is under way. */
+void router_fini(struct router *r);
+
+/* The worker at which the account `bare` lives. */
+uint32_t router_home(const struct router *r, struct span bare);
+
+/* What a stream of an account at home here wants (struct stream_events). */
+void router_bind(struct router *r, struct stream *s, struct span bare, struct span resource);
+bool router_stanza(struct router *r, struct stream *s, const struct stanza *stanza);
+void router_stream_ended(struct router *r, struct stream *s);
+
+/* From any thread: the stored data of `bare` was changed behind our back: its streams end with <reset/> (or, the account
+ * removed, <not-authorized/>) and its roster is read anew. */
+void router_account_changed(struct router **peers, uint32_t count, struct span bare, bool is_removed);
+
+/* For the administrator: one line a session: full JID, priority, presence. */
+void router_sessions_write(struct router *r, struct buffer *out);
+
+#endif
