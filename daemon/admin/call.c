@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The client's side of the local admin socket. */
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "admin/control.h"
+#include "admin/request.h"
+
+#define CALL_READ_BYTES 65536
+
+static int all_send(int fd, struct span out)
+{
+    while (out.len) {
+        ssize_t len = send(fd, out.ptr, out.len, MSG_NOSIGNAL);
+        if (len < 0 && errno == EINTR)
+            continue;
+        if (len < 0)
+            return -errno;
+        out = span_skip(out, (size_t)len);
+    }
+    return 0;
+}
+
+static int all_receive(int fd, struct buffer *in)
+{
+    for (;;) {
+        char *to = buffer_reserve(in, CALL_READ_BYTES);
+        if (!to)
+            return -ENOMEM;
+        ssize_t len = recv(fd, to, CALL_READ_BYTES, 0);
+        if (len < 0 && errno == EINTR)
+            continue;
+        if (len < 0)
+            return -errno;
+        if (len == 0)
+            return 0;
+        in->len += (uint32_t)len;
+    }
+}
+
+/* `fd` is connected. */
+static int exchange(int fd, struct span command, struct span body, struct buffer *reply)
+{
+    struct buffer in;
+    struct span text;
+    int error = all_send(fd, command);
+    if (!error)
+        error = all_send(fd, SPAN("\n"));
+    if (!error)
+        error = all_send(fd, body);
+    if (!error && shutdown(fd, SHUT_WR) != 0)
+        error = -errno;
+    if (error && error != -EPIPE) /* EPIPE: it refuses without reading on; the reason is there to be read */
+        return error;
+    buffer_init(&in);
+    error = all_receive(fd, &in);
+    if (!error)
+        error = control_reply_parse(buffer_span(&in), &text);
+    if (error >= 0) {
+        buffer_append(reply, text);
+        if (!buffer_ok(reply))
+            error = -ENOMEM;
+    }
+    buffer_fini(&in);
+    return error;
+}
+
+int control_call(const char *socket_path, struct span command, struct span body, struct buffer *reply)
+{
+    struct sockaddr_un address;
+    if (command.len + 1 + body.len > CONTROL_BODY_BYTES_MAX)
+        return -EFBIG;
+    int error = control_address_make(socket_path, &address);
+    if (error)
+        return error;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0)
+        error = -errno;
+    else
+        error = exchange(fd, command, body, reply);
+    close(fd);
+    return error;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What rows demand of each other, after all of them have their values. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "config/reader.h"
+#include "config/value.h"
+
+static const struct config_mark file_start = {1, 1};
+
+/* Where a row was given, or the start of the file. */
+static struct config_mark place_of(struct config_reader *r, const char *path)
+{
+    struct config_mark mark = *config_row_mark(r, config_row_find(span_of(path)));
+    return mark.line ? mark : file_start;
+}
+
+static void check_required(struct config_reader *r)
+{
+    for (unsigned i = 0; i < config_row_count; i++)
+        if (config_rows[i].is_required && r->marks[i].line == 0)
+            config_complain(r, file_start, config_rows[i].path, "is required");
+    if (r->config->domain_count == 0 && place_of(r, "domains").line && r->error_count == 0)
+        config_complain(r, place_of(r, "domains"), "domains", "must name at least one domain");
+}
+
+static void check_listener(struct config_reader *r, uint32_t at)
+{
+    const struct config_listener *listener = &r->config->listeners[at];
+    struct config_mark mark = r->listener_marks ? r->listener_marks[at] : file_start;
+    char path[32];
+    snprintf(path, sizeof path, "listen[%u]", at);
+    if (listener->tls == CONFIG_TLS_NONE && !listener->allow_plaintext && listener->address &&
+        !config_address_is_loopback(listener->address))
+        config_complain(r, mark, path,
+                        "tls: none on %s, which is not loopback, would send everything in clear; use starttls or direct, or "
+                        "set allow_plaintext: true",
+                        listener->address);
+    for (uint32_t i = 0; i < at; i++) {
+        const struct config_listener *other = &r->config->listeners[i];
+        if (listener->address && other->address && other->port == listener->port &&
+            strcmp(other->address, listener->address) == 0)
+            config_complain(r, mark, path, "the same address and port as listen[%u]", i);
+    }
+}
+
+static void check_certificate(struct config_reader *r)
+{
+    uint32_t i = 0;
+    while (i < r->config->listener_count && r->config->listeners[i].tls == CONFIG_TLS_NONE)
+        i++;
+    if (i == r->config->listener_count)
+        return;
+    if (!r->config->tls.certificate)
+        config_complain(r, file_start, "tls.certificate", "is required, because listen[%u] uses TLS", i);
+    if (!r->config->tls.key)
+        config_complain(r, file_start, "tls.key", "is required, because listen[%u] uses TLS", i);
+}
+
+void config_check(struct config_reader *r)
+{
+    const struct config *c = r->config;
+    check_required(r);
+    for (uint32_t i = 0; i < c->listener_count; i++)
+        check_listener(r, i);
+    check_certificate(r);
+    size_t path_max = sizeof((struct sockaddr_un *)0)->sun_path - 1;
+    if (c->admin.socket && strlen(c->admin.socket) > path_max)
+        config_complain(r, place_of(r, "admin.socket"), "admin.socket", "'%s' is longer than the %zu bytes of a socket's address",
+                        c->admin.socket, path_max);
+    if (c->limits.queue_bytes < c->limits.stanza_bytes)
+        config_complain(r, place_of(r, "limits.queue_bytes"), "limits.queue_bytes",
+                        "%u is less than limits.stanza_bytes (%u): such a stanza could never be delivered",
+                        c->limits.queue_bytes, c->limits.stanza_bytes);
+    if (c->limits.unauthenticated_stanza_bytes > c->limits.stanza_bytes)
+        config_complain(r, place_of(r, "limits.unauthenticated_stanza_bytes"), "limits.unauthenticated_stanza_bytes",
+                        "%u is more than limits.stanza_bytes (%u)", c->limits.unauthenticated_stanza_bytes,
+                        c->limits.stanza_bytes);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The way from a file to a configuration: defaults, file, environment, checks. */
+#include "config/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "config/reader.h"
+#include "config/value.h"
+
+/* Far more than every key with every comment; the wrong file (a log, a disk image) is refused instead of read. */
+#define CONFIG_BYTES_MAX (1024 * 1024)
+/* The first mistakes tell the rest. */
+#define CONFIG_ERRORS_MAX 20
+
+void config_complain(struct config_reader *r, struct config_mark mark, const char *path, const char *format, ...)
+{
+    char what[512];
+    va_list args;
+    if (++r->error_count > CONFIG_ERRORS_MAX)
+        return;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    bool has_path = path && *path;
+    buffer_printf(r->message, "%s:%u:%u: %s%s%s\n", r->name, mark.line, mark.column, has_path ? path : "",
+                  has_path ? ": " : "", what);
+}
+
+struct config_mark *config_row_mark(struct config_reader *r, const struct config_row *row)
+{
+    return &r->marks[row - config_rows];
+}
+
+/* What has no default text because it depends on other rows. 0 or -ENOMEM. */
+static int derived_set(struct config_reader *r)
+{
+    struct config *c = r->config;
+    if (!c->admin.socket && c->state && asprintf(&c->admin.socket, "%s/admin.sock", c->state) < 0) {
+        c->admin.socket = NULL;
+        return -ENOMEM;
+    }
+    if (config_row_mark(r, config_row_find(SPAN("listen")))->line == 0) {
+        struct config_listener *first = config_listener_add(c);
+        struct config_listener *second = first ? config_listener_add(c) : NULL;
+        if (!second)
+            return -ENOMEM;
+        second->port = 5223;
+        second->tls = CONFIG_TLS_DIRECT;
+    }
+    return 0;
+}
+
+int config_parse(const char *name, struct span text, char **environment, struct config **ret_config,
+                 struct buffer *ret_message)
+{
+    struct config_reader r = {.name = name, .message = ret_message};
+    r.config = calloc(1, sizeof *r.config);
+    if (!r.config)
+        return -ENOMEM;
+    config_defaults_set(r.config, false);
+    config_read(&r, text);
+    bool is_read = r.error_count == 0;
+    config_environment_read(&r, environment);
+    int error = derived_set(&r);
+    if (!error && is_read) /* else it would complain of what is missing only because it was not understood */
+        config_check(&r);
+    free(r.listener_marks);
+    if (!error && r.error_count) {
+        if (r.error_count > CONFIG_ERRORS_MAX)
+            buffer_printf(ret_message, "%s: %u more\n", name, r.error_count - CONFIG_ERRORS_MAX);
+        error = -EINVAL;
+    }
+    if (error) {
+        config_free(r.config);
+        return error;
+    }
+    *ret_config = r.config;
+    return 0;
+}
+
+/* The whole file into `text`. 0 or negative errno. */
+static int file_read(const char *path, struct buffer *text)
+{
+    int error = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    for (;;) {
+        char *to = buffer_reserve(text, 16384);
+        if (!to) {
+            error = -ENOMEM;
+            break;
+        }
+        ssize_t len = read(fd, to, 16384);
+        if (len < 0 && errno == EINTR)
+            continue;
+        if (len < 0)
+            error = -errno;
+        if (len <= 0)
+            break;
+        text->len += (uint32_t)len;
+        if (text->len > CONFIG_BYTES_MAX) {
+            error = -EFBIG;
+            break;
+        }
+    }
+    close(fd);
+    return error;
+}
+
+int config_load(const char *path, char **environment, struct config **ret_config, struct buffer *ret_message)
+{
+    struct buffer text;
+    buffer_init(&text);
+    int error = file_read(path, &text);
+    if (error)
+        buffer_printf(ret_message, "%s: %s\n", path, strerror(-error));
+    else
+        error = config_parse(path, buffer_span(&text), environment, ret_config, ret_message);
+    buffer_fini(&text);
+    return error;
+}
+
+struct config *config_free(struct config *c)
+{
+    if (!c)
+        return NULL;
+    config_domains_free(c);
+    for (uint32_t i = 0; i < c->listener_count; i++)
+        free(c->listeners[i].address);
+    free(c->listeners);
+    free(c->state);
+    free(c->tls.certificate);
+    free(c->tls.key);
+    free(c->admin.socket);
+    free(c->admin.http);
+    free(c);
+    return NULL;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration file (YAML) and its environment overrides, checked against one table. What the rooms need is handed to
+ * them as their own settings; nobody below the broker includes this. */
+#ifndef MUSTER_CONFIG_CONFIG_H
+#define MUSTER_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/span.h"
+
+enum config_listen_tls { CONFIG_TLS_STARTTLS, CONFIG_TLS_DIRECT, CONFIG_TLS_NONE };
+enum config_offload { CONFIG_OFFLOAD_AUTO, CONFIG_OFFLOAD_OFF, CONFIG_OFFLOAD_ON };
+enum config_resource_conflict { CONFIG_CONFLICT_REPLACE, CONFIG_CONFLICT_REFUSE, CONFIG_CONFLICT_RENAME };
+
+struct config_listener {
+    char *address; /* numeric IPv4 or IPv6 */
+    uint16_t port;
+    enum config_listen_tls tls;
+    bool allow_plaintext; /* tls none beyond loopback is refused without it */
+};
+
+struct config {
+    char **domains; /* prepared; at least one */
+    uint32_t domain_count;
+    char *state; /* folder */
+    struct {
+        char *certificate, *key;
+        bool allow_tls12;
+    } tls; /* both paths are required when any listener uses TLS */
+    struct config_listener *listeners;
+    uint32_t listener_count;
+    struct {
+        char *socket; /* default: admin.sock in `state` */
+        char *http;   /* "address:port"; NULL: none */
+    } admin;
+    uint32_t workers; /* 0: one per core, at least two */
+    uint32_t jobs;    /* job threads for TLS handshakes and passwords; 0: one per core */
+    struct {
+        enum config_offload io, tls, bpf;
+    } offload;
+    struct {
+        bool allow_plain;    /* default false */
+        uint32_t iterations; /* for new accounts */
+    } sasl;
+    enum config_resource_conflict resource_conflict;
+    struct {
+        uint32_t stanza_bytes;         /* 262144; RFC 6120 s. 13.12: at least 10000 */
+        uint32_t unauthenticated_stanza_bytes; /* 10000 */
+        uint32_t queue_bytes;          /* per session, waiting to be sent: 4 MiB */
+        uint32_t roster_items;         /* per account: 100000 */
+        uint32_t resources;            /* per account: 32 */
+        uint32_t login_timeout_ms;     /* 30000 */
+        uint32_t connections_per_address; /* 0: no limit; not loopback */
+        uint32_t directed_presences;   /* per session: 1000 */
+        uint32_t subscription_requests; /* stored per account: 1000 */
+    } limits;
+    enum { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG } log_level;
+};
+
+/* Read, override from MUSTER_* in `environment` (as in environ; MUSTER_LIMITS_STANZA_BYTES=...), check. 0, or -EINVAL / -errno with
+ * lines "FILE:LINE:COLUMN: path: what is wrong and what is allowed" in `ret_message`. On success `ret_message` may hold
+ * warnings (an unknown MUSTER_ variable), a line each. */
+int config_load(const char *path, char **environment, struct config **ret_config, struct buffer *ret_message);
+/* The same from memory; `name` stands for the file in messages. `environment` may be NULL. */
+int config_parse(const char *name, struct span text, char **environment, struct config **ret_config,
+                 struct buffer *ret_message);
+struct config *config_free(struct config *c); /* takes NULL, returns NULL */
+
+/* The manual's reference, generated from the table (Markdown). */
+void config_reference_write(struct buffer *out);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* MUSTER_LIMITS_STANZA_BYTES=... overrides limits.stanza_bytes. An empty variable is as good as none: container
+ * set-ups pass variables on whether they are set or not. */
+#include "config/reader.h"
+#include "config/value.h"
+
+/* Not ours, and no mistake either: the tests' own. Documented in the reference. */
+static const char ignored_prefix[] = "MUSTER_TEST_";
+
+static const struct config_row *row_of(struct span name)
+{
+    const struct config_row *found = NULL;
+    struct buffer spelled;
+    buffer_init(&spelled);
+    for (unsigned i = 0; i < config_row_count && !found; i++) {
+        buffer_clear(&spelled);
+        config_environment_name(&config_rows[i], &spelled);
+        if (config_rows[i].type != CONFIG_LISTENERS && !config_row_is_listener(&config_rows[i]) &&
+            span_equal(buffer_span(&spelled), name))
+            found = &config_rows[i];
+    }
+    buffer_fini(&spelled);
+    return found;
+}
+
+/* "a.example,b.example" replaces the whole list. */
+static bool domains_set(struct config *c, struct span text, struct buffer *why)
+{
+    struct config before = *c;
+    c->domains = NULL;
+    c->domain_count = 0;
+    bool is_good = true;
+    while (is_good) {
+        const char *comma = memchr(text.ptr, ',', text.len);
+        size_t len = comma ? (size_t)(comma - text.ptr) : text.len;
+        is_good = config_domain_add(c, span_make(text.ptr, len), why);
+        if (!comma)
+            break;
+        text = span_skip(text, len + 1);
+    }
+    struct config dropped = {.domains = before.domains, .domain_count = before.domain_count};
+    config_domains_free(&dropped);
+    return is_good;
+}
+
+static void variable_read(struct config_reader *r, struct span name, struct span value)
+{
+    struct buffer why;
+    const struct config_row *row = row_of(name);
+    if (!row) {
+        buffer_printf(r->message, "environment: %.*s: no such setting, ignored\n", (int)name.len, name.ptr);
+        return;
+    }
+    buffer_init(&why);
+    bool is_good = row->type == CONFIG_DOMAINS ? domains_set(r->config, value, &why)
+                                               : config_value_set(row, r->config, value, &why);
+    if (!is_good) {
+        buffer_printf(r->message, "environment: %.*s: %.*s\n", (int)name.len, name.ptr, (int)why.len, why.ptr);
+        r->error_count++;
+    }
+    struct config_mark *mark = config_row_mark(r, row);
+    if (mark->line == 0)
+        *mark = (struct config_mark){1, 1}; /* given, though not in the file */
+    buffer_fini(&why);
+}
+
+void config_environment_read(struct config_reader *r, char **environment)
+{
+    for (; environment && *environment; environment++) {
+        struct span entry = span_of(*environment);
+        const char *equals = memchr(entry.ptr, '=', entry.len);
+        if (!equals || !span_starts(entry, SPAN("MUSTER_")) || span_starts(entry, span_of(ignored_prefix)))
+            continue;
+        size_t len = (size_t)(equals - entry.ptr);
+        if (entry.len > len + 1)
+            variable_read(r, span_make(entry.ptr, len), span_skip(entry, len + 1));
+    }
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The manual's page about the configuration, from the table. */
+#include "config/schema.h"
+#include "config/value.h"
+
+static const char introduction[] =
+    "# Configuration\n"
+    "\n"
+    "`musterd` and `musterctl` read one YAML file (`--config FILE`, by default `/etc/muster/musterd.yaml`). Unknown and\n"
+    "repeated keys are errors, and every error names line and column. `musterd --config FILE --check` reads, checks and stops.\n"
+    "This page is made from the table the programs use: `build/tests/config/config_reference > docs/configuration.md`.\n"
+    "\n"
+    "The smallest file that is complete:\n"
+    "\n"
+    "```yaml\n"
+    "domains: [example.org]\n"
+    "state: /var/lib/muster\n"
+    "tls: {certificate: /etc/muster/cert.pem, key: /etc/muster/key.pem}\n"
+    "```\n"
+    "\n"
+    "Single values can be overridden from the environment: `MUSTER_` and the key in capitals, sections joined by `_`\n"
+    "(`MUSTER_LIMITS_STANZA_BYTES=20000` for `limits.stanza_bytes`). `MUSTER_DOMAINS` takes names separated by commas. Listeners\n"
+    "are set in the file only. An empty variable counts as not set. A variable that begins with `MUSTER_` and names no\n"
+    "setting causes a warning, except those that begin with `MUSTER_TEST_`, which belong to the tests.\n"
+    "\n";
+
+static void write_row(const struct config_row *row, struct buffer *out)
+{
+    buffer_printf(out, "## `%s`\n\n", row->path);
+    buffer_literal(out, "* Allowed: ");
+    config_value_describe(row, out);
+    if (row->is_required)
+        buffer_literal(out, "\n* Required\n");
+    else if (row->default_text)
+        buffer_printf(out, "\n* Default: `%s`\n", row->default_text);
+    else
+        buffer_printf(out, "\n* Without it: %s\n", row->without);
+    if (row->type != CONFIG_LISTENERS && !config_row_is_listener(row)) {
+        buffer_literal(out, "* Environment: `");
+        config_environment_name(row, out);
+        buffer_literal(out, "`\n");
+    }
+    buffer_printf(out, "\n%s\n\n", row->reason);
+}
+
+void config_reference_write(struct buffer *out)
+{
+    buffer_append(out, span_of(introduction));
+    for (unsigned i = 0; i < config_row_count; i++)
+        write_row(&config_rows[i], out);
+    if (out->len)
+        out->len--; /* one line end at the end of the file */
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one table of everything that can be configured: reading, checking, the environment and the manual's reference
+ * all go by it. Private to the room (and its tests). */
+#ifndef MUSTER_CONFIG_SCHEMA_H
+#define MUSTER_CONFIG_SCHEMA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config/config.h"
+
+enum config_type {
+    CONFIG_TEXT,        /* char * */
+    CONFIG_ADDRESS,     /* char *: numeric IPv4 or IPv6 */
+    CONFIG_ENDPOINT,    /* char *: address:port */
+    CONFIG_BOOL,        /* bool */
+    CONFIG_NUMBER,      /* uint32_t from min to max */
+    CONFIG_NUMBER_AUTO, /* the same, or "auto", which is 0 */
+    CONFIG_PORT,        /* uint16_t */
+    CONFIG_CHOICE,      /* an enum: the position among `names` */
+    CONFIG_DOMAINS,     /* config.domains */
+    CONFIG_LISTENERS,   /* config.listeners; the keys of one are the rows under "listen[]." */
+};
+
+struct config_row {
+    const char *path; /* sections and key, joined by '.' */
+    enum config_type type;
+    size_t offset;            /* in struct config; under "listen[]." in struct config_listener */
+    const char *default_text; /* as one would write it; NULL: none */
+    bool is_required;
+    uint32_t min, max;
+    const char *const *names; /* CONFIG_CHOICE; NULL at the end */
+    const char *without;      /* what happens without it, for rows that have no default text */
+    const char *reason;       /* for the manual: what it is for, and why this default */
+};
+
+#define CONFIG_ROWS_MAX 48
+extern const struct config_row config_rows[];
+extern const unsigned config_row_count;
+
+/* Where listeners' rows are: they are set in a struct config_listener. */
+#define CONFIG_LISTENER_PREFIX "listen[]."
+bool config_row_is_listener(const struct config_row *row);
+
+/* The row of `path`, or NULL. */
+const struct config_row *config_row_find(struct span path);
+/* Is there any row under `path` + "."? */
+bool config_is_section(struct span path);
+/* The full path (or the section) that was most likely meant by the unknown `path`; empty when nothing is near. */
+struct span config_nearest(struct span path);
+/* Append "MUSTER_LIMITS_STANZA_BYTES". */
+void config_environment_name(const struct config_row *row, struct buffer *out);
+
+#endif

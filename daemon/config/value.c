@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/value.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+
+#include "jid/jid.h"
+
+/* A socket listens to one port each; a list longer than this is a mistake. */
+#define CONFIG_LIST_MAX 1024
+
+static char *text_copy(struct span text)
+{
+    return strndup(text.ptr ? text.ptr : "", text.len);
+}
+
+/* Not empty, and no control characters: a path with a newline in it is a mistake in the quoting. */
+static bool is_text(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
+            return false;
+    return text.len > 0;
+}
+
+static bool is_address(struct span text)
+{
+    char copy[INET6_ADDRSTRLEN + 1];
+    struct in6_addr address;
+    if (text.len >= sizeof copy || !is_text(text))
+        return false;
+    memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+    return inet_pton(AF_INET, copy, &address) == 1 || inet_pton(AF_INET6, copy, &address) == 1;
+}
+
+static bool number_read(struct span text, uint32_t min, uint32_t max, uint32_t *ret)
+{
+    uint64_t value = 0;
+    if (text.len == 0 || text.len > 10)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return false;
+        value = value * 10 + (uint64_t)(text.ptr[i] - '0');
+    }
+    if (value < min || value > max)
+        return false;
+    *ret = (uint32_t)value;
+    return true;
+}
+
+/* "127.0.0.1:5280" or "[::1]:5280" */
+static bool is_endpoint(struct span text)
+{
+    uint32_t port;
+    const char *colon = text.len ? memrchr(text.ptr, ':', text.len) : NULL;
+    if (!colon)
+        return false;
+    struct span address = span_make(text.ptr, (size_t)(colon - text.ptr));
+    bool has_brackets = address.len > 2 && address.ptr[0] == '[' && address.ptr[address.len - 1] == ']';
+    if (has_brackets)
+        address = span_make(address.ptr + 1, address.len - 2);
+    bool is_v6 = address.len && memchr(address.ptr, ':', address.len);
+    return has_brackets == is_v6 && is_address(address) &&
+           number_read(span_skip(text, (size_t)(colon - text.ptr) + 1), 1, 65535, &port);
+}
+
+static bool choice_read(const struct config_row *row, struct span text, uint32_t *ret)
+{
+    for (uint32_t i = 0; row->names[i]; i++) {
+        if (span_equal(text, span_of(row->names[i]))) {
+            *ret = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool bool_read(struct span text, bool *ret)
+{
+    *ret = span_is(text, "true");
+    return *ret || span_is(text, "false");
+}
+
+static bool text_set(char **field, struct span text, bool is_valid)
+{
+    char *copy = is_valid ? text_copy(text) : NULL;
+    if (!copy)
+        return false;
+    free(*field);
+    *field = copy;
+    return true;
+}
+
+static bool field_set(const struct config_row *row, void *field, struct span text)
+{
+    uint32_t number;
+    switch (row->type) {
+    case CONFIG_TEXT:
+        return text_set(field, text, is_text(text));
+    case CONFIG_ADDRESS:
+        return text_set(field, text, is_address(text));
+    case CONFIG_ENDPOINT:
+        return text_set(field, text, is_endpoint(text));
+    case CONFIG_BOOL:
+        return bool_read(text, field);
+    case CONFIG_NUMBER_AUTO:
+        if (span_is(text, "auto")) {
+            *(uint32_t *)field = 0;
+            return true;
+        }
+        return number_read(text, row->min, row->max, field);
+    case CONFIG_NUMBER:
+        return number_read(text, row->min, row->max, field);
+    case CONFIG_PORT:
+        if (!number_read(text, row->min, row->max, &number))
+            return false;
+        *(uint16_t *)field = (uint16_t)number;
+        return true;
+    case CONFIG_CHOICE:
+        return choice_read(row, text, field);
+    case CONFIG_DOMAINS:
+    case CONFIG_LISTENERS:
+        break;
+    }
+    return false;
+}
+_Static_assert(sizeof(enum config_offload) == sizeof(uint32_t), "choices are written as numbers of 32 bits");
+
+void config_value_describe(const struct config_row *row, struct buffer *out)
+{
+    switch (row->type) {
+    case CONFIG_TEXT:
+        buffer_literal(out, "text, not empty");
+        break;
+    case CONFIG_ADDRESS:
+        buffer_literal(out, "a numeric IPv4 or IPv6 address");
+        break;
+    case CONFIG_ENDPOINT:
+        buffer_literal(out, "a numeric address and a port, as in 127.0.0.1:5280 or [::1]:5280");
+        break;
+    case CONFIG_BOOL:
+        buffer_literal(out, "true or false");
+        break;
+    case CONFIG_NUMBER:
+    case CONFIG_NUMBER_AUTO:
+    case CONFIG_PORT:
+        buffer_printf(out, "a whole number from %u to %u%s", row->min, row->max,
+                      row->type == CONFIG_NUMBER_AUTO ? ", or auto" : "");
+        break;
+    case CONFIG_CHOICE:
+        for (unsigned i = 0; row->names[i]; i++)
+            buffer_printf(out, "%s%s", i == 0 ? "" : row->names[i + 1] ? ", " : " or ", row->names[i]);
+        break;
+    case CONFIG_DOMAINS:
+        buffer_literal(out, "a list of domain names");
+        break;
+    case CONFIG_LISTENERS:
+        buffer_literal(out, "a list of listeners");
+        break;
+    }
+}
+
+bool config_value_set(const struct config_row *row, void *base, struct span text, struct buffer *why)
+{
+    const size_t quoted_max = 64;
+    if (field_set(row, (char *)base + row->offset, text))
+        return true;
+    buffer_literal(why, "'");
+    for (size_t i = 0; i < text.len && i < quoted_max; i++)
+        buffer_append_char(why, (unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f ? '?' : text.ptr[i]);
+    buffer_printf(why, "%s' is not ", text.len > quoted_max ? "..." : "");
+    config_value_describe(row, why);
+    return false;
+}
+
+void config_defaults_set(void *base, bool is_listener)
+{
+    struct buffer why;
+    buffer_init(&why);
+    for (unsigned i = 0; i < config_row_count; i++) {
+        const struct config_row *row = &config_rows[i];
+        if (row->default_text && config_row_is_listener(row) == is_listener)
+            config_value_set(row, base, span_of(row->default_text), &why);
+    }
+    buffer_fini(&why); /* a test sees to it that every default is allowed */
+}
+
+bool config_domain_add(struct config *c, struct span text, struct buffer *why)
+{
+    char storage[JID_PART_BYTES_MAX];
+    struct span domain;
+    if (!is_text(text) || jid_prepare_domain(text, storage, &domain) != 0) {
+        buffer_printf(why, "'%.*s' is not a domain name", (int)(text.len < 64 ? text.len : 64), text.len ? text.ptr : "");
+        return false;
+    }
+    for (uint32_t i = 0; i < c->domain_count; i++) {
+        if (span_equal(span_of(c->domains[i]), domain)) {
+            buffer_printf(why, "%.*s is given twice", (int)domain.len, domain.ptr);
+            return false;
+        }
+    }
+    char **grown = c->domain_count < CONFIG_LIST_MAX ? realloc(c->domains, (c->domain_count + 1) * sizeof *grown) : NULL;
+    if (grown)
+        c->domains = grown;
+    char *copy = grown ? text_copy(domain) : NULL;
+    if (!copy) {
+        buffer_printf(why, "more than %d domains, or no memory", CONFIG_LIST_MAX);
+        return false;
+    }
+    c->domains[c->domain_count++] = copy;
+    return true;
+}
+
+struct config_listener *config_listener_add(struct config *c)
+{
+    if (c->listener_count >= CONFIG_LIST_MAX)
+        return NULL;
+    struct config_listener *grown = realloc(c->listeners, (c->listener_count + 1) * sizeof *grown);
+    if (!grown)
+        return NULL;
+    c->listeners = grown;
+    struct config_listener *listener = &grown[c->listener_count++];
+    *listener = (struct config_listener){0};
+    config_defaults_set(listener, true);
+    return listener;
+}
+
+bool config_address_is_loopback(const char *address)
+{
+    struct in6_addr six;
+    struct in_addr four;
+    if (inet_pton(AF_INET, address, &four) == 1)
+        return (ntohl(four.s_addr) >> 24) == 127;
+    if (inet_pton(AF_INET6, address, &six) != 1)
+        return false;
+    return IN6_IS_ADDR_LOOPBACK(&six) || (IN6_IS_ADDR_V4MAPPED(&six) && six.s6_addr[12] == 127);
+}
+
+void config_domains_free(struct config *c)
+{
+    for (uint32_t i = 0; i < c->domain_count; i++)
+        free(c->domains[i]);
+    free(c->domains);
+    c->domains = NULL;
+    c->domain_count = 0;
+}

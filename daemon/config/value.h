@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One value: text to the field that a row describes. Private to the room. */
+#ifndef MUSTER_CONFIG_VALUE_H
+#define MUSTER_CONFIG_VALUE_H
+
+#include "config/schema.h"
+
+/* Set the row's field in `base` (struct config, or struct config_listener for its rows). False: `why` says what is
+ * wrong and what is allowed. Not for CONFIG_DOMAINS and CONFIG_LISTENERS. */
+bool config_value_set(const struct config_row *row, void *base, struct span text, struct buffer *why);
+/* Every field of `base` that has a default and belongs to its struct. */
+void config_defaults_set(void *base, bool is_listener);
+/* Add one domain, prepared. False: `why` says what is wrong. */
+bool config_domain_add(struct config *c, struct span text, struct buffer *why);
+/* Free the list of domains. */
+void config_domains_free(struct config *c);
+/* A new listener with the defaults, borrowed until the next; NULL without memory. */
+struct config_listener *config_listener_add(struct config *c);
+
+/* Append what is allowed: "a whole number from 1 to 256, or auto". */
+void config_value_describe(const struct config_row *row, struct buffer *out);
+bool config_address_is_loopback(const char *address);
+
+#endif
