@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+/* Presence wants at least two, so that what crosses workers is never the untried case. */
+#define WORKERS_MIN 2
+/* More than the cores of any machine this runs on; the configuration refuses more. */
+#define WORKERS_MAX 256
+/* Streams get this long to take their leave, then they are cut. */
+#define STOP_TIMEOUT_MS 3000
+#define STOP_POLL_MS 20
+
+static uint32_t core_count(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores > 0 ? (uint32_t)cores : 1;
+}
+
+static void descriptors_raise(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int settings_make(struct broker *b)
+{
+    const struct config *c = b->config;
+    b->domains = calloc(c->domain_count, sizeof *b->domains);
+    if (!b->domains)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < c->domain_count; i++)
+        b->domains[i] = span_of(c->domains[i]);
+    b->router_settings = (struct router_settings){
+        .domains = b->domains,
+        .domain_count = c->domain_count,
+        .roster_items_max = c->limits.roster_items,
+        .resources_max = c->limits.resources,
+        .directed_max = c->limits.directed_presences,
+        .requests_max = c->limits.subscription_requests,
+        .resource_conflict = c->resource_conflict == CONFIG_CONFLICT_REFUSE   ? RESOURCE_REFUSE
+                             : c->resource_conflict == CONFIG_CONFLICT_RENAME ? RESOURCE_RENAME
+                                                                              : RESOURCE_REPLACE,
+    };
+    b->stream_settings = (struct stream_settings){
+        .domains = b->domains,
+        .domain_count = c->domain_count,
+        .allow_plain = c->sasl.allow_plain,
+        .stanza_bytes_max = c->limits.stanza_bytes,
+        .unauthenticated_bytes_max = c->limits.unauthenticated_stanza_bytes,
+        .login_timeout_ms = c->limits.login_timeout_ms,
+    };
+    return 0;
+}
+
+static int tls_open(struct broker *b, struct buffer *ret_message)
+{
+    bool is_needed = false;
+    for (uint32_t i = 0; i < b->config->listener_count; i++)
+        is_needed |= b->config->listeners[i].tls != CONFIG_TLS_NONE;
+    if (!is_needed)
+        return 0;
+    struct tls_settings settings = {.certificate_path = b->config->tls.certificate,
+                                    .key_path = b->config->tls.key,
+                                    .allow_tls12 = b->config->tls.allow_tls12};
+    int error = tls_context_new(&settings, &b->tls, ret_message);
+    b->stream_settings.tls = b->tls;
+    return error;
+}
+
+static int listeners_open(struct broker *b, struct buffer *ret_message)
+{
+    uint32_t per_worker = b->config->listener_count, total = b->worker_count * per_worker;
+    b->listener_fds = malloc((total + 1) * sizeof *b->listener_fds);
+    if (!b->listener_fds)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < total; i++)
+        b->listener_fds[i] = -1;
+    for (uint32_t i = 0; i < total; i++) {
+        const struct config_listener *l = &b->config->listeners[i % per_worker];
+        /* Workers share a port with SO_REUSEPORT, which would also let a second daemon share it: ask first. */
+        int fd = i < per_worker ? listener_probe(l->address, l->port) : 0;
+        if (fd == 0)
+            fd = listener_socket(l->address, l->port);
+        if (fd < 0) {
+            buffer_printf(ret_message, "cannot listen on %s port %u: %s", l->address, l->port, strerror(-fd));
+            return fd;
+        }
+        b->listener_fds[i] = fd;
+    }
+    return 0;
+}
+
+void broker_worker_started(struct broker *b, int error, const char *message)
+{
+    pthread_mutex_lock(&b->lock);
+    b->workers_ready++;
+    if (error && !b->worker_error) {
+        b->worker_error = error;
+        strncpy(b->worker_message, message, sizeof b->worker_message - 1);
+    }
+    pthread_cond_broadcast(&b->wake);
+    pthread_mutex_unlock(&b->lock);
+}
+
+static int workers_start(struct broker *b, struct buffer *ret_message)
+{
+    b->workers = calloc(b->worker_count, sizeof *b->workers);
+    b->routers = calloc(b->worker_count, sizeof(struct router *));
+    if (!b->workers || !b->routers)
+        return -ENOMEM;
+    uint32_t started = 0;
+    int error = 0;
+    for (uint32_t i = 0; i < b->worker_count; i++) {
+        struct worker *w = &b->workers[i];
+        w->broker = b;
+        w->index = i;
+        w->listener_count = b->config->listener_count;
+        w->listeners = calloc(w->listener_count + 1, sizeof *w->listeners);
+        b->routers[i] = &w->router;
+        if (!w->listeners)
+            return -ENOMEM;
+    }
+    pthread_mutex_lock(&b->lock);
+    while (started < b->worker_count && !error) {
+        error = -pthread_create(&b->workers[started].thread, NULL, worker_thread, &b->workers[started]);
+        started += error == 0;
+    }
+    while (b->workers_ready < started)
+        pthread_cond_wait(&b->wake, &b->lock);
+    if (!error && b->worker_error) {
+        error = b->worker_error;
+        buffer_printf(ret_message, "%s", b->worker_message);
+    } else if (error) {
+        buffer_printf(ret_message, "cannot start a worker thread: %s", strerror(-error));
+    }
+    pthread_mutex_unlock(&b->lock);
+    if (error)
+        _exit(1); /* some workers run, some do not: there is nothing to save yet, and nothing to stop in order */
+    b->is_running = true;
+    return 0;
+}
+
+/* ---- asking the workers ---- */
+
+struct question {
+    struct message message;
+    struct worker *worker;
+    void (*ask)(struct worker *w, void *context);
+    void *context;
+    uint32_t *answers_due; /* under the broker's lock */
+};
+
+static void question_handle(struct message *m, void *context)
+{
+    struct question *q = container_of(m, struct question, message);
+    struct worker *w = context;
+    q->ask(w, q->context);
+    pthread_mutex_lock(&w->broker->lock);
+    --*q->answers_due;
+    pthread_cond_broadcast(&w->broker->wake);
+    pthread_mutex_unlock(&w->broker->lock);
+}
+
+void broker_ask(struct broker *b, void (*ask)(struct worker *w, void *context), void *context)
+{
+    struct question questions[WORKERS_MAX];
+    uint32_t answers_due = b->worker_count;
+    for (uint32_t i = 0; i < b->worker_count; i++) {
+        questions[i] = (struct question){{.handle = question_handle}, &b->workers[i], ask, context, &answers_due};
+        loop_post(b->workers[i].loop, NULL, &questions[i].message);
+    }
+    pthread_mutex_lock(&b->lock);
+    while (answers_due)
+        pthread_cond_wait(&b->wake, &b->lock);
+    pthread_mutex_unlock(&b->lock);
+}
+
+static void ask_listen(struct worker *w, void *context)
+{
+    (void)context;
+    worker_listen(w);
+}
+
+/* ---- starting ---- */
+
+int broker_start(struct broker *b, const struct config *config, struct buffer *ret_message)
+{
+    *b = (struct broker){.config = config};
+    pthread_mutex_init(&b->lock, NULL);
+    pthread_cond_init(&b->wake, NULL);
+    descriptors_raise();
+    uint32_t cores = core_count();
+    b->worker_count = config->workers ? config->workers : cores < WORKERS_MIN ? WORKERS_MIN : cores;
+    if (b->worker_count > WORKERS_MAX)
+        b->worker_count = WORKERS_MAX;
+    int error = settings_make(b);
+    if (!error)
+        error = tls_open(b, ret_message);
+    if (!error)
+        error = store_open(config->state, b->domains, config->domain_count, &b->store, ret_message);
+    if (error)
+        return error;
+    b->stream_settings.secret = store_secret(b->store);
+    error = listeners_open(b, ret_message);
+    if (error)
+        return error;
+    b->jobs = jobs_new(config->jobs ? config->jobs : cores);
+    if (!b->jobs) {
+        buffer_printf(ret_message, "cannot start the job threads: %s", strerror(errno));
+        return -errno;
+    }
+    error = workers_start(b, ret_message);
+    if (error)
+        return error;
+    broker_ask(b, ask_listen, NULL);
+    return control_open(config->admin.socket, broker_command, b, &b->control, ret_message);
+}
+
+/* ---- stopping ---- */
+
+static void ask_stop(struct worker *w, void *context)
+{
+    (void)context;
+    worker_stop(w);
+}
+
+static void ask_abort(struct worker *w, void *context)
+{
+    (void)context;
+    worker_abort(w);
+}
+
+static void ask_end(struct worker *w, void *context)
+{
+    (void)context;
+    loop_stop(w->loop);
+}
+
+/* What is still under way; messages between routers are counted, for one may be between two workers just now. */
+struct activity {
+    _Atomic uint64_t sent, received;
+    _Atomic uint32_t busy;
+};
+
+static void ask_activity(struct worker *w, void *context)
+{
+    struct activity *a = context;
+    for (uint32_t i = 0; i < w->router.count; i++) {
+        atomic_fetch_add(&a->sent, w->router.sent[i]);
+        atomic_fetch_add(&a->received, w->router.received[i]);
+    }
+    if (!worker_is_idle(w))
+        atomic_fetch_add(&a->busy, 1);
+}
+
+static bool is_quiet(struct broker *b)
+{
+    struct activity first = {0}, second = {0};
+    broker_ask(b, ask_activity, &first);
+    broker_ask(b, ask_activity, &second);
+    return atomic_load(&b->clients) == 0 && !first.busy && !second.busy && first.sent == first.received &&
+           first.sent == second.sent && second.sent == second.received;
+}
+
+static bool wait_until_quiet(struct broker *b)
+{
+    const struct timespec pause = {.tv_nsec = STOP_POLL_MS * 1000000L};
+    for (uint64_t until_ms = clock_now_ms() + STOP_TIMEOUT_MS; !is_quiet(b);) {
+        if (clock_now_ms() >= until_ms)
+            return false;
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
+static void workers_stop(struct broker *b)
+{
+    broker_ask(b, ask_stop, NULL);
+    if (!wait_until_quiet(b)) {
+        broker_ask(b, ask_abort, NULL);
+        if (!wait_until_quiet(b))
+            log_error("stop-incomplete", "clients=%d", atomic_load(&b->clients));
+    }
+    broker_ask(b, ask_end, NULL);
+    for (uint32_t i = 0; i < b->worker_count; i++)
+        pthread_join(b->workers[i].thread, NULL);
+}
+
+static void worker_close(struct worker *w)
+{
+    if (w->clients.live || w->router.sessions.live || w->router.accounts.live)
+        log_warn("objects-left", "worker=%u clients=%lld sessions=%lld accounts=%lld", w->index, (long long)w->clients.live,
+                 (long long)w->router.sessions.live, (long long)w->router.accounts.live);
+    stream_worker_fini(&w->streams);
+    net_fini(&w->net);
+    loop_free(w->loop);
+    router_fini(&w->router);
+}
+
+void broker_stop(struct broker *b)
+{
+    b->control = control_close(b->control);
+    if (b->is_running)
+        workers_stop(b);
+    b->jobs = jobs_free(b->jobs);
+    b->store = store_close(b->store);
+    int64_t clients = 0;
+    for (uint32_t i = 0; b->is_running && i < b->worker_count; i++)
+        clients += b->workers[i].clients.live;
+    if (clients == 0) /* clients migrate between workers: only the sum says anything */
+        for (uint32_t i = 0; b->is_running && i < b->worker_count; i++)
+            b->workers[i].clients.live = 0;
+    for (uint32_t i = 0; b->is_running && i < b->worker_count; i++)
+        worker_close(&b->workers[i]);
+    for (uint32_t i = 0; b->is_running && i < b->worker_count; i++)
+        slab_fini(&b->workers[i].clients);
+    for (uint32_t i = 0; b->workers && i < b->worker_count; i++)
+        free(b->workers[i].listeners);
+    for (uint32_t i = 0; b->listener_fds && i < b->worker_count * b->config->listener_count; i++)
+        if (b->listener_fds[i] >= 0)
+            close(b->listener_fds[i]);
+    free(b->listener_fds);
+    free(b->workers);
+    free(b->routers);
+    free(b->domains);
+    b->tls = tls_context_unref(b->tls);
+    pthread_cond_destroy(&b->wake);
+    pthread_mutex_destroy(&b->lock);
+}

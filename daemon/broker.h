@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon as a whole: wires the rooms, starts and stops the workers, answers the administrator. */
+#ifndef MUSTER_BROKER_H
+#define MUSTER_BROKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "admin/control.h"
+#include "config/config.h"
+#include "ring/jobs.h"
+#include "store/store.h"
+#include "tls/context.h"
+#include "worker.h"
+
+struct broker {
+    const struct config *config;
+    struct span *domains;
+    struct stream_settings stream_settings;
+    struct router_settings router_settings;
+    struct store *store;
+    struct tls_context *tls;
+    struct jobs *jobs;
+    struct control *control;
+    struct worker *workers;
+    struct router **routers;
+    uint32_t worker_count;
+    int *listener_fds;       /* worker_count * config->listener_count */
+    _Atomic int32_t clients; /* connections, also those between two workers */
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    uint32_t workers_ready;  /* under `lock` */
+    int worker_error;        /* under `lock`: the first that could not start */
+    char worker_message[256];
+    bool is_stop_wanted;     /* under `lock`: by musterctl */
+    bool is_running;
+};
+
+/* Start everything. 0, or negative errno with one line in ret_message; then broker_stop cleans up. */
+int broker_start(struct broker *b, const struct config *config, struct buffer *ret_message);
+/* Stop everything in order: streams end with <system-shutdown/>, the store finishes, nothing is left. */
+void broker_stop(struct broker *b);
+
+/* Run `ask` on every worker, one call each, and wait for all. Any thread but a worker's. */
+void broker_ask(struct broker *b, void (*ask)(struct worker *w, void *context), void *context);
+
+/* A worker tells how its start went. */
+void broker_worker_started(struct broker *b, int error, const char *message);
+
+/* commands.c: the control socket's handler. */
+bool broker_command(void *broker, struct span command, struct span body, struct buffer *reply);
+
+#endif

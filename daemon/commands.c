@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What musterctl asks of the running daemon. Runs on the control thread. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "broker.h"
+#include "store/command.h"
+
+struct report {
+    pthread_mutex_t lock;
+    struct buffer *out;
+};
+
+static void ask_sessions(struct worker *w, void *context)
+{
+    struct report *report = context;
+    struct buffer mine = {0};
+    router_sessions_write(&w->router, &mine);
+    pthread_mutex_lock(&report->lock);
+    buffer_append(report->out, buffer_span(&mine));
+    pthread_mutex_unlock(&report->lock);
+    buffer_fini(&mine);
+}
+
+static int line_compare(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The same list in the same order whatever the number of workers. */
+static void lines_sort(struct buffer *text)
+{
+    size_t count = 0;
+    for (uint32_t i = 0; i < text->len; i++)
+        count += text->ptr[i] == '\n';
+    char **lines = malloc((count + 1) * sizeof *lines);
+    char *copy = lines ? strndup(text->ptr ? text->ptr : "", text->len) : NULL;
+    if (!copy) {
+        free(lines);
+        return;
+    }
+    size_t n = 0;
+    for (char *rest = copy, *line; (line = strsep(&rest, "\n")) && rest;)
+        lines[n++] = line;
+    qsort(lines, n, sizeof *lines, line_compare);
+    buffer_clear(text);
+    for (size_t i = 0; i < n; i++)
+        buffer_printf(text, "%s\n", lines[i]);
+    free(copy);
+    free(lines);
+}
+
+struct totals {
+    pthread_mutex_t lock;
+    struct router_counters router;
+    struct stream_counters stream;
+    struct net_counters net;
+    struct loop_counters loop;
+    int64_t accounts, sessions, clients, entities;
+};
+
+/* Each counters struct is nothing but uint64_t. */
+static void counters_add(void *to, const void *from, size_t bytes)
+{
+    uint64_t *sum = to;
+    const uint64_t *more = from;
+    for (size_t i = 0; i < bytes / sizeof *sum; i++)
+        sum[i] += more[i];
+}
+
+static void ask_totals(struct worker *w, void *context)
+{
+    struct totals *t = context;
+    struct loop_counters loop = loop_counters_read(w->loop);
+    pthread_mutex_lock(&t->lock);
+    counters_add(&t->router, &w->router.counters, sizeof t->router);
+    counters_add(&t->stream, &w->streams.counters, sizeof t->stream);
+    counters_add(&t->net, &w->net.counters, sizeof t->net);
+    counters_add(&t->loop, &loop, sizeof t->loop);
+    t->accounts += w->router.accounts.live;
+    t->sessions += w->router.sessions.live;
+    t->clients += w->clients.live;
+    t->entities += w->router.entities.table.count;
+    pthread_mutex_unlock(&t->lock);
+}
+
+static void stats_write(struct broker *b, struct buffer *out)
+{
+    struct totals t = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    broker_ask(b, ask_totals, &t);
+    struct store_counters store = store_counters_read(b->store);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } rows[] = {
+        {"workers", b->worker_count},
+        {"connections", (uint64_t)t.clients},
+        {"sessions", (uint64_t)t.sessions},
+        {"accounts_loaded", (uint64_t)t.accounts},
+        {"entities", (uint64_t)t.entities},
+        {"connections_accepted", t.net.accepted},
+        {"tls_handshakes", t.net.handshakes},
+        {"tls_handshakes_failed", t.net.handshakes_failed},
+        {"authentications", t.stream.authenticated},
+        {"authentication_failures", t.stream.authentication_failures},
+        {"sessions_bound", t.stream.bound},
+        {"stream_errors", t.stream.stream_errors},
+        {"stanzas_received", t.stream.stanzas},
+        {"keepalives", t.stream.keepalives},
+        {"presence_changes", t.router.presence_changes},
+        {"presence_deliveries", t.router.presence_deliveries},
+        {"messages_delivered", t.router.messages_delivered},
+        {"stanzas_routed", t.router.stanzas_routed},
+        {"subscriptions", t.router.subscriptions},
+        {"roster_changes", t.router.roster_changes},
+        {"stanza_errors", t.router.errors},
+        {"slow_readers", t.net.slow_readers},
+        {"sends", t.net.sends},
+        {"bytes_sent", t.net.bytes_sent},
+        {"receives", t.net.receives},
+        {"bytes_received", t.net.bytes_received},
+        {"loop_turns", t.loop.turns},
+        {"loop_completions", t.loop.completions},
+        {"worker_messages", t.loop.messages},
+        {"worker_doorbells", t.loop.doorbells},
+        {"receives_starved", t.loop.starved},
+        {"store_requests", store.requests},
+        {"store_transactions", store.transactions},
+        {"store_failures", store.failed},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        buffer_printf(out, "%s\t%llu\n", rows[i].name, (unsigned long long)rows[i].value);
+}
+
+/* ---- commands on the database ---- */
+
+struct command_wait {
+    struct store_request request;
+    struct broker *broker;
+    bool is_done; /* under the broker's lock */
+};
+
+static void command_done(struct store_request *r)
+{
+    struct command_wait *w = container_of(r, struct command_wait, request);
+    struct broker *b = w->broker;
+    pthread_mutex_lock(&b->lock);
+    w->is_done = true;
+    pthread_cond_broadcast(&b->wake);
+    pthread_mutex_unlock(&b->lock);
+}
+
+static bool store_command(struct broker *b, struct span command, struct span body, struct buffer *reply)
+{
+    struct command_wait w = {.broker = b};
+    w.request.operation = STORE_COMMAND;
+    w.request.command = command;
+    w.request.body = body;
+    w.request.done = command_done;
+    arena_init(&w.request.arena);
+    store_submit(b->store, &w.request);
+    pthread_mutex_lock(&b->lock);
+    while (!w.is_done)
+        pthread_cond_wait(&b->wake, &b->lock);
+    pthread_mutex_unlock(&b->lock);
+    buffer_append(reply, buffer_span(&w.request.reply));
+    bool is_removal = span_starts(command, SPAN("user\tremove"));
+    struct span affected = buffer_span(&w.request.affected);
+    while (w.request.result == 0 && affected.len) {
+        const char *end = memchr(affected.ptr, '\n', affected.len);
+        size_t len = end ? (size_t)(end - affected.ptr) : affected.len;
+        router_account_changed(b->routers, b->worker_count, span_make(affected.ptr, len), is_removal);
+        affected = span_skip(affected, end ? len + 1 : len);
+    }
+    buffer_fini(&w.request.reply);
+    buffer_fini(&w.request.affected);
+    arena_fini(&w.request.arena);
+    return w.request.result == 0;
+}
+
+bool broker_command(void *context, struct span command, struct span body, struct buffer *reply)
+{
+    struct broker *b = context;
+    if (store_command_known(command))
+        return store_command(b, command, body, reply);
+    if (span_is(command, "session\tlist")) {
+        struct report report = {PTHREAD_MUTEX_INITIALIZER, reply};
+        broker_ask(b, ask_sessions, &report);
+        lines_sort(reply);
+        return true;
+    }
+    if (span_is(command, "stats")) {
+        stats_write(b, reply);
+        return true;
+    }
+    if (span_is(command, "shutdown")) {
+        log_info("stopping", "by=musterctl");
+        kill(getpid(), SIGTERM);
+        return true;
+    }
+    buffer_literal(reply, "unknown command");
+    return false;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* musterd: arguments, start, wait for a signal, stop. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "broker.h"
+
+#define CONFIG_PATH_DEFAULT "/etc/muster/musterd.yaml"
+
+static const char usage[] =
+    "usage: musterd [--config FILE] [--check]\n"
+    "\n"
+    "An XMPP presence broker. Runs in the foreground, logs to standard error,\n"
+    "stops on SIGTERM and SIGINT.\n"
+    "\n"
+    "  -c, --config FILE  configuration, default " CONFIG_PATH_DEFAULT "\n"
+    "      --check        read and check the configuration, then exit\n"
+    "      --reference    print the reference of all configuration keys (Markdown)\n"
+    "  -h, --help         this text\n"
+    "  -V, --version      the version\n"
+    "\n"
+    "Exit status: 0 stopped as asked, 1 failure, 2 wrong usage.\n";
+
+struct arguments {
+    const char *config_path;
+    bool is_check;
+};
+
+/* Returns -1 to go on, or the exit status. */
+static int arguments_read(int argc, char **argv, struct arguments *ret)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
+        {"reference", no_argument, NULL, 'r'},    {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},      {0},
+    };
+    *ret = (struct arguments){.config_path = CONFIG_PATH_DEFAULT};
+    for (int option; (option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1;) {
+        struct buffer reference = {0};
+        switch (option) {
+        case 'c':
+            ret->config_path = optarg;
+            break;
+        case 'k':
+            ret->is_check = true;
+            break;
+        case 'r':
+            config_reference_write(&reference);
+            fwrite(reference.ptr, 1, reference.len, stdout);
+            buffer_fini(&reference);
+            return 0;
+        case 'h':
+            fputs(usage, stdout);
+            return 0;
+        case 'V':
+            puts("musterd " MUSTER_VERSION);
+            return 0;
+        default:
+            fputs("try musterd --help\n", stderr);
+            return 2;
+        }
+    }
+    if (optind == argc)
+        return -1;
+    fprintf(stderr, "musterd: unexpected argument '%s'; try musterd --help\n", argv[optind]);
+    return 2;
+}
+
+static void complain(const struct buffer *message, const char *otherwise)
+{
+    if (message->len)
+        fprintf(stderr, "musterd: %.*s\n", (int)message->len, message->ptr);
+    else
+        fprintf(stderr, "musterd: %s\n", otherwise);
+}
+
+static void offloads_explain(const struct config *c)
+{
+    if (c->offload.tls == CONFIG_OFFLOAD_ON || c->offload.bpf == CONFIG_OFFLOAD_ON)
+        log_warn("offload", "tls=user bpf=none reason=\"this version seals records in user space and loads no BPF programs\"");
+    if (c->admin.http)
+        log_warn("admin-http", "state=off reason=\"this version serves no HTTP; use musterctl\"");
+}
+
+static int serve(const struct config *config)
+{
+    /* Signals are waited for here and blocked everywhere else: threads inherit the mask. */
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+
+    struct broker broker;
+    struct buffer message = {0};
+    int error = broker_start(&broker, config, &message);
+    if (error) {
+        complain(&message, strerror(-error));
+        buffer_fini(&message);
+        broker_stop(&broker);
+        return 1;
+    }
+    buffer_fini(&message);
+    for (uint32_t i = 0; i < config->listener_count; i++)
+        log_info("listening", "address=%s port=%u tls=%s", config->listeners[i].address, config->listeners[i].port,
+                 (const char *[]){"starttls", "direct", "none"}[config->listeners[i].tls]);
+    log_info("ready", "version=%s workers=%u", MUSTER_VERSION, broker.worker_count);
+    int received = 0;
+    do
+        sigwait(&signals, &received);
+    while (received == SIGHUP); /* a terminal that goes away does not stop a daemon */
+    log_info("stopping", "signal=%s", received == SIGINT ? "INT" : "TERM");
+    broker_stop(&broker);
+    log_info("stopped", "exit=0");
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments;
+    int status = arguments_read(argc, argv, &arguments);
+    if (status >= 0)
+        return status;
+    struct config *config = NULL;
+    struct buffer message = {0};
+    int error = config_load(arguments.config_path, environ, &config, &message);
+    if (error) {
+        complain(&message, strerror(-error));
+        buffer_fini(&message);
+        return 1;
+    }
+    buffer_fini(&message);
+    if (arguments.is_check) {
+        printf("%s: the configuration is good\n", arguments.config_path);
+        config_free(config);
+        return 0;
+    }
+    log_level_set((enum log_level)config->log_level);
+    offloads_explain(config);
+    status = serve(config);
+    config_free(config);
+    return status;
+}

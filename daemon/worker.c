@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "broker.h"
+
+static struct client *client_of(struct stream *s)
+{
+    return container_of(s, struct client, stream);
+}
+
+static struct worker *worker_of(struct stream *s)
+{
+    return client_of(s)->worker;
+}
+
+/* ---- credentials ---- */
+
+struct lookup {
+    struct message message;
+    struct store_request request;
+    struct worker *worker;
+    struct stream_auth *auth;
+};
+
+static void lookup_handle(struct message *m, void *context)
+{
+    struct worker *w = context;
+    struct lookup *l = container_of(m, struct lookup, message);
+    w->lookups--;
+    stream_auth_provide(l->auth, l->request.result == 0 ? &l->request.credentials : NULL, l->request.result < 0);
+    explicit_bzero(&l->request.credentials, sizeof l->request.credentials);
+    arena_fini(&l->request.arena);
+    free(l);
+}
+
+static void lookup_done(struct store_request *r)
+{
+    struct lookup *l = container_of(r, struct lookup, request);
+    loop_post(l->worker->loop, NULL, &l->message);
+}
+
+static void on_credentials(struct stream *s, struct span jid, struct stream_auth *auth)
+{
+    struct worker *w = worker_of(s);
+    struct lookup *l = calloc(1, sizeof *l);
+    if (l)
+        arena_init(&l->request.arena);
+    struct span copy = l ? arena_copy(&l->request.arena, jid) : (struct span){0};
+    if (!copy.ptr) {
+        free(l);
+        stream_auth_provide(auth, NULL, true);
+        return;
+    }
+    l->message.handle = lookup_handle;
+    l->worker = w;
+    l->auth = auth;
+    l->request.operation = STORE_CREDENTIALS;
+    l->request.jid = copy;
+    l->request.done = lookup_done;
+    w->lookups++;
+    store_submit(w->broker->store, &l->request);
+}
+
+/* ---- moving to the account's home ---- */
+
+struct arrival {
+    struct message message;
+    struct client *client;
+};
+
+static void arrival_handle(struct message *m, void *context)
+{
+    struct worker *w = context;
+    struct arrival *arrival = container_of(m, struct arrival, message);
+    struct client *c = arrival->client;
+    free(arrival);
+    slab_adopt(&w->clients);
+    c->worker = w;
+    list_append(&w->client_list, &c->link);
+    stream_attach(&c->stream, &w->streams);
+    if (w->is_stopping)
+        stream_fail(&c->stream, STREAM_SYSTEM_SHUTDOWN, NULL);
+    else
+        stream_settle(&c->stream);
+}
+
+static void on_detached(struct stream *s)
+{
+    struct client *c = client_of(s);
+    struct worker *w = c->worker;
+    struct arrival *arrival = malloc(sizeof *arrival);
+    if (!arrival) { /* it stays, and ends here */
+        stream_attach(s, &w->streams);
+        stream_fail(s, STREAM_RESOURCE_CONSTRAINT, NULL);
+        return;
+    }
+    arrival->message.handle = arrival_handle;
+    arrival->client = c;
+    list_remove(&c->link);
+    slab_disown(&w->clients);
+    uint32_t home = router_home(&w->router, stream_bare_jid(s));
+    loop_post(w->broker->workers[home].loop, w->loop, &arrival->message);
+}
+
+static void on_authenticated(struct stream *s, struct span jid)
+{
+    struct worker *w = worker_of(s);
+    if (router_home(&w->router, jid) == w->index)
+        stream_settle(s);
+    else
+        stream_detach(s);
+}
+
+/* ---- the other events ---- */
+
+static void on_bind(struct stream *s, struct span jid, struct span resource)
+{
+    router_bind(&worker_of(s)->router, s, jid, resource);
+}
+
+static bool on_stanza(struct stream *s, const struct stanza *stanza)
+{
+    return router_stanza(&worker_of(s)->router, s, stanza);
+}
+
+static void on_ended(struct stream *s)
+{
+    router_stream_ended(&worker_of(s)->router, s);
+}
+
+static void on_closed(struct stream *s)
+{
+    struct client *c = client_of(s);
+    struct worker *w = c->worker;
+    list_remove(&c->link);
+    stream_fini(s);
+    slab_give(&w->clients, c);
+    atomic_fetch_sub(&w->broker->clients, 1);
+}
+
+static const struct stream_events worker_stream_events = {
+    .credentials = on_credentials,
+    .authenticated = on_authenticated,
+    .bind = on_bind,
+    .stanza = on_stanza,
+    .ended = on_ended,
+    .closed = on_closed,
+    .detached = on_detached,
+};
+
+static void on_accepted(struct listener *l, int fd)
+{
+    struct worker_listener *listener = container_of(l, struct worker_listener, listener);
+    struct worker *w = listener->worker;
+    struct client *c = slab_take(&w->clients);
+    if (!c) {
+        close(fd);
+        return;
+    }
+    c->worker = w;
+    list_init(&c->link);
+    list_append(&w->client_list, &c->link);
+    atomic_fetch_add(&w->broker->clients, 1);
+    stream_open(&c->stream, &w->streams, fd, listener->tls);
+}
+
+/* ---- life ---- */
+
+static void worker_turn_ends(void *context)
+{
+    struct worker *w = context;
+    net_turn_ends(&w->net);
+}
+
+static int worker_open(struct worker *w, char *message, size_t message_bytes)
+{
+    struct broker *b = w->broker;
+    const struct loop_owner owner = {worker_turn_ends, w};
+    list_init(&w->client_list);
+    slab_init(&w->clients, "client", sizeof(struct client));
+    int error = loop_new(&owner, &w->loop, message, message_bytes);
+    if (error)
+        return error;
+    snprintf(message, message_bytes, "out of memory");
+    error = net_init(&w->net, w->loop, b->jobs, b->config->limits.queue_bytes);
+    if (!error)
+        error = stream_worker_init(&w->streams, &b->stream_settings, &worker_stream_events, &w->net);
+    if (!error)
+        error = router_init(&w->router, &b->router_settings, w->loop, b->store, b->routers, w->index, b->worker_count);
+    return error;
+}
+
+void worker_listen(struct worker *w)
+{
+    static const enum stream_tls tls_of[] = {[CONFIG_TLS_STARTTLS] = STREAM_TLS_STARTTLS,
+                                             [CONFIG_TLS_DIRECT] = STREAM_TLS_DIRECT,
+                                             [CONFIG_TLS_NONE] = STREAM_TLS_NONE};
+    const struct config *config = w->broker->config;
+    for (uint32_t i = 0; i < w->listener_count; i++) {
+        struct worker_listener *l = &w->listeners[i];
+        int *fd = &w->broker->listener_fds[w->index * w->listener_count + i];
+        l->worker = w;
+        l->tls = tls_of[config->listeners[i].tls];
+        listener_open(&l->listener, w->loop, *fd, on_accepted);
+    }
+}
+
+void *worker_thread(void *argument)
+{
+    struct worker *w = argument;
+    char message[256] = "";
+    int error = worker_open(w, message, sizeof message);
+    broker_worker_started(w->broker, error, message);
+    if (error)
+        return NULL;
+    loop_run(w->loop);
+    return NULL;
+}
+
+void worker_stop(struct worker *w)
+{
+    w->is_stopping = true;
+    for (uint32_t i = 0; i < w->listener_count; i++)
+        listener_close(&w->listeners[i].listener);
+    list_each(node, &w->client_list)
+        stream_fail(&container_of(node, struct client, link)->stream, STREAM_SYSTEM_SHUTDOWN, NULL);
+}
+
+void worker_abort(struct worker *w)
+{
+    list_each(node, &w->client_list)
+        conn_abort(&container_of(node, struct client, link)->stream.conn);
+}
+
+bool worker_is_idle(const struct worker *w)
+{
+    for (uint32_t i = 0; i < w->listener_count; i++)
+        if (!listener_is_closed(&w->listeners[i].listener))
+            return false;
+    return w->lookups == 0 && w->router.operations == 0;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One worker: a thread with its loop, its connections and streams, and the router of the accounts at home here. */
+#ifndef MUSTER_WORKER_H
+#define MUSTER_WORKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "net/listener.h"
+#include "route/router.h"
+#include "stream/stream.h"
+
+struct broker;
+
+struct worker_listener {
+    struct listener listener;
+    struct worker *worker;
+    enum stream_tls tls;
+};
+
+struct worker {
+    struct broker *broker;
+    uint32_t index;
+    pthread_t thread;
+    struct loop *loop;
+    struct net net;
+    struct stream_worker streams;
+    struct router router;
+    struct slab clients;
+    struct list client_list;
+    uint32_t lookups; /* credentials asked for and not yet answered */
+    struct worker_listener *listeners;
+    uint32_t listener_count;
+    bool is_stopping;
+};
+
+/* A connection with its stream, as the worker keeps it. */
+struct client {
+    struct stream stream; /* first: events name the stream */
+    struct list link;
+    struct worker *worker;
+};
+
+/* Make everything and serve until told to stop; the thread's function. Reports to the broker when it is ready or has failed. */
+void *worker_thread(void *worker);
+/* On the worker: accept connections. Once all workers are ready, for the first stanza may concern any of them. */
+void worker_listen(struct worker *w);
+/* On the worker: refuse new connections and end every stream. */
+void worker_stop(struct worker *w);
+/* On the worker: end what has not ended by itself. */
+void worker_abort(struct worker *w);
+/* On the worker: nothing is under way here. */
+bool worker_is_idle(const struct worker *w);
+
+#endif

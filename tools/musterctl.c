@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Administration from the command line: through the daemon's admin socket while it runs, and, for what concerns only the
+ * database, on the database itself while it does not. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "admin/control.h"
+#include "base/clock.h"
+#include "config/config.h"
+#include "musterctl_accounts.h"
+#include "store/command.h"
+
+#define CONFIG_PATH_DEFAULT "/etc/muster/musterd.yaml"
+/* A daemon that starts or stops holds the database while its socket does not answer yet, or no longer. */
+#define BETWEEN_WAIT_MS 5000
+#define BETWEEN_RETRY_MS 100
+#define READ_BYTES 65536
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+struct options {
+    const char *config_path;
+    struct buffer password; /* given on the command line */
+    bool has_password, is_replacing, is_help;
+    const char *argument; /* JID or FILE */
+    struct config *config;
+};
+
+struct command {
+    const char *group, *verb; /* verb NULL: a command of one word */
+    const char *argument;     /* its name, NULL: none */
+    int (*run)(struct options *o);
+    const char *summary, *help;
+};
+
+/* One line on standard error. */
+static int fail(const char *about, struct span what)
+{
+    while (what.len && what.ptr[what.len - 1] == '\n')
+        what.len--;
+    fprintf(stderr, "musterctl: %s%s%.*s\n", about ? about : "", about ? ": " : "", (int)what.len,
+            what.len ? what.ptr : "");
+    return EXIT_FAILED;
+}
+
+static int fail_errno(const char *about, int error)
+{
+    return fail(about, span_of(strerror(-error)));
+}
+
+/* On the database itself. Result as of store_command_run; -EBUSY while the daemon has it. */
+static int offline_run(const struct options *o, struct span command, struct span body, struct buffer *reply)
+{
+    struct store_db *db;
+    struct buffer affected;
+    const struct config *c = o->config;
+    int result = store_db_open(c->state, &db, reply);
+    if (result)
+        return result;
+    struct span *domains = calloc(c->domain_count, sizeof *domains);
+    if (!domains) {
+        store_db_close(db);
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < c->domain_count; i++)
+        domains[i] = span_of(c->domains[i]);
+    buffer_init(&affected);
+    result = store_command_run(db, domains, c->domain_count, command, body, reply, &affected);
+    buffer_fini(&affected);
+    free(domains);
+    store_db_close(db);
+    return result;
+}
+
+static bool is_daemon_gone(int result)
+{
+    return result == -ENOENT || result == -ECONNREFUSED;
+}
+
+/* The daemon, or else the database. 0, 1 or negative errno; `reply` has the text, if there is any. */
+static int command_run(const struct options *o, struct span command, struct span body, struct buffer *reply)
+{
+    struct timespec pause = {.tv_nsec = BETWEEN_RETRY_MS * 1000000L};
+    uint64_t deadline = clock_now_ms() + BETWEEN_WAIT_MS;
+    for (;;) {
+        buffer_clear(reply);
+        int result = control_call(o->config->admin.socket, command, body, reply);
+        if (!is_daemon_gone(result))
+            return result;
+        if (!store_command_known(command)) {
+            buffer_printf(reply, "%s: the daemon is not running", o->config->admin.socket);
+            return result;
+        }
+        result = offline_run(o, command, body, reply);
+        if (result != -EBUSY || clock_now_ms() >= deadline)
+            return result;
+        nanosleep(&pause, NULL);
+    }
+}
+
+/* Run, and tell what came of it; `about` stands before what was refused. */
+static int command_finish(const struct options *o, const char *about, struct span command, struct span body)
+{
+    struct buffer reply;
+    buffer_init(&reply);
+    int result = command_run(o, command, body, &reply), exit_code = EXIT_DONE;
+    struct span text = buffer_span(&reply);
+    if (result == 0) {
+        if (fwrite(text.ptr ? text.ptr : "", 1, text.len, stdout) != text.len || fflush(stdout) != 0)
+            exit_code = fail_errno("standard output", -errno);
+    } else if (text.len == 0) {
+        exit_code = fail_errno(o->config->admin.socket, result);
+    } else {
+        if (!about && span_starts(text, SPAN("line 1: ")))
+            text = span_skip(text, strlen("line 1: ")); /* there was one line, and the user has not seen it */
+        exit_code = fail(result == 1 ? about : NULL, text);
+    }
+    buffer_fini(&reply);
+    return exit_code;
+}
+
+static int read_all(int fd, struct buffer *in)
+{
+    for (;;) {
+        char *to = buffer_reserve(in, READ_BYTES);
+        if (!to || in->len > CONTROL_BODY_BYTES_MAX)
+            return -EFBIG;
+        ssize_t len = read(fd, to, READ_BYTES);
+        if (len < 0 && errno == EINTR)
+            continue;
+        if (len < 0)
+            return -errno;
+        if (len == 0)
+            return 0;
+        in->len += (uint32_t)len;
+    }
+}
+
+/* The FILE argument; "-" is standard input. */
+static int file_read(const char *path, struct buffer *in)
+{
+    if (strcmp(path, "-") == 0)
+        return read_all(STDIN_FILENO, in);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int error = read_all(fd, in);
+    close(fd);
+    return error;
+}
+
+/* One line without its end; the terminal does not show it. */
+static bool password_line(const char *prompt, struct buffer *line)
+{
+    struct termios shown, hidden;
+    bool is_terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &shown) == 0;
+    if (is_terminal) {
+        hidden = shown;
+        hidden.c_lflag &= ~(tcflag_t)ECHO;
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+        fputs(prompt, stderr);
+    }
+    char c;
+    ssize_t got;
+    while ((got = read(STDIN_FILENO, &c, 1)) == 1 && c != '\n')
+        buffer_append_char(line, c);
+    if (is_terminal) {
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+        fputc('\n', stderr);
+    }
+    if (line->len && line->ptr[line->len - 1] == '\r')
+        line->len--;
+    return got >= 0 && buffer_ok(line);
+}
+
+static void buffer_wipe(struct buffer *b)
+{
+    if (b->ptr)
+        explicit_bzero(b->ptr, b->cap);
+    buffer_fini(b);
+}
+
+/* From --password or standard input; on a terminal asked for twice. */
+static bool password_read(struct options *o, struct buffer *password)
+{
+    struct buffer again;
+    if (o->has_password) {
+        buffer_append(password, buffer_span(&o->password));
+        return true;
+    }
+    if (!password_line("Password: ", password)) {
+        fail("standard input", SPAN("cannot be read"));
+        return false;
+    }
+    if (!isatty(STDIN_FILENO))
+        return true;
+    buffer_init(&again);
+    bool is_same = password_line("Again: ", &again) && span_equal(buffer_span(&again), buffer_span(password));
+    buffer_wipe(&again);
+    if (!is_same)
+        fail(NULL, SPAN("the passwords differ"));
+    return is_same;
+}
+
+static struct span put_words(const struct options *o)
+{
+    return o->is_replacing ? SPAN("user\tput\treplace") : SPAN("user\tput");
+}
+
+/* Encode `lines` (jid TAB password) and send them. */
+static int accounts_put(const struct options *o, const char *about, struct span lines)
+{
+    struct buffer body, why;
+    buffer_init(&body);
+    buffer_init(&why);
+    int exit_code;
+    if (accounts_encode(o->config, lines, &body, &why) == 0) {
+        exit_code = command_finish(o, about, put_words(o), buffer_span(&body));
+    } else {
+        struct span text = buffer_span(&why);
+        if (!about && span_starts(text, SPAN("line 1: ")))
+            text = span_skip(text, strlen("line 1: "));
+        exit_code = fail(about, text);
+    }
+    buffer_fini(&why);
+    buffer_wipe(&body);
+    return exit_code;
+}
+
+static int user_add(struct options *o)
+{
+    struct buffer line, bare, why;
+    buffer_init(&line);
+    buffer_init(&bare);
+    buffer_init(&why);
+    int exit_code = EXIT_FAILED;
+    /* before the password is asked for */
+    if (!account_prepare(o->config, span_of(o->argument), &bare, &why)) {
+        fail(NULL, buffer_span(&why));
+    } else {
+        buffer_append(&line, buffer_span(&bare));
+        buffer_append_char(&line, '\t');
+        struct buffer password;
+        buffer_init(&password);
+        if (password_read(o, &password)) {
+            buffer_append(&line, buffer_span(&password));
+            if (memchr(line.ptr, '\n', line.len))
+                fail(NULL, SPAN("a password cannot have a line end in it"));
+            else
+                exit_code = accounts_put(o, NULL, buffer_span(&line));
+        }
+        buffer_wipe(&password);
+    }
+    buffer_wipe(&line);
+    buffer_fini(&bare);
+    buffer_fini(&why);
+    return exit_code;
+}
+
+/* How the FILE argument is called in messages. */
+static const char *file_name(const struct options *o)
+{
+    return strcmp(o->argument, "-") == 0 ? "standard input" : o->argument;
+}
+
+static int user_import(struct options *o)
+{
+    struct buffer lines;
+    buffer_init(&lines);
+    int error = file_read(o->argument, &lines);
+    int exit_code =
+        error ? fail_errno(file_name(o), error) : accounts_put(o, file_name(o), buffer_span(&lines));
+    buffer_wipe(&lines);
+    return exit_code;
+}
+
+static int user_list(struct options *o)
+{
+    return command_finish(o, NULL, SPAN("user\tlist"), SPAN(""));
+}
+
+/* An address of a domain that is no longer served can be removed as well: the command itself checks it. */
+static int user_remove(struct options *o)
+{
+    struct buffer command;
+    if (strpbrk(o->argument, "\t\n"))
+        return fail(NULL, SPAN("not an account's address (local@domain)"));
+    buffer_init(&command);
+    buffer_printf(&command, "user\tremove\t%s", o->argument);
+    int exit_code = command_finish(o, NULL, buffer_span(&command), SPAN(""));
+    buffer_fini(&command);
+    return exit_code;
+}
+
+static int roster_import(struct options *o)
+{
+    struct buffer lines;
+    buffer_init(&lines);
+    int error = file_read(o->argument, &lines);
+    int exit_code = error ? fail_errno(file_name(o), error)
+                          : command_finish(o, file_name(o), SPAN("roster\timport"), buffer_span(&lines));
+    buffer_fini(&lines);
+    return exit_code;
+}
+
+static int session_list(struct options *o)
+{
+    return command_finish(o, NULL, SPAN("session\tlist"), SPAN(""));
+}
+
+static int stats(struct options *o)
+{
+    return command_finish(o, NULL, SPAN("stats"), SPAN(""));
+}
+
+static int shut_down(struct options *o)
+{
+    return command_finish(o, NULL, SPAN("shutdown"), SPAN(""));
+}
+
+static const struct command commands[] = {
+    {"user", "add", "JID", user_add, "add an account",
+     "The password is one line on standard input, or --password PW (which other users of this machine may see in the\n"
+     "list of processes). An account that exists is left alone, unless --replace says to change its password.\n"},
+    {"user", "list", NULL, user_list, "list the accounts", "One bare JID a line, sorted.\n"},
+    {"user", "remove", "JID", user_remove, "remove an account",
+     "Its roster goes, too. Others who have it in their rosters keep it there.\n"},
+    {"user", "import", "FILE", user_import, "add many accounts",
+     "FILE has lines of jid, TAB, password; - is standard input. All of them are added, or none. Accounts that exist\n"
+     "are an error, unless --replace says to change their passwords.\n"},
+    {"roster", "import", "FILE", roster_import, "add or change contacts",
+     "FILE has lines of jid, contact, subscription (both, to, from or none), name and group,group, with TABs between;\n"
+     "name and groups may be left out. - is standard input. All lines are stored, or none. A subscription is between\n"
+     "two: give the contact's line as well when it is an account here.\n"},
+    {"session", "list", NULL, session_list, "list who is connected", "Needs the running daemon.\n"},
+    {"stats", NULL, NULL, stats, "print the daemon's counters", "Needs the running daemon.\n"},
+    {"shutdown", NULL, NULL, shut_down, "stop the daemon", "Needs the running daemon.\n"},
+};
+#define COMMAND_COUNT (sizeof commands / sizeof commands[0])
+
+static void print_usage(FILE *out, const struct command *c)
+{
+    fprintf(out, "musterctl [--config FILE] %s%s%s%s%s", c->group, c->verb ? " " : "", c->verb ? c->verb : "",
+            c->argument ? " " : "", c->argument ? c->argument : "");
+}
+
+static void print_help(void)
+{
+    printf("Usage: musterctl [--config FILE] COMMAND\n\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        char words[32];
+        snprintf(words, sizeof words, "%s%s%s%s%s", commands[i].group, commands[i].verb ? " " : "",
+                 commands[i].verb ? commands[i].verb : "", commands[i].argument ? " " : "",
+                 commands[i].argument ? commands[i].argument : "");
+        printf("  %-20s %s\n", words, commands[i].summary);
+    }
+    printf("\n"
+           "  --config FILE        the daemon's configuration (default: " CONFIG_PATH_DEFAULT ")\n"
+           "  --password PW        for user add: the password, instead of standard input\n"
+           "  --replace            for user add and user import: change passwords of accounts that exist\n"
+           "  --help               this, or more about a command\n"
+           "  --version\n\n"
+           "user and roster work on the database while the daemon is not running.\n"
+           "Exit status: 0 done, 1 failed, 2 wrong usage.\n");
+}
+
+static int usage_error(const char *what, const char *word)
+{
+    fprintf(stderr, "musterctl: %s%s%s (musterctl --help shows how)\n", what, word ? ": " : "", word ? word : "");
+    return EXIT_USAGE;
+}
+
+/* Keep the password, and overwrite it where others could see it. */
+static void password_take(struct options *o, char *given)
+{
+    o->has_password = true;
+    buffer_wipe(&o->password);
+    buffer_append(&o->password, span_of(given));
+    memset(given, '*', strlen(given));
+}
+
+/* -1: go on; else the exit status. */
+static int options_read(int argc, char **argv, struct options *o)
+{
+    static const struct option names[] = {
+        {"config", required_argument, NULL, 'c'}, {"password", required_argument, NULL, 'p'},
+        {"replace", no_argument, NULL, 'r'},      {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},      {0},
+    };
+    int option;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":c:h", names, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            o->config_path = optarg;
+            break;
+        case 'p':
+            password_take(o, optarg);
+            break;
+        case 'r':
+            o->is_replacing = true;
+            break;
+        case 'h':
+            o->is_help = true;
+            break;
+        case 'v':
+            printf("musterctl %s\n", MUSTER_VERSION);
+            return EXIT_DONE;
+        case ':':
+            return usage_error("this option needs a value", argv[optind - 1]);
+        default:
+            return usage_error("unknown option", argv[optind - 1]);
+        }
+    }
+    return -1;
+}
+
+static const struct command *command_find(char **words, int count)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        const struct command *c = &commands[i];
+        if (count >= 1 && strcmp(words[0], c->group) == 0 &&
+            (!c->verb || (count >= 2 && strcmp(words[1], c->verb) == 0)))
+            return c;
+    }
+    return NULL;
+}
+
+static int run(struct options *o, const struct command *c)
+{
+    struct buffer message;
+    buffer_init(&message);
+    int error = config_load(o->config_path, environ, &o->config, &message), exit_code = EXIT_FAILED;
+    if (error && message.len == 0)
+        fail_errno(o->config_path, error);
+    /* a line for each mistake; warnings are the daemon's to tell */
+    for (struct span rest = buffer_span(&message); error && rest.len;) {
+        const char *end = memchr(rest.ptr, '\n', rest.len);
+        size_t len = end ? (size_t)(end - rest.ptr) + 1 : rest.len;
+        fail(NULL, span_make(rest.ptr, len));
+        rest = span_skip(rest, len);
+    }
+    buffer_fini(&message);
+    if (!error)
+        exit_code = c->run(o);
+    config_free(o->config);
+    return exit_code;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.config_path = CONFIG_PATH_DEFAULT};
+    int exit_code = options_read(argc, argv, &o);
+    if (exit_code >= 0)
+        return exit_code;
+    char **words = argv + optind;
+    int count = argc - optind;
+    const struct command *c = command_find(words, count);
+    if (o.is_help) {
+        if (c) {
+            printf("Usage: ");
+            print_usage(stdout, c);
+            printf("\n\n%s", c->help);
+        } else {
+            print_help();
+        }
+        return EXIT_DONE;
+    }
+    if (!c)
+        return usage_error(count ? "unknown command" : "no command given", count ? words[count > 1 ? 1 : 0] : NULL);
+    int expected = 1 + (c->verb ? 1 : 0) + (c->argument ? 1 : 0);
+    if (count < expected)
+        return usage_error("missing argument", c->argument);
+    if (count > expected)
+        return usage_error("one word too many", words[expected]);
+    if (o.has_password && c->run != user_add)
+        return usage_error("--password belongs to user add", NULL);
+    if (o.is_replacing && c->run != user_add && c->run != user_import)
+        return usage_error("--replace belongs to user add and user import", NULL);
+    o.argument = c->argument ? words[expected - 1] : NULL;
+    exit_code = run(&o, c);
+    buffer_wipe(&o.password);
+    return exit_code;
+}
