@@ -9,10 +9,10 @@
 #include <stdint.h>
 
 enum {
-    CHAR_TEXT = 1,       /* stands for itself in character data; not < & ] > */
-    CHAR_VALUE = 2,      /* stands for itself in an attribute value; not < & and neither quote */
-    CHAR_CDATA = 4,      /* stands for itself in a CDATA section; not ] > */
-    CHAR_NAME = 8,       /* may stand in a name; the colon, which splits names, is not among them */
+    CHAR_TEXT = 1,        /* stands for itself in character data; not < & ] > */
+    CHAR_VALUE = 2,       /* stands for itself in an attribute value; not < & and neither quote */
+    CHAR_CDATA = 4,       /* stands for itself in a CDATA section; not ] > */
+    CHAR_NAME = 8,        /* may stand in a name; the colon, which splits names, is not among them */
     CHAR_NAME_START = 16, /* may begin a name or what stands behind its colon */
     CHAR_SPACE = 32,
 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Goes ahead of walk.c over what nearly all presence is made of: whole tags without prefixes, single blanks
- * between attributes, ASCII text, no references. It looks at 32 bytes at a time and finds where a name, a value
- * or a text ends without a branch per byte; tokens are short and their lengths differ, so a branch per byte
- * would mostly be mispredicted. Anything else is left, untouched and from its first byte on, to walk.c, so that
- * every rule stands there once. */
+ * between attributes, ASCII text, no references. It looks at 32 bytes at a time and finds where a name, a
+ * value or a text ends without a branch per byte; tokens are short and their lengths differ, so a branch per
+ * byte would mostly be mispredicted. Anything else is left, untouched and from its first byte on, to walk.c,
+ * so that every rule stands there once. */
 #include <emmintrin.h>
 
 #include "xml/scan.h"
@@ -119,8 +119,8 @@ INLINE const uint8_t *take_attribute(struct xml_scan *s, const struct view *v, c
     return end + 1;
 }
 
-/* Go over the attributes from p, behind a name or a value, to the tag's end. Returns SCAN_ON with the state and
- * *pp set, or what scan_tag_close does. */
+/* Go over the attributes from p, behind a name or a value, to the tag's end. Returns SCAN_ON with the state
+ * and *pp set, or what scan_tag_close does. */
 INLINE int take_attributes(struct xml_scan *s, const struct view *v, const uint8_t **pp)
 {
     const uint8_t *p = *pp;

@@ -50,7 +50,8 @@ static bool is_encoding_name(struct span value)
 {
     for (size_t i = 0; i < value.len; i++) {
         uint8_t b = (uint8_t)value.ptr[i];
-        if (b >= 0x80 || !(chars_class[b] & CHAR_NAME) || (i == 0 && (!(chars_class[b] & CHAR_NAME_START) || b == '_')))
+        if (b >= 0x80 || !(chars_class[b] & CHAR_NAME) ||
+            (i == 0 && (!(chars_class[b] & CHAR_NAME_START) || b == '_')))
             return false;
     }
     return value.len > 0;

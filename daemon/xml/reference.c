@@ -11,7 +11,6 @@ static size_t decode_number(struct span text, uint32_t *ret_code)
         radix = 16;
         i++;
     }
-    size_t first = i;
     for (; i < text.len && text.ptr[i] != ';'; i++) {
         uint32_t digit = (uint32_t)text.ptr[i] - '0';
         uint32_t letter = ((uint32_t)text.ptr[i] | 0x20) - 'a';
@@ -23,7 +22,7 @@ static size_t decode_number(struct span text, uint32_t *ret_code)
         if (code > 0x10FFFF)
             return 0;
     }
-    if (i == text.len || i == first || !chars_is_legal(code))
+    if (i == text.len || !chars_is_legal(code)) /* without a digit it is 0, which is no character */
         return 0;
     *ret_code = code;
     return i + 1;
@@ -35,7 +34,8 @@ size_t reference_decode(struct span text, uint32_t *ret_code)
         struct span name;
         uint32_t code;
     } predefined[] = {
-        {{"&amp;", 5}, '&'}, {{"&lt;", 4}, '<'}, {{"&gt;", 4}, '>'}, {{"&apos;", 6}, '\''}, {{"&quot;", 6}, '"'},
+        {{"&amp;", 5}, '&'},   {{"&lt;", 4}, '<'},   {{"&gt;", 4}, '>'},
+        {{"&apos;", 6}, '\''}, {{"&quot;", 6}, '"'},
     };
     if (text.len > 1 && text.ptr[1] == '#')
         return decode_number(text, ret_code);

@@ -7,8 +7,8 @@
 
 #include "base/span.h"
 
-/* Decode the reference at text.ptr[0] == '&'. Returns the bytes it takes and sets *ret_code; 0 for one that the
- * scanner refuses. */
+/* Decode the reference at text.ptr[0] == '&'. Returns the bytes it takes and sets *ret_code; 0 for one that
+ * the scanner refuses. */
 size_t reference_decode(struct span text, uint32_t *ret_code);
 
 /* Encode a character as UTF-8; returns its length, at most 4. */

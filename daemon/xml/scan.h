@@ -3,7 +3,7 @@
  * never pointers), and the doors between them. Internal to the room.
  *
  * scanner.c  the public functions, and what an item is
- * walk.c     the complete, resumable state machine, byte by byte
+ * walk*.c    the complete, resumable state machine, byte by byte
  * tag.c      what is checked and kept when a tag is whole: namespaces, nesting
  * header.c   what may stand before the root's start tag
  * fast_*.c   goes ahead of walk.c over whole, plain tags and text; leaves everything else to it */
@@ -24,17 +24,17 @@ enum scan_state {
     SCAN_MARKUP,      /* behind a '<' within the stanza */
     SCAN_BANG,        /* behind "<!" */
     SCAN_CDATA,
-    SCAN_NAME,        /* of a start tag */
-    SCAN_TAG,         /* behind a name or a value: white space, '/' or '>' is due */
-    SCAN_TAG_SPACE,   /* behind white space: an attribute may begin */
-    SCAN_ATTRIBUTE,   /* in an attribute's name */
-    SCAN_EQUALS,      /* behind it */
-    SCAN_QUOTE,       /* behind '=' */
+    SCAN_NAME,      /* of a start tag */
+    SCAN_TAG,       /* behind a name or a value: white space, '/' or '>' is due */
+    SCAN_TAG_SPACE, /* behind white space: an attribute may begin */
+    SCAN_ATTRIBUTE, /* in an attribute's name */
+    SCAN_EQUALS,    /* behind it */
+    SCAN_QUOTE,     /* behind '=' */
     SCAN_VALUE,
-    SCAN_SLASH,       /* behind the '/' of an empty-element tag */
-    SCAN_END_NAME,    /* of an end tag */
-    SCAN_END_SPACE,   /* behind it */
-    SCAN_REFERENCE,   /* behind '&' */
+    SCAN_SLASH,     /* behind the '/' of an empty-element tag */
+    SCAN_END_NAME,  /* of an end tag */
+    SCAN_END_SPACE, /* behind it */
+    SCAN_REFERENCE, /* behind '&' */
     SCAN_REFERENCE_NAME,
     SCAN_REFERENCE_NUMBER,
     SCAN_REFERENCE_DECIMAL,
@@ -92,7 +92,7 @@ struct xml_scan {
 
     /* A reference on its way. */
     uint8_t reference_return; /* the state around it */
-    uint8_t reference_len;    /* letters or digits, saturated */
+    uint8_t reference_len;    /* letters of a name */
     uint32_t reference_value;
 
     /* The tag on its way. */
@@ -144,7 +144,8 @@ static inline uint64_t scan_name_bit(const uint8_t *name, size_t len)
 }
 
 /* Note the attribute name just scanned: SCAN_ON, or XML_BAD for one that stands there twice. */
-int scan_tag_attribute(struct xml_scan *scan, const uint8_t *base, uint32_t name, uint16_t name_len, uint16_t colon);
+int scan_tag_attribute(struct xml_scan *scan, const uint8_t *base, uint32_t name, uint16_t name_len,
+                       uint16_t colon);
 /* The tag is that of the stanza's first child. */
 static inline void scan_tag_note_child(struct xml_scan *scan)
 {
@@ -171,8 +172,8 @@ static inline void scan_tag_begin(struct xml_scan *scan, uint32_t name, uint16_t
 
 /* A start tag is whole: check its namespaces, which most tags do without. SCAN_ON or XML_BAD. */
 int scan_tag_namespaces(struct xml_scan *scan, const uint8_t *base);
-/* The same, and open the element; `end` is the offset behind the tag's '>'. SCAN_ON, SCAN_DONE at the item's end,
- * XML_BAD. */
+/* The same, and open the element; `end` is the offset behind the tag's '>'. SCAN_ON, SCAN_DONE at the item's
+ * end, XML_BAD. */
 static inline int scan_tag_close(struct xml_scan *scan, const uint8_t *base, uint32_t end, bool is_empty)
 {
     uint8_t outer = scan->binding_count;

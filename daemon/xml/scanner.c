@@ -122,8 +122,8 @@ static void fill_item(struct xml_scan *s, struct span in, struct xml_item *item)
     }
 }
 
-int xml_scan_next(struct xml_scan *scan, enum xml_scan_position position, struct span root_name, struct span in,
-                  struct xml_item *ret_item, size_t *ret_used, enum xml_error *ret_error)
+int xml_scan_next(struct xml_scan *scan, enum xml_scan_position position, struct span root_name,
+                  struct span in, struct xml_item *ret_item, size_t *ret_used, enum xml_error *ret_error)
 {
     if (scan->at == 0)
         begin(scan, position);

@@ -31,10 +31,11 @@ enum xml_error {
 };
 
 struct xml_limits {
-    uint32_t stanza_bytes;  /* of one item, stream header too; default 262144 (RFC 6120 s. 13.12 asks >= 10000) */
-    uint16_t depth;         /* open elements within a stanza, itself included; <= XML_DEPTH_MAX */
-    uint16_t attributes;    /* of one element, declarations included; <= XML_ATTRIBUTES_MAX */
-    uint16_t name_bytes;    /* of one element or attribute name, prefix included */
+    uint32_t
+        stanza_bytes; /* of one item, stream header too; default 262144 (RFC 6120 s. 13.12 asks >= 10000) */
+    uint16_t depth;   /* open elements within a stanza, itself included; <= XML_DEPTH_MAX */
+    uint16_t attributes; /* of one element, declarations included; <= XML_ATTRIBUTES_MAX */
+    uint16_t name_bytes; /* of one element or attribute name, prefix included */
 };
 
 #define XML_DEPTH_MAX 128
@@ -44,10 +45,10 @@ struct xml_limits {
 extern const struct xml_limits xml_limits_default; /* 262144, 64, 32, 256 */
 
 enum xml_item_kind {
-    XML_STREAM_OPEN,  /* start tag of the stream's root, XML declaration before it allowed and included */
+    XML_STREAM_OPEN,  /* start tag of the root; an XML declaration and white space before it are included */
     XML_STREAM_CLOSE, /* the root's end tag */
     XML_STANZA,       /* a whole first-level element */
-    XML_KEEPALIVE,    /* a run of white space between stanzas */
+    XML_KEEPALIVE,    /* white space between stanzas, as much as is there */
 };
 
 struct xml_attribute {
@@ -66,7 +67,7 @@ struct xml_item {
     uint32_t attribute_count;
     /* STANZA: what stands between start and end tag; {x, 0} when empty. */
     struct span content;
-    bool is_self_closing; /* written <a/> */
+    bool is_self_closing; /* written <a/>; a STREAM_OPEN so written is the stream's end, too */
     /* First child element: name as written and the namespace declared on it (ptr NULL: inherits);
      * name.ptr NULL when there is no child element. Enough to route an IQ without a tree. */
     struct span child_name, child_xmlns;
@@ -99,8 +100,8 @@ enum xml_scan_position {
  * must match) are the same in every call for one item. A limit is met as soon as the bytes prove it,
  * before the item is whole. Prefixes: `xml` is always bound; every other prefix must be declared within
  * the stanza itself, except `stream` on the first-level element's own name (stream errors). */
-int xml_scan_next(struct xml_scan *scan, enum xml_scan_position position, struct span root_name, struct span in,
-                  struct xml_item *ret_item, size_t *ret_used, enum xml_error *ret_error);
+int xml_scan_next(struct xml_scan *scan, enum xml_scan_position position, struct span root_name,
+                  struct span in, struct xml_item *ret_item, size_t *ret_used, enum xml_error *ret_error);
 
 /* The value of attribute `name` (as written); ptr NULL when the item's start tag has none. */
 struct span xml_item_attribute(const struct xml_item *item, struct span name);

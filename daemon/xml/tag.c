@@ -17,7 +17,8 @@ static struct span value_of(const uint8_t *base, const struct scan_attribute *a)
     return span_make((const char *)base + a->value, a->value_len);
 }
 
-int scan_tag_attribute(struct xml_scan *s, const uint8_t *base, uint32_t name, uint16_t name_len, uint16_t colon)
+int scan_tag_attribute(struct xml_scan *s, const uint8_t *base, uint32_t name, uint16_t name_len,
+                       uint16_t colon)
 {
     struct scan_attribute *attributes = scan_attributes(s);
     const uint8_t *text = base + name;
@@ -76,7 +77,8 @@ static int bind(struct xml_scan *s, const uint8_t *base, const struct scan_attri
             break;
         meaning++;
     }
-    s->bindings[s->binding_count++] = (struct scan_binding){prefix, prefix_len, meaning, a->value, a->value_len};
+    s->bindings[s->binding_count++] =
+        (struct scan_binding){prefix, prefix_len, meaning, a->value, a->value_len};
     return SCAN_ON;
 }
 

@@ -58,8 +58,8 @@ static struct span copy(struct builder *b, struct span s)
     return span_make(bytes, s.len);
 }
 
-/* Append `raw` decoded to `out`, which has raw.len bytes of room: a reference never grows. Line ends become LF in
- * character data (XML 1.0 s. 2.11), every white space a blank in values (s. 3.3.3). */
+/* Append `raw` decoded to `out`, which has raw.len bytes of room: a reference never grows. Line ends become
+ * LF in character data (XML 1.0 s. 2.11), every white space a blank in values (s. 3.3.3). */
 static size_t decode(char *out, struct span raw, bool is_value, bool is_cdata)
 {
     size_t len = 0;
@@ -248,18 +248,21 @@ static void take_content(struct builder *b)
     }
 }
 
-/* What follows trusts the bytes, so they pass the scanner once more; the stanza's own limits were met before. */
+/* What follows trusts the bytes, so they pass the scanner once more; the stanza's own limits were met before.
+ */
 static bool is_stanza(struct span stanza)
 {
     struct xml_scan scan = {.limits = {UINT32_MAX, XML_DEPTH_MAX, XML_ATTRIBUTES_MAX, UINT16_MAX}};
     struct xml_item item;
     size_t used;
     enum xml_error error;
-    return stanza.len > 0 && xml_scan_next(&scan, XML_AT_CONTENT, SPAN(""), stanza, &item, &used, &error) == 0 &&
+    return stanza.len > 0 &&
+           xml_scan_next(&scan, XML_AT_CONTENT, SPAN(""), stanza, &item, &used, &error) == 0 &&
            item.kind == XML_STANZA && used == stanza.len;
 }
 
-int xml_tree_build(struct arena *arena, struct span stanza, struct span default_xmlns, struct xml_node **ret_root)
+int xml_tree_build(struct arena *arena, struct span stanza, struct span default_xmlns,
+                   struct xml_node **ret_root)
 {
     if (!is_stanza(stanza))
         return -EINVAL;

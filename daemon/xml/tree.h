@@ -14,10 +14,10 @@ struct xml_node_attribute {
 };
 
 struct xml_node {
-    struct xml_node *next;   /* sibling element */
+    struct xml_node *next; /* sibling element */
     struct xml_node *parent;
     struct xml_node *children, *last_child; /* elements only */
-    struct span name;  /* local part */
+    struct span name;                       /* local part */
     struct span xmlns; /* resolved; the default namespace given to xml_tree_build when none is declared */
     struct xml_node_attribute *attributes;
     struct span text; /* character data directly in this element, decoded and joined */
@@ -26,7 +26,8 @@ struct xml_node {
 
 /* 0 and the root in *ret_root, on `arena` except `raw`; -ENOMEM; -EINVAL for bytes the scanner would not
  * accept. `default_xmlns` is the stream's content namespace. */
-int xml_tree_build(struct arena *arena, struct span stanza, struct span default_xmlns, struct xml_node **ret_root);
+int xml_tree_build(struct arena *arena, struct span stanza, struct span default_xmlns,
+                   struct xml_node **ret_root);
 
 /* First child with that name and namespace, or NULL. */
 struct xml_node *xml_node_child(const struct xml_node *node, struct span name, struct span xmlns);

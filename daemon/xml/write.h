@@ -12,8 +12,8 @@ void xml_escape(struct buffer *out, struct span text);
 /* Append ` name='value'` with the value escaped. */
 void xml_write_attribute(struct buffer *out, const char *name, struct span value);
 
-/* Decode &amp; &lt; &gt; &apos; &quot; and character references. Returns `raw` itself when it has none; else a
- * copy on `arena`. ptr NULL: without memory, or a reference that the scanner would refuse. */
+/* Decode &amp; &lt; &gt; &apos; &quot; and character references. Returns `raw` itself when it has none; else
+ * a copy on `arena`. ptr NULL: without memory, or a reference that the scanner would refuse. */
 struct span xml_unescape(struct arena *arena, struct span raw);
 
 #endif
