@@ -41,6 +41,7 @@ struct sasl_exchange {
     enum exchange_state state;
     enum sasl_error error;
     uint32_t offered;
+    uint32_t iterations;
     bool is_asked;      /* the empty challenge that asks for a first message is out */
     bool is_name_valid; /* false: no account can have it, whatever the look-up says */
     uint16_t domain_len;
@@ -87,7 +88,8 @@ static enum sasl_hash mechanism_hash(enum sasl_mechanism m)
 }
 
 struct sasl_exchange *sasl_exchange_new(enum sasl_mechanism mechanism, uint32_t offered, struct span domain,
-                                        const struct sasl_bindings *bindings, const uint8_t secret[static 32])
+                                        const struct sasl_bindings *bindings, const uint8_t secret[static 32],
+                                        uint32_t iterations)
 {
     struct sasl_exchange *x;
 
@@ -97,6 +99,7 @@ struct sasl_exchange *sasl_exchange_new(enum sasl_mechanism mechanism, uint32_t 
         return NULL;
     x->mechanism = mechanism;
     x->offered = offered;
+    x->iterations = iterations;
     x->bindings = *bindings;
     x->domain_len = (uint16_t)domain.len;
     memcpy(x->domain, domain.ptr, domain.len);
@@ -237,10 +240,10 @@ enum sasl_outcome sasl_respond(struct sasl_exchange *x, struct span message)
 }
 
 /* Keys of an account that does not exist: the salt depends on the name, the hash and the secret, and looks
- * like any other; the iterations are what an account has unless somebody chose otherwise. 0 or -EIO. */
+ * like any other; the iterations are what new accounts get. 0 or -EIO. */
 static int unknown_keys(const struct sasl_exchange *x, enum sasl_hash hash, struct sasl_keys *ret_keys)
 {
-    struct sasl_keys keys = {.hash_bytes = (uint8_t)sasl_hash_bytes(hash), .iterations = SASL_ITERATIONS_DEFAULT};
+    struct sasl_keys keys = {.hash_bytes = (uint8_t)sasl_hash_bytes(hash), .iterations = x->iterations};
     struct span name = x->is_name_valid ? x->username : buffer_span(&x->name);
     uint8_t text[1 + SASL_MESSAGE_BYTES_MAX], mac[SASL_HASH_BYTES_MAX];
     int rc;

@@ -95,10 +95,11 @@ struct sasl_exchange; /* one attempt; holds the messages and the key material, w
 /* `secret`: 32 bytes of the installation, from which salts for unknown users are derived. `offered`: bit mask
  * of 1u << enum sasl_mechanism that was announced on this stream (downgrade check of the gs2 flag 'y').
  * `domain`: the prepared domain of the stream: the authorisation identity, if given, must be user@domain.
- * Bindings are copied. NULL without memory. */
+ * `iterations`: what new accounts get, and so what an unknown one pretends to have. Bindings are copied. NULL
+ * without memory. */
 struct sasl_exchange *sasl_exchange_new(enum sasl_mechanism mechanism, uint32_t offered, struct span domain,
                                         const struct sasl_bindings *bindings,
-                                        const uint8_t secret[static 32]);
+                                        const uint8_t secret[static 32], uint32_t iterations);
 struct sasl_exchange *sasl_exchange_free(struct sasl_exchange *x);
 
 /* Feed the client's message (decoded from base64; the initial response, or the answer to a challenge). Every

@@ -201,7 +201,7 @@ static void auth_start(struct stream *s, const struct xml_item *item)
     stream_bindings(s, &bindings);
     if (a)
         a->exchange = sasl_exchange_new((enum sasl_mechanism)mechanism, offered, s->worker->settings->domains[s->domain],
-                                        &bindings, s->worker->settings->secret);
+                                        &bindings, s->worker->settings->secret, s->worker->settings->sasl_iterations);
     if (!a || !a->exchange) {
         free(a);
         auth_fail(s, SASL_TEMPORARY_AUTH_FAILURE);

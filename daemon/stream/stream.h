@@ -72,6 +72,7 @@ struct stream_settings {
     struct tls_context *tls; /* NULL: no TLS listener */
     const uint8_t *secret;   /* 32 bytes, for sasl_exchange_new */
     bool allow_plain;
+    uint32_t sasl_iterations; /* of new accounts */
     uint32_t stanza_bytes_max, unauthenticated_bytes_max;
     uint32_t login_timeout_ms;
 };

@@ -38,7 +38,7 @@ static int setup(void **state)
 
 static struct sasl_exchange *exchange_new(enum sasl_mechanism mechanism, uint32_t offered)
 {
-    return sasl_exchange_new(mechanism, offered, SPAN("example.com"), &bindings, secret);
+    return sasl_exchange_new(mechanism, offered, SPAN("example.com"), &bindings, secret, SASL_ITERATIONS_DEFAULT);
 }
 
 /* What a store would say. */
@@ -181,7 +181,7 @@ static void test_no_bindings(void **state)
 {
     const struct sasl_bindings none = {.is_tls = true};
     struct sasl_exchange *x =
-        sasl_exchange_new(SASL_SCRAM_SHA_256_PLUS, ALL_MECHANISMS, SPAN("example.com"), &none, secret);
+        sasl_exchange_new(SASL_SCRAM_SHA_256_PLUS, ALL_MECHANISMS, SPAN("example.com"), &none, secret, SASL_ITERATIONS_DEFAULT);
 
     (void)state;
     assert_int_equal(sasl_respond(x, SPAN("p=tls-exporter,,n=juliet,r=abc")), SASL_FAILURE);
@@ -239,7 +239,7 @@ static void test_unknown_salt_depends(void **state)
     struct sasl_exchange *b = challenge_for(SASL_SCRAM_SHA_256, "ROMEO", &upper);
     struct sasl_exchange *c = challenge_for(SASL_SCRAM_SHA_256, "tybalt", &other_name);
     struct sasl_exchange *d =
-        sasl_exchange_new(SASL_SCRAM_SHA_256, ALL_MECHANISMS, SPAN("example.com"), &bindings, other_secret);
+        sasl_exchange_new(SASL_SCRAM_SHA_256, ALL_MECHANISMS, SPAN("example.com"), &bindings, other_secret, SASL_ITERATIONS_DEFAULT);
 
     (void)state;
     assert_int_equal(sasl_respond(d, SPAN("n,,n=romeo,r=abc")), SASL_WANT_KEYS);
@@ -379,7 +379,7 @@ static void test_plain_in_the_clear(void **state)
 {
     const struct sasl_bindings clear = {.is_tls = false};
     struct sasl_exchange *x =
-        sasl_exchange_new(SASL_PLAIN, ALL_MECHANISMS, SPAN("example.com"), &clear, secret);
+        sasl_exchange_new(SASL_PLAIN, ALL_MECHANISMS, SPAN("example.com"), &clear, secret, SASL_ITERATIONS_DEFAULT);
 
     (void)state;
     assert_int_equal(sasl_respond(x, SPAN("\0juliet\0r0m30")), SASL_FAILURE);
