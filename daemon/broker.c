@@ -57,10 +57,30 @@ static int settings_make(struct broker *b)
         .domains = b->domains,
         .domain_count = c->domain_count,
         .allow_plain = c->sasl.allow_plain,
+        .sasl_iterations = c->sasl.iterations,
         .stanza_bytes_max = c->limits.stanza_bytes,
         .unauthenticated_bytes_max = c->limits.unauthenticated_stanza_bytes,
         .login_timeout_ms = c->limits.login_timeout_ms,
     };
+    return 0;
+}
+
+/* Who seals the records, by what the kernel was seen to do. */
+static int kernel_records_choose(struct broker *b, struct buffer *ret_message)
+{
+    struct record_kernel_abilities *k = &b->kernel_abilities;
+    if (b->config->offload.tls == CONFIG_OFFLOAD_OFF)
+        return 0;
+    record_kernel_probe(k);
+    if (k->tls13_suites) {
+        b->kernel_records = k;
+    } else if (b->config->offload.tls == CONFIG_OFFLOAD_ON) {
+        buffer_printf(ret_message, "offload.tls: on, but the kernel's TLS does not work: %s; load the modules tls and gcm, or set "
+                                   "offload.tls: auto",
+                      strerror(-k->error));
+        return k->error;
+    }
+    log_info("tls-records", "by=%s rekey=%s", b->kernel_records ? "kernel" : "user", k->can_rekey ? "yes" : "no");
     return 0;
 }
 
@@ -76,7 +96,7 @@ static int tls_open(struct broker *b, struct buffer *ret_message)
                                     .allow_tls12 = b->config->tls.allow_tls12};
     int error = tls_context_new(&settings, &b->tls, ret_message);
     b->stream_settings.tls = b->tls;
-    return error;
+    return error ? error : kernel_records_choose(b, ret_message);
 }
 
 static int listeners_open(struct broker *b, struct buffer *ret_message)

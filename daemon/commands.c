@@ -104,6 +104,7 @@ static void stats_write(struct broker *b, struct buffer *out)
         {"connections_accepted", t.net.accepted},
         {"tls_handshakes", t.net.handshakes},
         {"tls_handshakes_failed", t.net.handshakes_failed},
+        {"tls_kernel_records", t.net.kernel_records},
         {"authentications", t.stream.authenticated},
         {"authentication_failures", t.stream.authentication_failures},
         {"sessions_bound", t.stream.bound},

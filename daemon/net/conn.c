@@ -27,9 +27,10 @@
 /* Data that a peer does not acknowledge for so long is a broken connection. */
 #define UNACKNOWLEDGED_MS_MAX 120000
 
-int net_init(struct net *n, struct loop *loop, struct jobs *jobs, uint64_t queue_bytes_max)
+int net_init(struct net *n, struct loop *loop, struct jobs *jobs, uint64_t queue_bytes_max,
+             const struct record_kernel_abilities *kernel)
 {
-    *n = (struct net){.loop = loop, .jobs = jobs, .queue_bytes_max = queue_bytes_max};
+    *n = (struct net){.loop = loop, .jobs = jobs, .queue_bytes_max = queue_bytes_max, .kernel = kernel};
     list_init(&n->dirty);
     list_init(&n->dying);
     n->record_worker = record_worker_new();
@@ -62,7 +63,8 @@ static bool conn_is_ending(const struct conn *c)
 
 static void conn_receive_arm(struct conn *c)
 {
-    bool is_wanted = !c->is_ended && !c->is_aborted && !c->is_detaching && (!c->is_paused || c->is_closing);
+    bool is_wanted = !c->is_ended && !c->is_aborted && !c->is_detaching && !c->is_switching &&
+                     (!c->is_paused || c->is_closing);
     if (c->is_receiving || !is_wanted)
         return;
     c->is_receiving = true;
@@ -92,11 +94,11 @@ static size_t conn_open_records(struct conn *c, char *bytes, size_t len)
             conn_touch(c);
         if (outcome == RECORD_CLOSED) {
             c->is_ended = true;
-            c->events->ended(c, "close-notify");
+            c->events->ended(c, "close-notify", false);
         } else if (outcome == RECORD_BAD || outcome < 0) {
             record_alert(c->record, c->net->record_worker, record_bad_alert(c->record), &c->raw_out);
             c->is_ended = true;
-            c->events->ended(c, "bad-record");
+            c->events->ended(c, "bad-record", false);
         } else if (plain.len) {
             c->events->received(c, plain);
         }
@@ -126,8 +128,21 @@ void conn_bytes_in(struct conn *c, char *bytes, size_t len)
     }
     if (!buffer_ok(&c->sealed_in)) {
         c->is_ended = true;
-        c->events->ended(c, "out-of-memory");
+        c->events->ended(c, "out-of-memory", false);
     }
+}
+
+/* A record that is not application data stands first in the kernel's queue. */
+static void conn_control(struct conn *c)
+{
+    int outcome = record_kernel_control(c->record);
+    if (c->is_ended || conn_is_ending(c) || outcome == 0 || outcome == -EAGAIN)
+        return;
+    if (outcome == RECORD_BAD)
+        record_alert(c->record, c->net->record_worker, record_bad_alert(c->record), &c->raw_out);
+    c->is_ended = true;
+    c->events->ended(c, outcome == RECORD_CLOSED ? "close-notify" : outcome == RECORD_UNRENEWABLE ? "key-update" : "bad-record",
+                     outcome == RECORD_UNRENEWABLE);
 }
 
 static void conn_receive_done(struct op *op, int result, unsigned flags, char *bytes)
@@ -145,13 +160,19 @@ static void conn_receive_done(struct op *op, int result, unsigned flags, char *b
             conn_bytes_in(c, bytes, (size_t)result);
         return;
     }
+    if (result == -EIO && record_is_kernel(c->record)) {
+        conn_control(c);
+        return;
+    }
     /* No buffer was free, or we cancelled, or a signal came: not the peer's doing. */
     if (result == -ENOBUFS || result == -ECANCELED || result == -EINTR || result == -EAGAIN)
         return;
     bool is_news = !c->is_ended && !conn_is_ending(c);
     c->is_ended = true;
+    if (is_news && record_is_kernel(c->record))
+        record_alert(c->record, c->net->record_worker, record_kernel_alert_of(result), &c->raw_out);
     if (is_news)
-        c->events->ended(c, result == 0 ? "end-of-stream" : strerror(-result));
+        c->events->ended(c, result == 0 ? "end-of-stream" : strerror(-result), false);
 }
 
 /* Seal what outqueue_take gives into c->send_bytes, one record after the other. 0 or negative errno. */
@@ -187,7 +208,7 @@ static int conn_seal_queue(struct conn *c, size_t ready, size_t space_bytes)
 static int conn_fill(struct conn *c)
 {
     struct span head = c->head ? span_make(c->head->bytes, c->head->len) : (struct span){0};
-    size_t ready = c->handshake ? 0 : outqueue_ready(&c->out, head, SEND_BYTES_MAX);
+    size_t ready = c->handshake || c->is_switching ? 0 : outqueue_ready(&c->out, head, SEND_BYTES_MAX);
     if (!ready && !c->raw_out.len)
         return 0;
     /* A second record's worth of room for a KeyUpdate of our own. */
@@ -234,7 +255,7 @@ static void conn_send_done(struct op *op, int result, unsigned flags, char *byte
         bool is_news = !c->is_ended && !c->is_closing;
         c->is_ended = true;
         if (is_news)
-            c->events->ended(c, strerror(-result));
+            c->events->ended(c, strerror(-result), false);
         else
             conn_abort(c);
     }
@@ -257,8 +278,36 @@ static void conn_finish(struct conn *c)
         conn_abort(c);
 }
 
+/* Hand the records over to the kernel: only where nothing is half received and nothing sealed is unsent. So the
+ * connection comes to rest first; what it received meanwhile is opened here. */
+static void conn_switch(struct conn *c)
+{
+    if (!c->is_switching) {
+        if (c->sealed_in.len || c->is_ended || conn_is_ending(c))
+            return;
+        c->is_switching = true;
+        conn_receive_stop(c);
+    }
+    if (c->in_flight || c->send_bytes || c->raw_out.len)
+        return;
+    c->is_switching = false;
+    if (c->sealed_in.len)
+        return; /* the rest of a record first: at the next boundary then */
+    c->is_kernel_due = false;
+    int error = record_kernel_new(c->record, c->fd, c->net->kernel->can_rekey, &c->record);
+    if (!error) {
+        c->net->counters.kernel_records++;
+        return;
+    }
+    log_warn("kernel-records", "state=off error=%s", strerror(-error));
+    if (error == -EPIPE)
+        conn_abort(c);
+}
+
 static void conn_settle(struct conn *c)
 {
+    if (c->is_kernel_due && !c->is_aborted)
+        conn_switch(c);
     if (!c->send_bytes && !c->is_aborted && !c->is_detaching) {
         int error = conn_fill(c);
         if (error) {
@@ -271,7 +320,8 @@ static void conn_settle(struct conn *c)
         }
     }
     conn_receive_arm(c);
-    if (c->in_flight == 0 && (c->is_aborted || c->is_detaching) && !c->is_dirty) {
+    bool is_leaving = c->is_aborted || (c->is_detaching && !c->is_switching);
+    if (c->in_flight == 0 && is_leaving && !c->is_dirty) {
         c->is_dying = true;
         list_append(&c->net->dying, &c->link);
     }

@@ -16,6 +16,7 @@
 #include "ring/loop.h"
 #include "tls/context.h"
 #include "tls/record.h"
+#include "tls/record_kernel.h"
 #include "tls/secrets.h"
 
 struct conn;
@@ -27,17 +28,19 @@ struct net {
     struct jobs *jobs;
     struct record_worker *record_worker;
     uint64_t queue_bytes_max; /* of one connection; above it the peer is too slow */
+    const struct record_kernel_abilities *kernel; /* records by the kernel, where it can; NULL: never */
     struct list dirty;        /* have something to send, or to look at, when the turn ends */
     struct list dying;        /* at rest: to be closed or handed over when the turn ends */
     struct net_counters {
-        uint64_t accepted, closed, handshakes, handshakes_failed;
+        uint64_t accepted, closed, handshakes, handshakes_failed, kernel_records;
         uint64_t sends, bytes_sent, receives, bytes_received, frames_sent, slow_readers;
     } counters;
     uint32_t conns; /* attached here */
 };
 
 /* 0 or -ENOMEM. */
-int net_init(struct net *n, struct loop *loop, struct jobs *jobs, uint64_t queue_bytes_max);
+int net_init(struct net *n, struct loop *loop, struct jobs *jobs, uint64_t queue_bytes_max,
+             const struct record_kernel_abilities *kernel);
 void net_fini(struct net *n);
 /* Send what the turn has queued; close and hand over what has come to rest. */
 void net_turn_ends(struct net *n);
@@ -47,8 +50,9 @@ struct conn_events {
     void (*received)(struct conn *c, struct span bytes);
     /* The handshake is done: conn_bindings() are there. */
     void (*secured)(struct conn *c);
-    /* The peer ended, or failed: no bytes will come. Answer with conn_close or conn_abort. `reason` for the log. */
-    void (*ended)(struct conn *c, const char *reason);
+    /* The peer ended, or failed: no bytes will come. Answer with conn_close or conn_abort. `reason` for the log.
+     * `is_our_limit`: the peer is well, it is we who cannot read on (new TLS keys that the kernel does not take). */
+    void (*ended)(struct conn *c, const char *reason, bool is_our_limit);
     /* After conn_detach: the connection is at rest and belongs to no worker. */
     void (*detached)(struct conn *c);
     /* The socket is closed; the conn is finished. The last call. */
@@ -75,6 +79,8 @@ struct conn {
     bool is_shut : 1;        /* our end is sent; waiting for the peer's */
     bool is_aborted : 1;     /* ending at once */
     bool is_detaching : 1;
+    bool is_kernel_due : 1;  /* its records go over to the kernel at the next record boundary */
+    bool is_switching : 1;   /* coming to rest for that */
     struct conn_handshake *handshake; /* while one is under way */
     struct tls_bindings *bindings;    /* from secured until conn_bindings_forget */
     struct buffer sealed_in;          /* an unfinished record */

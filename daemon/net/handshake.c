@@ -54,7 +54,7 @@ static void handshake_fail(struct conn *c, const char *reason)
     log_info("tls-failed", "reason=%s", reason);
     conn_handshake_free(c);
     c->is_ended = true;
-    c->events->ended(c, "tls-handshake");
+    c->events->ended(c, "tls-handshake", false);
 }
 
 static void handshake_succeed(struct conn *c)
@@ -71,6 +71,7 @@ static void handshake_succeed(struct conn *c)
     buffer_init(&h->working);
     conn_handshake_free(c);
     c->net->counters.handshakes++;
+    c->is_kernel_due = c->net->kernel && record_kernel_fits(c->record, c->net->kernel);
     c->events->secured(c);
     if (rest.len && !c->is_closing && !c->is_aborted)
         conn_bytes_in(c, rest.ptr, rest.len);

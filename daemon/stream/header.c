@@ -82,6 +82,10 @@ void stream_header_item(struct stream *s, const struct xml_item *item)
     if (item->lang.len && item->lang.len <= STREAM_LANG_BYTES_MAX && !memchr(item->lang.ptr, '&', item->lang.len))
         s->lang = strndup(item->lang.ptr, item->lang.len);
     stream_header_send(s);
+    if (item->is_self_closing) { /* opened and closed in one breath */
+        stream_end(s);
+        return;
+    }
     stream_enter(s, s->jid ? STREAM_BINDING : STREAM_FEATURES);
     stream_features_send(s);
 }

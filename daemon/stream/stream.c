@@ -311,13 +311,16 @@ static void stream_secured(struct conn *c)
     stream_enter(s, STREAM_HEADER);
 }
 
-static void stream_conn_ended(struct conn *c, const char *reason)
+static void stream_conn_ended(struct conn *c, const char *reason, bool is_our_limit)
 {
     struct stream *s = container_of(c, struct stream, conn);
     log_debug("stream-lost", "conn=%d reason=%s", c->fd, reason);
     if (s->state == STREAM_CLOSING)
         return;
-    stream_is_over(s);
+    if (is_our_limit)
+        stream_fail(s, STREAM_RESET, "this connection's keys cannot be changed; connect again");
+    else
+        stream_is_over(s);
 }
 
 static void stream_conn_closed(struct conn *c)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The shared part of all handshakes: OpenSSL's context with our policy, the certificate and its key, loaded with
- * errors that an operator can act on. */
+/* The shared part of all handshakes: OpenSSL's context with our policy, the certificate and its key, loaded
+ * with errors that an operator can act on. */
 #include "tls/context.h"
 
 #include <errno.h>
@@ -25,7 +25,8 @@
 
 /* One: an XMPP client resumes once, and each ticket is a record and a sealing at every login. */
 #define TICKETS_PER_HANDSHAKE 1
-/* Ticket keys live as long as the context; half a day lets a sleeping phone resume, not a stolen ticket of last week. */
+/* Ticket keys live as long as the context; half a day lets a sleeping phone resume, not a stolen ticket of
+ * last week. */
 #define TICKET_LIFETIME_S (12 * 60 * 60)
 static const unsigned char SESSION_ID_CONTEXT[] = "muster";
 
@@ -67,8 +68,8 @@ static FILE *pem_open(const char *what, const char *path, struct buffer *ret_mes
     return f;
 }
 
-/* It loads all the same: an operator who reloads for another reason must not lose the service over a date that
- * clients judge for themselves. */
+/* It loads all the same: an operator who reloads for another reason must not lose the service over a date
+ * that clients judge for themselves. */
 static void dates_warn(X509 *leaf, const char *path)
 {
     if (X509_cmp_current_time(X509_get0_notAfter(leaf)) < 0)
@@ -130,8 +131,8 @@ static int key_load(SSL_CTX *ctx, const struct tls_settings *s, struct buffer *r
     return r;
 }
 
-/* RFC 5929 s. 4.1: the leaf's hash with its signature's hash function, SHA-256 instead of MD5 and SHA-1, undefined
- * where the signature has none of its own (Ed25519). */
+/* RFC 5929 s. 4.1: the leaf's hash with its signature's hash function, SHA-256 instead of MD5 and SHA-1,
+ * undefined where the signature has none of its own (Ed25519). */
 static void end_point_compute(struct tls_context *c)
 {
     X509 *leaf = SSL_CTX_get0_certificate(c->ctx);

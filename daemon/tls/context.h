@@ -16,9 +16,10 @@ struct tls_settings {
     bool allow_tls12;             /* AEAD suites only; off by default */
 };
 
-/* 0, or -errno / -EINVAL with one line in `ret_message` that says which file and what is wrong (key does not match,
- * expired, unreadable ...). Thread safe to use afterwards. */
-int tls_context_new(const struct tls_settings *settings, struct tls_context **ret_context, struct buffer *ret_message);
+/* 0, or -errno / -EINVAL with one line in `ret_message` that says which file and what is wrong (key does not
+ * match, expired, unreadable ...). Thread safe to use afterwards. */
+int tls_context_new(const struct tls_settings *settings, struct tls_context **ret_context,
+                    struct buffer *ret_message);
 struct tls_context *tls_context_ref(struct tls_context *c);
 struct tls_context *tls_context_unref(struct tls_context *c); /* takes NULL, returns NULL */
 

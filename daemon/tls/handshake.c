@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One server-side handshake over memory. OpenSSL is shown exactly one record at a time, so that not a byte behind the
- * client's Finished ends in its buffers, and gives the traffic secrets away through its key-log callback. */
+/* One server-side handshake over memory. OpenSSL is shown exactly one record at a time, so that not a byte
+ * behind the client's Finished ends in its buffers, and gives the traffic secrets away through its key-log
+ * callback. */
 #include "tls/handshake.h"
 
 #include <errno.h>
@@ -133,8 +134,8 @@ struct tls_handshake *tls_handshake_free(struct tls_handshake *h)
     return NULL;
 }
 
-/* Move what the library wrote to `out`; the number of records among it that look like application data, which is
- * what everything under TLS 1.3 keys looks like. */
+/* Move what the library wrote to `out`; the number of records among it that look like application data, which
+ * is what everything under TLS 1.3 keys looks like. */
 static uint64_t output_drain(struct tls_handshake *h, struct buffer *out)
 {
     uint64_t sealed = 0;
@@ -302,7 +303,8 @@ static int secrets_read12(const struct tls_handshake *h, struct tls_secrets *s)
 
 static void bindings_read(const struct tls_handshake *h, struct tls_bindings *b)
 {
-    /* Unique per connection only with the extended master secret, which TLS 1.3 always has (RFC 9266 s. 2). */
+    /* Unique per connection only with the extended master secret, which TLS 1.3 always has (RFC 9266 s. 2).
+     */
     bool is_unique = SSL_version(h->ssl) >= TLS1_3_VERSION || SSL_get_extms_support(h->ssl) == 1;
     const unsigned char *no_context = (const unsigned char *)"";
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One TLS handshake, server side, done by OpenSSL over memory: whole records in, bytes out. At its end the traffic
- * secrets and channel-binding values are taken out and the library's connection object is freed (RFC 8446, RFC 9266,
- * RFC 5929). A handshake step runs on a job thread; one step at a time. */
+/* One TLS handshake, server side, done by OpenSSL over memory: whole records in, bytes out. At its end the
+ * traffic secrets and channel-binding values are taken out and the library's connection object is freed (RFC
+ * 8446, RFC 9266, RFC 5929). A handshake step runs on a job thread; one step at a time. */
 #ifndef MUSTER_TLS_HANDSHAKE_H
 #define MUSTER_TLS_HANDSHAKE_H
 
@@ -22,18 +22,20 @@ enum { TLS_MORE = 1, TLS_BAD = 2 };
 struct tls_handshake *tls_handshake_new(struct tls_context *context, bool direct);
 struct tls_handshake *tls_handshake_free(struct tls_handshake *h);
 
-/* Feed the peer's bytes. Takes whole records only, and none behind the one that completes the handshake: those are
- * application data for the record layer. Appends what is to be sent (also an alert, with TLS_BAD). Returns
- *   0         done: take the secrets with tls_handshake_finish;
- *   TLS_MORE  needs more of the peer's bytes;
- *   TLS_BAD   failed; `out` may hold an alert; tls_handshake_reason says why. */
+/* Feed the peer's bytes. Takes whole records only, and none behind the one that completes the handshake:
+ * those are application data for the record layer. Appends what is to be sent (also an alert, with TLS_BAD).
+ * *ret_used is always set. Returns
+ *   - 0: done, take the secrets with tls_handshake_finish;
+ *   - TLS_MORE: needs more of the peer's bytes;
+ *   - TLS_BAD: failed; `out` may hold an alert; tls_handshake_reason says why. */
 int tls_handshake_step(struct tls_handshake *h, struct span in, size_t *ret_used, struct buffer *out);
 /* One line for the log, without peer data; borrowed from `h`. */
 const char *tls_handshake_reason(const struct tls_handshake *h);
 
-/* After 0: the secrets and bindings, sequence numbers already counting what the handshake itself sent under the
- * application keys (session tickets). Frees the library's object; `h` is only good for tls_handshake_free after it.
- * Returns 0 or negative errno (a suite that the record layer cannot do; none is offered). */
-int tls_handshake_finish(struct tls_handshake *h, struct tls_secrets *ret_secrets, struct tls_bindings *ret_bindings);
+/* After 0: the secrets and bindings, sequence numbers already counting what the handshake itself sent under
+ * the application keys (session tickets). Frees the library's object; `h` is only good for tls_handshake_free
+ * after it. Returns 0 or negative errno (a suite that the record layer cannot do; none is offered). */
+int tls_handshake_finish(struct tls_handshake *h, struct tls_secrets *ret_secrets,
+                         struct tls_bindings *ret_bindings);
 
 #endif

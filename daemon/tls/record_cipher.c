@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One worker's cipher contexts. Expanding a key costs about as much as sealing a short stanza, so keyed contexts are
- * kept for the connections that are busy just now; everything else is keyed anew at each record. */
+/* One worker's cipher contexts. Expanding a key costs about half as much as sealing a short stanza, so keyed
+ * contexts are kept for the connections that are busy just now; everything else is keyed anew at each record.
+ * The expanded key of a freed connection stays in its way, unused, until another key takes the way or the
+ * worker ends. */
 #include "tls/record_cipher.h"
 
 #include <errno.h>
@@ -64,7 +66,8 @@ struct record_worker *record_worker_free(struct record_worker *w)
     return NULL;
 }
 
-/* A context with a's key and nonce set, ready for the associated data; NULL when the library has no memory. */
+/* A context with a's key and nonce set, ready for the associated data; NULL when the library has no memory.
+ */
 static EVP_CIPHER_CTX *context_take(struct record_worker *w, const struct record_aead *a, int encrypt)
 {
     struct way *way = &w->ways[a->suite][a->key_number % WAYS];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TLS records sealed and opened in user space: TLS 1.3 (RFC 8446 s. 5) and TLS 1.2 with AEAD suites (RFC 5246 s. 6.2.3.3,
- * RFC 5288, RFC 7905), with the messages that may come after a handshake: alerts and KeyUpdate. */
+/* TLS records sealed and opened in user space: TLS 1.3 (RFC 8446 s. 5) and TLS 1.2 with AEAD suites (RFC 5246
+ * s. 6.2.3.3, RFC 5288, RFC 7905), with the messages that may come after a handshake: alerts and KeyUpdate.
+ */
 #include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -13,17 +14,18 @@
 #include "tls/record_ops.h"
 #include "tls/wire.h"
 
-/* AES-GCM is good for 2^24.5 records (RFC 8446 s. 5.5). TLS 1.3 rotates ahead of it, any suite, to have one rule;
- * TLS 1.2 cannot rotate and ends there. */
+/* AES-GCM is good for 2^24.5 records (RFC 8446 s. 5.5). TLS 1.3 rotates ahead of it, any suite, to have one
+ * rule; TLS 1.2 cannot rotate and ends there. */
 #define ROTATE_AT_RECORDS (UINT64_C(1) << 24)
 #define TLS12_GCM_RECORDS_MAX UINT64_C(23726566)
 /* Sequence numbers must not wrap: this one is never used. */
 #define SEQUENCE_END UINT64_MAX
 
-/* Records in a row that bring no application data (empty ones, ignored alerts). Padding traffic of that kind is
- * allowed, to keep us busy with nothing is not. */
+/* Records in a row that bring no application data (empty ones, ignored alerts). Padding traffic of that kind
+ * is allowed, to keep us busy with nothing is not. */
 #define QUIET_RECORDS_MAX 32
-/* KeyUpdates in a row without application data between: each costs us derivations, and an answer if it asks. */
+/* KeyUpdates in a row without application data between: each costs us derivations, and an answer if it asks.
+ */
 #define KEY_UPDATES_MAX 64
 
 #define GCM_EXPLICIT_NONCE_BYTES 8
@@ -81,6 +83,16 @@ struct record *record_user_new(const struct tls_secrets *secrets)
     return &u->record;
 }
 
+void record_user_secrets(const struct record *r, struct tls_secrets *ret_secrets)
+{
+    const struct record_user *u = (const struct record_user *)r;
+    *ret_secrets = (struct tls_secrets){.version = u->version,
+                                        .suite = u->suite,
+                                        .hash_bytes = u->hash_bytes,
+                                        .send = u->send.direction,
+                                        .receive = u->receive.direction};
+}
+
 static void user_free(struct record *r)
 {
     struct record_user *u = user_of(r);
@@ -97,15 +109,18 @@ static void number_write(uint8_t *to, uint64_t number)
 /* The associated data of TLS 1.2: sequence, then a header with the length of the text. */
 enum { ASSOCIATED12_BYTES = 8 + TLS_HEADER_BYTES };
 
-/* The AEAD call for the record whose header is at `header` and whose text is `text_len` long. `explicit_nonce` is
- * NULL unless TLS 1.2 GCM; `space` is for the associated data and must live as long as the call. */
-static struct record_aead aead_make(const struct record_user *u, const struct key_state *k, const char *header,
-                                    const char *explicit_nonce, size_t text_len,
+/* The AEAD call for the record whose header is at `header` and whose text is `text_len` long.
+ * `explicit_nonce` is NULL unless TLS 1.2 GCM; `space` is for the associated data and must live as long as
+ * the call. */
+static struct record_aead aead_make(const struct record_user *u, const struct key_state *k,
+                                    const char *header, const char *explicit_nonce, size_t text_len,
                                     char space[ASSOCIATED12_BYTES])
 {
-    struct record_aead a = {
-        .key_number = k->key_number, .suite = u->suite, .key = k->direction.key,
-        .associated = header, .associated_len = TLS_HEADER_BYTES};
+    struct record_aead a = {.key_number = k->key_number,
+                            .suite = u->suite,
+                            .key = k->direction.key,
+                            .associated = header,
+                            .associated_len = TLS_HEADER_BYTES};
     uint8_t sequence[8];
 
     number_write(sequence, k->direction.sequence);
@@ -126,7 +141,8 @@ static struct record_aead aead_make(const struct record_user *u, const struct ke
     return a;
 }
 
-/* Seal the `len` bytes at space + head_bytes as one record of `type`, under the present key, come what may. */
+/* Seal the `len` bytes at space + head_bytes as one record of `type`, under the present key, come what may.
+ */
 static int record_write(struct record_user *u, struct record_worker *w, uint8_t type, char *space, size_t len,
                         size_t *ret_len)
 {
@@ -208,8 +224,7 @@ static void user_alert(struct record *r, struct record_worker *w, uint8_t descri
 {
     struct record_user *u = user_of(r);
     bool is_closure = description == TLS_ALERT_CLOSE_NOTIFY || description == TLS_ALERT_USER_CANCELED;
-    const char alert[TLS_ALERT_BYTES] = {is_closure ? TLS_ALERT_WARNING : TLS_ALERT_FATAL,
-                                         (char)description};
+    const char alert[TLS_ALERT_BYTES] = {is_closure ? TLS_ALERT_WARNING : TLS_ALERT_FATAL, (char)description};
     /* An alert that cannot be sealed is not sent: the connection closes all the same. */
     if (u->send.direction.sequence != SEQUENCE_END)
         (void)message_append(u, w, TLS_ALERT, span_make(alert, sizeof(alert)), out);
@@ -247,8 +262,8 @@ static int alert_take(struct record_user *u, struct span alert)
     return is_ignored ? quiet_record(u) : input_bad(u, TLS_ALERT_NONE);
 }
 
-/* KeyUpdate is the only message a client may send now, and it ends its record (RFC 8446 s. 5.1). One cut in pieces
- * would be lawful, but nobody sends it, and it is refused to keep no pieces. */
+/* KeyUpdate is the only message a client may send now, and it ends its record (RFC 8446 s. 5.1). One cut in
+ * pieces would be lawful, but nobody sends it, and it is refused to keep no pieces. */
 static int handshake13_take(struct record_user *u, struct record_worker *w, struct span message,
                             struct buffer *reply)
 {
@@ -295,8 +310,8 @@ static int content_take(struct record_user *u, struct record_worker *w, uint8_t 
     }
 }
 
-/* May a record of this outer type come at all? In TLS 1.3 all wear the same, and a ChangeCipherSpec belongs before the
- * client's Finished (RFC 8446 s. 5). */
+/* May a record of this outer type come at all? In TLS 1.3 all wear the same, and a ChangeCipherSpec belongs
+ * before the client's Finished (RFC 8446 s. 5). */
 static bool outer_type_ok(const struct record_user *u, uint8_t type)
 {
     if (is_tls13(u))
@@ -304,8 +319,8 @@ static bool outer_type_ok(const struct record_user *u, uint8_t type)
     return type == TLS_APPLICATION_DATA || type == TLS_ALERT || type == TLS_HANDSHAKE;
 }
 
-/* Decrypt the record at `in`, body_len behind its header, and find the type and content in it. 0, RECORD_BAD or
- * -errno. */
+/* Decrypt the record at `in`, body_len behind its header, and find the type and content in it. 0, RECORD_BAD
+ * or -errno. */
 static int record_decrypt(struct record_user *u, struct record_worker *w, char *in, size_t body_len,
                           uint8_t *ret_type, struct span *ret_content)
 {

@@ -13,15 +13,16 @@ enum tls_suite { TLS_SUITE_NONE, TLS_AES_128_GCM, TLS_AES_256_GCM, TLS_CHACHA20_
 
 /* One direction. */
 struct tls_direction {
-    uint8_t secret[TLS_SECRET_BYTES_MAX]; /* TLS 1.3 application traffic secret, for KeyUpdate; unused in 1.2 */
+    /* TLS 1.3 application traffic secret, for KeyUpdate; unused in 1.2 */
+    uint8_t secret[TLS_SECRET_BYTES_MAX];
     uint8_t key[TLS_KEY_BYTES_MAX];
     uint8_t iv[TLS_IV_BYTES]; /* TLS 1.2 GCM: 4 bytes of salt, then zeros */
     uint64_t sequence;        /* of the next record */
 };
 
 struct tls_secrets {
-    uint16_t version; /* 0x0304 or 0x0303 */
-    uint8_t suite;    /* enum tls_suite */
+    uint16_t version;   /* 0x0304 or 0x0303 */
+    uint8_t suite;      /* enum tls_suite */
     uint8_t hash_bytes; /* 32 or 48: of the suite's hash */
     struct tls_direction send, receive;
 };
@@ -30,8 +31,9 @@ struct tls_secrets {
 struct tls_bindings {
     uint8_t exporter_len;  /* tls-exporter, RFC 9266: TLS 1.3, or 1.2 with extended master secret */
     uint8_t end_point_len; /* tls-server-end-point, RFC 5929 s. 4 */
-    uint8_t unique_len;    /* tls-unique, RFC 5929 s. 3: the first Finished. RFC 9266 leaves it undefined for TLS 1.3, yet clients in
-                              use (slixmpp before 1.9) send the same value there, and it is as unique: taken, not offered */
+    uint8_t unique_len;    /* tls-unique, RFC 5929 s. 3: the first Finished. RFC 9266 leaves it undefined for
+                              TLS 1.3, yet clients in use (slixmpp before 1.9) send the same value there, and it
+                              is as unique: taken, not offered */
     uint8_t exporter[32];
     uint8_t end_point[64];
     uint8_t unique[64];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The few bytes of TLS that we read and write ourselves: record headers, alert and KeyUpdate codes (RFC 8446 s. 5
- * and 6). */
+/* The few bytes of TLS that we read and write ourselves: record headers, alert and KeyUpdate codes (RFC 8446
+ * s. 5 and 6). */
 #ifndef MUSTER_TLS_WIRE_H
 #define MUSTER_TLS_WIRE_H
 

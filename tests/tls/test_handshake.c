@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole handshakes against OpenSSL's client, and the records behind them in both directions: keys, sequence
+ * numbers and bindings are right when the other side can read us. */
+#include "tls/handshake.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include "peer.h"
+#include "tls/context_openssl.h"
+
+struct suite_row {
+    const char *name;
+    int version;
+    enum tls_suite suite;
+    uint8_t hash_bytes;
+};
+
+static const struct suite_row suites[] = {
+    {"TLS_AES_128_GCM_SHA256", TLS1_3_VERSION, TLS_AES_128_GCM, 32},
+    {"TLS_AES_256_GCM_SHA384", TLS1_3_VERSION, TLS_AES_256_GCM, 48},
+    {"TLS_CHACHA20_POLY1305_SHA256", TLS1_3_VERSION, TLS_CHACHA20_POLY1305, 32},
+    {"ECDHE-ECDSA-AES128-GCM-SHA256", TLS1_2_VERSION, TLS_AES_128_GCM, 32},
+    {"ECDHE-ECDSA-AES256-GCM-SHA384", TLS1_2_VERSION, TLS_AES_256_GCM, 48},
+    {"ECDHE-ECDSA-CHACHA20-POLY1305", TLS1_2_VERSION, TLS_CHACHA20_POLY1305, 32},
+};
+enum { SUITES = sizeof(suites) / sizeof(suites[0]) };
+
+static struct tls_context *context13, *context12;
+
+static int contexts_make(void **state)
+{
+    (void)state;
+    context13 = context_make(false);
+    context12 = context_make(true);
+    return 0;
+}
+
+static int contexts_drop(void **state)
+{
+    (void)state;
+    context13 = tls_context_unref(context13);
+    context12 = tls_context_unref(context12);
+    return 0;
+}
+
+/* Send something both ways, twice and of several records, and compare. */
+static void data_check(struct connection *c, struct peer *p, const char *name)
+{
+    static const size_t lengths[] = {1, 250, 16384, 40000};
+    char *text = malloc(40000);
+    for (size_t i = 0; i < 40000; i++)
+        text[i] = (char)(i * 7 + i / 251);
+
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        struct span sent = span_make(text, lengths[i]);
+        struct buffer wire = {0}, got = {0}, reply = {0};
+
+        connection_write(c, sent, &wire);
+        peer_give(p, buffer_span(&wire));
+        if (peer_read(p, &got) != SSL_ERROR_WANT_READ || !span_equal(buffer_span(&got), sent))
+            fail_msg("%s: %zu bytes to the client", name, lengths[i]);
+        buffer_clear(&wire);
+        buffer_clear(&got);
+        peer_write(p, sent, &wire);
+        if (connection_read(c, &wire, &got, &reply) != RECORD_MORE || !span_equal(buffer_span(&got), sent))
+            fail_msg("%s: %zu bytes to the server", name, lengths[i]);
+        assert_int_equal(wire.len, 0);
+        assert_int_equal(reply.len, 0);
+        buffer_fini(&wire);
+        buffer_fini(&got);
+        buffer_fini(&reply);
+    }
+    free(text);
+}
+
+static void bindings_check(const struct connection *c, struct peer *p, const char *name)
+{
+    static const char label[] = "EXPORTER-Channel-Binding";
+    uint8_t exporter[32], digest[EVP_MAX_MD_SIZE];
+    unsigned int digest_len = 0;
+    X509 *leaf = SSL_get1_peer_certificate(p->ssl);
+
+    assert_int_equal(SSL_export_keying_material(p->ssl, exporter, sizeof(exporter), label, strlen(label),
+                                                (const unsigned char *)"", 0, 1),
+                     1);
+    if (c->bindings.exporter_len != sizeof(exporter) ||
+        memcmp(c->bindings.exporter, exporter, sizeof(exporter)) != 0)
+        fail_msg("%s: tls-exporter differs", name);
+    uint8_t first_finished[64];
+    size_t len = SSL_session_reused(p->ssl)
+                     ? SSL_get_peer_finished(p->ssl, first_finished, sizeof(first_finished))
+                     : SSL_get_finished(p->ssl, first_finished, sizeof(first_finished));
+    if (c->bindings.unique_len != len || memcmp(c->bindings.unique, first_finished, len) != 0)
+        fail_msg("%s: tls-unique differs", name);
+    assert_non_null(leaf);
+    assert_int_equal(X509_digest(leaf, EVP_sha256(), digest, &digest_len), 1);
+    if (c->bindings.end_point_len != digest_len || memcmp(c->bindings.end_point, digest, digest_len) != 0)
+        fail_msg("%s: tls-server-end-point differs", name);
+    X509_free(leaf);
+}
+
+static void every_suite(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SUITES; i++) {
+        static const size_t chunks[] = {0, 1, 7, 1000};
+        for (size_t j = 0; j < sizeof(chunks) / sizeof(chunks[0]); j++) {
+            const struct suite_row *row = &suites[i];
+            struct connection c;
+            struct peer p;
+            char reason[128];
+            peer_init(&p, row->version, row->name);
+            if (connection_open(&c, &p, context12, j % 2 == 1, chunks[j], reason) != 0)
+                fail_msg("%s: %s", row->name, reason);
+            assert_int_equal(c.secrets.version, row->version);
+            assert_int_equal(c.secrets.suite, row->suite);
+            assert_int_equal(c.secrets.hash_bytes, row->hash_bytes);
+            bindings_check(&c, &p, row->name);
+            data_check(&c, &p, row->name);
+            connection_close(&c);
+            peer_fini(&p);
+        }
+    }
+}
+
+/* Each ticket is a record under the application key; miscounted, the client cannot read us. */
+static void tickets_are_counted(void **state)
+{
+    (void)state;
+    for (size_t tickets = 0; tickets <= 2; tickets++) {
+        struct tls_context *context = context_make(false);
+        struct peer p;
+        struct connection c;
+        char reason[128];
+        SSL_CTX_set_num_tickets(context->ctx, tickets);
+        peer_init(&p, TLS1_3_VERSION, NULL);
+        assert_int_equal(connection_open(&c, &p, context, false, 0, reason), 0);
+        assert_int_equal(c.secrets.send.sequence, tickets);
+        assert_int_equal(c.secrets.receive.sequence, 0);
+        data_check(&c, &p, "tickets");
+        assert_int_equal(p.tickets, tickets);
+        connection_close(&c);
+        peer_fini(&p);
+        tls_context_unref(context);
+    }
+}
+
+/* With the context as it is: one ticket, which resumes, and the resumed connection works the same. */
+static void resumption(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SUITES; i++) {
+        const struct suite_row *row = &suites[i];
+        struct peer p;
+        char reason[128];
+        peer_init(&p, row->version, row->name);
+        for (int round = 0; round < 3; round++) {
+            struct connection c;
+            if (connection_open(&c, &p, context12, false, 0, reason) != 0)
+                fail_msg("%s, round %d: %s", row->name, round, reason);
+            assert_int_equal(SSL_session_reused(p.ssl), round > 0);
+            assert_int_equal(c.secrets.send.sequence, 1);
+            assert_int_equal(c.secrets.receive.sequence, row->version == TLS1_2_VERSION);
+            bindings_check(&c, &p, row->name);
+            data_check(&c, &p, row->name);
+            if (row->version == TLS1_3_VERSION || round == 0)
+                assert_int_equal(p.tickets, 1);
+            connection_close(&c);
+            peer_again(&p);
+        }
+        peer_fini(&p);
+    }
+}
+
+/* A client's first stanza may travel in one segment with its Finished. */
+static void pipelined_data_is_left(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct tls_handshake *h = tls_handshake_new(context13, false);
+        struct buffer to_server = {0}, to_client = {0}, got = {0}, reply = {0};
+        struct connection c = {.worker = record_worker_new()};
+        struct peer p;
+        size_t used = 0;
+
+        peer_init(&p, TLS1_3_VERSION, suites[i].name);
+        assert_int_equal(peer_handshake(&p, span_make(NULL, 0), &to_server), 0);
+        assert_int_equal(tls_handshake_step(h, buffer_span(&to_server), &used, &to_client), TLS_MORE);
+        assert_int_equal(used, to_server.len);
+        buffer_clear(&to_server);
+        assert_int_equal(peer_handshake(&p, buffer_span(&to_client), &to_server), 1);
+        uint32_t finished_len = to_server.len;
+        peer_write(&p, SPAN("<stream>"), &to_server);
+        peer_write(&p, SPAN("<auth/>"), &to_server);
+        buffer_clear(&to_client);
+        assert_int_equal(tls_handshake_step(h, buffer_span(&to_server), &used, &to_client), 0);
+        assert_int_equal(used, finished_len);
+        /* Done is done, whatever is shown. */
+        assert_int_equal(tls_handshake_step(h, span_skip(buffer_span(&to_server), used), &used, &to_client),
+                         0);
+        assert_int_equal(used, 0);
+        buffer_consume(&to_server, finished_len);
+
+        assert_int_equal(tls_handshake_finish(h, &c.secrets, &c.bindings), 0);
+        assert_int_equal(tls_handshake_finish(h, &c.secrets, &c.bindings), -EINVAL);
+        c.record = record_user_new(&c.secrets);
+        assert_int_equal(connection_read(&c, &to_server, &got, &reply), RECORD_MORE);
+        assert_true(span_is(buffer_span(&got), "<stream><auth/>"));
+        peer_give(&p, buffer_span(&to_client));
+        data_check(&c, &p, "pipelined");
+
+        connection_close(&c);
+        tls_handshake_free(h);
+        peer_fini(&p);
+        buffer_fini(&to_server);
+        buffer_fini(&to_client);
+        buffer_fini(&got);
+        buffer_fini(&reply);
+    }
+}
+
+static void alpn(void **state)
+{
+    static const struct {
+        const char *name;
+        bool direct;
+        struct span offer;
+        int outcome;
+        const char *chosen;
+    } rows[] = {
+        {"direct, none offered", true, {NULL, 0}, 0, ""},
+        {"direct, xmpp-client", true, {"\x0bxmpp-client", 12}, 0, "xmpp-client"},
+        {"direct, among others", true, {"\x02h2\x0bxmpp-client", 15}, 0, "xmpp-client"},
+        {"direct, only others", true, {"\x02h2\x08http/1.1", 12}, TLS_BAD, ""},
+        {"direct, server to server", true, {"\x0bxmpp-server", 12}, TLS_BAD, ""},
+        {"starttls, xmpp-client", false, {"\x0bxmpp-client", 12}, 0, ""},
+        {"starttls, only others", false, {"\x02h2", 3}, 0, ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct connection c;
+        struct peer p;
+        char reason[128];
+        const unsigned char *chosen = NULL;
+        unsigned int chosen_len = 0;
+        peer_init(&p, TLS1_3_VERSION, NULL);
+        if (rows[i].offer.len > 0)
+            SSL_set_alpn_protos(p.ssl, (const unsigned char *)rows[i].offer.ptr,
+                                (unsigned int)rows[i].offer.len);
+        if (connection_open(&c, &p, context13, rows[i].direct, 0, reason) != rows[i].outcome)
+            fail_msg("%s: %s", rows[i].name, reason);
+        if (rows[i].outcome == 0) {
+            SSL_get0_alpn_selected(p.ssl, &chosen, &chosen_len);
+            if (!span_equal(span_make((const char *)chosen, chosen_len), span_of(rows[i].chosen)))
+                fail_msg("%s: chose %.*s", rows[i].name, (int)chosen_len, (const char *)chosen);
+            connection_close(&c);
+        } else {
+            assert_int_equal(ERR_GET_REASON(ERR_peek_last_error()),
+                             SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL);
+        }
+        peer_fini(&p);
+    }
+}
+
+/* What is not agreed on: the client is told why by an alert, ours and its reason are at hand. */
+static void refusals(void **state)
+{
+    static const struct {
+        const char *name;
+        int version;
+        const char *suite;
+        int alert; /* as the client's library calls it */
+    } rows[] = {
+        {"TLS 1.2 not allowed", TLS1_2_VERSION, NULL, SSL_R_TLSV1_ALERT_PROTOCOL_VERSION},
+        {"CBC", TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA256", SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE},
+        {"RSA key exchange", TLS1_2_VERSION, "AES128-GCM-SHA256", SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE},
+        {"CCM", TLS1_3_VERSION, "TLS_AES_128_CCM_SHA256", SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct connection c;
+        struct peer p;
+        char reason[128];
+        peer_init(&p, rows[i].version, rows[i].suite);
+        assert_int_equal(connection_open(&c, &p, i == 0 ? context13 : context12, false, 0, reason), TLS_BAD);
+        if (ERR_GET_REASON(ERR_peek_last_error()) != rows[i].alert)
+            fail_msg("%s: client got %s", rows[i].name, ERR_reason_error_string(ERR_peek_last_error()));
+        assert_string_not_equal(reason, "in progress");
+        peer_fini(&p);
+    }
+}
+
+/* AES-128 is ours to choose, except against a client that puts ChaCha20 first. */
+static void preference(void **state)
+{
+    static const struct {
+        const char *offer;
+        enum tls_suite chosen;
+    } rows[] = {
+        {"TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256", TLS_AES_128_GCM},
+        {"TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256", TLS_CHACHA20_POLY1305},
+        {"TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256", TLS_AES_256_GCM},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct connection c;
+        struct peer p;
+        char reason[128];
+        peer_init(&p, TLS1_3_VERSION, rows[i].offer);
+        assert_int_equal(connection_open(&c, &p, context13, false, 0, reason), 0);
+        assert_int_equal(c.secrets.suite, rows[i].chosen);
+        connection_close(&c);
+        peer_fini(&p);
+    }
+}
+
+/* RFC 9266 s. 2: without the extended master secret there is no tls-exporter. */
+static void exporter_needs_extended_master_secret(void **state)
+{
+    struct connection c;
+    struct peer p;
+    char reason[128];
+    (void)state;
+    peer_init(&p, TLS1_2_VERSION, NULL);
+    SSL_set_options(p.ssl, SSL_OP_NO_EXTENDED_MASTER_SECRET);
+    assert_int_equal(connection_open(&c, &p, context12, false, 0, reason), 0);
+    assert_int_equal(c.bindings.exporter_len, 0);
+    assert_int_equal(c.bindings.unique_len, 0);
+    assert_int_equal(c.bindings.end_point_len, 32);
+    data_check(&c, &p, "no extended master secret");
+    connection_close(&c);
+    peer_fini(&p);
+}
+
+/* A group that needs a HelloRetryRequest: one more round, with a ChangeCipherSpec among the client's records.
+ */
+static void hello_retry(void **state)
+{
+    struct connection c;
+    struct peer p;
+    char reason[128];
+    (void)state;
+    peer_init(&p, TLS1_3_VERSION, NULL);
+    SSL_set1_groups_list(p.ssl, "P-521:P-384");
+    assert_int_equal(connection_open(&c, &p, context13, false, 1, reason), 0);
+    data_check(&c, &p, "hello retry");
+    connection_close(&c);
+    peer_fini(&p);
+}
+
+static void garbage(void **state)
+{
+    static const char ssl2[] = "\x80\x2e\x01\x00\x02";
+    static const char hello_then_nothing[] = "\x16\x03\x01\x00\x05\x01\x00\x01\x00\x03";
+    static const char too_long[] = "\x16\x03\x01\x41\x01";
+    static const char longest[] = "\x16\x03\x01\x41\x00";
+    static const char bad_message[] = "\x16\x03\x01\x00\x04\x02\x00\x00\x00";
+    static const struct {
+        const char *name;
+        struct span in;
+        int outcome;
+        int alert; /* -1: none of ours is wanted */
+    } rows[] = {
+        {"nothing", {"", 0}, TLS_MORE, -1},
+        {"half a header", {"\x16\x03\x01", 3}, TLS_MORE, -1},
+        {"XML", {"<?xml version='1.0'?>", 21}, TLS_BAD, 10},
+        {"HTTP", {"GET / HTTP/1.0\r\n\r\n", 18}, TLS_BAD, 10},
+        {"one byte of something else", {"G", 1}, TLS_BAD, 10},
+        {"SSL 2", {ssl2, 5}, TLS_BAD, 10},
+        {"application data first", {"\x17\x03\x03\x00\x01x", 6}, TLS_BAD, 10},
+        {"half a ClientHello", {hello_then_nothing, 10}, TLS_MORE, -1},
+        {"record too long", {too_long, 5}, TLS_BAD, 22},
+        {"record just short enough", {longest, 5}, TLS_MORE, -1},
+        {"ServerHello", {bad_message, 9}, TLS_BAD, 10},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct tls_handshake *h = tls_handshake_new(context13, false);
+        struct buffer out = {0};
+        size_t used = 99;
+        int r = tls_handshake_step(h, rows[i].in, &used, &out);
+        if (r != rows[i].outcome || used > rows[i].in.len)
+            fail_msg("%s: outcome %d, used %zu, %s", rows[i].name, r, used, tls_handshake_reason(h));
+        if (rows[i].alert >= 0 &&
+            (out.len != 7 || out.ptr[0] != 21 || out.ptr[5] != 2 || out.ptr[6] != rows[i].alert))
+            fail_msg("%s: not the alert", rows[i].name);
+        if (rows[i].alert < 0)
+            assert_int_equal(out.len, 0);
+        if (r == TLS_BAD) {
+            struct tls_secrets secrets;
+            struct tls_bindings bindings;
+            uint32_t len = out.len;
+            assert_int_equal(tls_handshake_step(h, rows[i].in, &used, &out), TLS_BAD);
+            assert_int_equal(out.len, len);
+            assert_int_equal(tls_handshake_finish(h, &secrets, &bindings), -EINVAL);
+        }
+        tls_handshake_free(h);
+        buffer_fini(&out);
+    }
+}
+
+/* The client's second flight, spoilt in several ways, with handshake keys in use on both sides. */
+static void second_flight_spoilt(void **state)
+{
+    enum spoil { SPOIL_BYTE, SPOIL_LENGTH, SPOIL_ALERT, SPOIL_FLOOD };
+    static const struct {
+        const char *name;
+        enum spoil spoil;
+    } rows[] = {
+        {"one byte of Finished", SPOIL_BYTE},
+        {"length of Finished", SPOIL_LENGTH},
+        {"the client gives up", SPOIL_ALERT},
+        {"ChangeCipherSpec without end", SPOIL_FLOOD},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct tls_handshake *h = tls_handshake_new(context13, false);
+        struct buffer to_server = {0}, to_client = {0};
+        struct peer p;
+        size_t used = 0;
+        peer_init(&p, TLS1_3_VERSION, NULL);
+        peer_handshake(&p, span_make(NULL, 0), &to_server);
+        assert_int_equal(tls_handshake_step(h, buffer_span(&to_server), &used, &to_client), TLS_MORE);
+        buffer_clear(&to_server);
+        assert_int_equal(peer_handshake(&p, buffer_span(&to_client), &to_server), 1);
+        buffer_clear(&to_client);
+        switch (rows[i].spoil) {
+        case SPOIL_BYTE:
+            to_server.ptr[to_server.len - 1] ^= 1;
+            break;
+        case SPOIL_LENGTH: /* behind the ChangeCipherSpec of 6 bytes */
+            to_server.ptr[9] = 0x7f;
+            break;
+        case SPOIL_ALERT:
+            to_server.len = 6;
+            buffer_literal(&to_server, "\x15\x03\x03\x00\x02\x02\x28");
+            break;
+        case SPOIL_FLOOD:
+            to_server.len = 6;
+            for (int j = 0; j < 1000; j++)
+                buffer_literal(&to_server, "\x14\x03\x03\x00\x01\x01");
+            break;
+        }
+        if (tls_handshake_step(h, buffer_span(&to_server), &used, &to_client) != TLS_BAD)
+            fail_msg("%s: accepted", rows[i].name);
+        if (rows[i].spoil == SPOIL_BYTE || rows[i].spoil == SPOIL_LENGTH) {
+            /* The alert is sealed as it should be: the client reads it. */
+            struct buffer got = {0};
+            peer_give(&p, buffer_span(&to_client));
+            assert_int_equal(peer_read(&p, &got), SSL_ERROR_SSL);
+            int alert = ERR_GET_REASON(ERR_peek_last_error());
+            if (alert != (rows[i].spoil == SPOIL_BYTE ? SSL_R_SSLV3_ALERT_BAD_RECORD_MAC
+                                                      : SSL_R_TLSV1_ALERT_RECORD_OVERFLOW))
+                fail_msg("%s: %s (%s)", rows[i].name, ERR_reason_error_string(ERR_peek_last_error()),
+                         tls_handshake_reason(h));
+            buffer_fini(&got);
+        }
+        tls_handshake_free(h);
+        peer_fini(&p);
+        buffer_fini(&to_server);
+        buffer_fini(&to_client);
+    }
+}
+
+/* The socket may die at any point; freeing must find everything (the sanitizer looks). */
+static void given_up_at_any_point(void **state)
+{
+    struct buffer to_server = {0}, to_client = {0};
+    struct peer p;
+    size_t used = 0;
+    (void)state;
+    assert_null(tls_handshake_free(NULL));
+    tls_handshake_free(tls_handshake_new(context13, true));
+
+    struct tls_handshake *h = tls_handshake_new(context13, true);
+    peer_init(&p, TLS1_3_VERSION, NULL);
+    peer_handshake(&p, span_make(NULL, 0), &to_server);
+    tls_handshake_step(h, buffer_span(&to_server), &used, &to_client);
+    tls_handshake_free(h);
+    peer_fini(&p);
+    buffer_fini(&to_server);
+    buffer_fini(&to_client);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_suite),
+        cmocka_unit_test(tickets_are_counted),
+        cmocka_unit_test(resumption),
+        cmocka_unit_test(pipelined_data_is_left),
+        cmocka_unit_test(alpn),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(preference),
+        cmocka_unit_test(exporter_needs_extended_master_secret),
+        cmocka_unit_test(hello_retry),
+        cmocka_unit_test(garbage),
+        cmocka_unit_test(second_flight_spoilt),
+        cmocka_unit_test(given_up_at_any_point),
+    };
+    return cmocka_run_group_tests(tests, contexts_make, contexts_drop);
+}
