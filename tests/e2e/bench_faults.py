@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Does muster-bench notice a server that delivers wrongly? bench_faults.py BUILD [--only TEXT].
+
+Puts a proxy between muster-bench and musterd (no TLS) that spoils one presence on its way to a client, each time in
+another way, and checks that `muster-bench mutual` fails and says why. Prints `ok NAME` or `not ok NAME: ...`.
+"""
+import argparse
+import os
+import re
+import selectors
+import socket
+import sys
+import threading
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import mutual  # noqa: E402
+import servers  # noqa: E402
+
+USERS, CONTACTS, ROUNDS = 6, 2, 3
+# A change of presence by user0001 (its second), as it goes to a contact.
+TARGET = re.compile(rb"<presence(?=[^>]*from=[\"']user0001@)[^>]*>(?:(?!</presence>).)*mb \d+ 1 2 (?:(?!</presence>).)*</presence>")
+NEXT = re.compile(rb"<presence(?=[^>]*from=[\"']user0001@)[^>]*>(?:(?!</presence>).)*mb \d+ 1 3 (?:(?!</presence>).)*</presence>")
+
+
+class Proxy:
+    """Forwards both ways; calls spoil(proxy, client, bytes) for what goes to a client, which returns what really goes."""
+
+    def __init__(self, port, spoil):
+        self.target, self.spoil = ("127.0.0.1", port), spoil
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.selector = selectors.DefaultSelector()
+        self.clients, self.names = [], {}
+        self.memory = {}  # what a fault remembers
+        self.stops = False
+        self.selector.register(self.listener, selectors.EVENT_READ, None)
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def accept(self):
+        client, _ = self.listener.accept()
+        server = socket.create_connection(self.target)
+        self.clients.append(client)
+        self.selector.register(client, selectors.EVENT_READ, (server, None))
+        self.selector.register(server, selectors.EVENT_READ, (client, client))
+
+    def forward(self, source, peer, client):
+        data = source.recv(1 << 20)
+        if not data:
+            self.selector.unregister(source)
+            source.close()
+            if peer.fileno() >= 0:
+                self.selector.unregister(peer)
+                peer.close()
+            return
+        if client is not None:
+            bound = re.search(rb"<jid>(user\d+)@", data)
+            if bound:
+                self.names[client] = bound.group(1).decode()
+            data = self.spoil(self, client, data)
+        peer.sendall(data)
+
+    def run(self):
+        while not self.stops:
+            for key, _ in self.selector.select(0.1):
+                if key.data is None:
+                    self.accept()
+                elif key.fileobj.fileno() >= 0:
+                    try:
+                        self.forward(key.fileobj, *key.data)
+                    except (BlockingIOError, ConnectionError, OSError, KeyError):
+                        pass
+
+    def close(self):
+        self.stops = True
+        self.thread.join()
+        for key in list(self.selector.get_map().values()):
+            key.fileobj.close()
+        self.selector.close()
+
+
+def once(change):
+    """Apply `change` to the first target on its way to user0000 or user0002, and never again."""
+    def spoil(proxy, client, data):
+        match = TARGET.search(data)
+        if match is None or "done" in proxy.memory or proxy.names.get(client) not in ("user0000", "user0002"):
+            return data
+        proxy.memory["done"] = True
+        return data[:match.start()] + change(proxy, client, match.group(0)) + data[match.end():]
+    return spoil
+
+
+def drop(proxy, client, stanza):
+    return b""
+
+
+def double(proxy, client, stanza):
+    return stanza + stanza
+
+
+def to_stranger(proxy, client, stanza):
+    """Right here, and also at one who does not watch."""
+    stranger = next(c for c, name in proxy.names.items() if name == "user0004")
+    stranger.sendall(re.sub(rb" to=([\"'])[^\"']*\1", b"", stanza, count=1))
+    return stanza
+
+
+def wrong_to(proxy, client, stanza):
+    return re.sub(rb"<presence", b"<presence to='user0005@localhost'", re.sub(rb" to=([\"'])[^\"']*\1", b"", stanza, count=1), count=1)
+
+
+def wrong_from(proxy, client, stanza):
+    return stanza.replace(b"user0001@", b"user0000@" if proxy.names[client] == "user0002" else b"user0002@", 1)
+
+
+def wrong_content(proxy, client, stanza):
+    return re.sub(rb"mb \d+ ", b"mb 7 ", stanza, count=1)
+
+
+def wrong_sequence(proxy, client, stanza):
+    return stanza + re.sub(rb"(mb \d+ 1) 2 ", rb"\1 4 ", stanza, count=1)
+
+
+def says_unavailable(proxy, client, stanza):
+    return stanza + b"<presence type='unavailable' from='user0001@localhost/x'/>"
+
+
+def unknown_sender(proxy, client, stanza):
+    return stanza + b"<presence from='ghost@localhost/x'/>"
+
+
+def hold_back(proxy, client, data):
+    """The target leaves behind the next change of the same sender."""
+    if proxy.names.get(client) != "user0002":
+        return data
+    match = TARGET.search(data)
+    if match and "held" not in proxy.memory:
+        proxy.memory["held"] = match.group(0)
+        data = data[:match.start()] + data[match.end():]
+    match = NEXT.search(data)
+    if match and proxy.memory.get("held"):
+        data = data[:match.end()] + proxy.memory["held"] + data[match.end():]
+        proxy.memory["held"] = b""
+    return data
+
+
+def untouched(proxy, client, data):
+    return data
+
+
+# name, what spoils, what muster-bench must report
+FAULTS = (
+    ("nothing", untouched, {}),
+    ("a delivery dropped", once(drop), {"missing": 1}),
+    ("a delivery doubled", once(double), {"duplicate": 1}),
+    ("two deliveries swapped", hold_back, {"reordered": 1}),
+    ("a delivery to a stranger", once(to_stranger), {"misdelivered": 1}),
+    ("a delivery addressed to another", once(wrong_to), {"misdelivered": 1, "missing": 1}),
+    ("a delivery in another's name", once(wrong_from), {"garbled": 1, "missing": 1}),
+    ("a delivery with other content", once(wrong_content), {"garbled": 1, "missing": 1}),
+    ("a delivery of what was never sent", once(wrong_sequence), {"unexpected": 1}),
+    ("somebody online said to be away", once(says_unavailable), {"unexpected": 1}),
+    ("presence of nobody", once(unknown_sender), {"unexpected": 1}),
+)
+
+
+def check(server, files, name, spoil, wanted):
+    proxy = Proxy(server.plain_port, spoil)
+    # Rounds are not awaited: a change held back must not hold up the one that is to overtake it.
+    code, report, errors = mutual.bench(server, "mutual", "--plain", "--port", proxy.port, *files, "--rounds", ROUNDS, "--ahead", 0,
+                                        "--rate", 100, "--settle", 300, "--timeout", 2, "--json")
+    proxy.close()
+    if report is None:
+        return f"no report, exit {code}: {errors}"
+    found = {kind: report[kind] for kind in mutual.KINDS if report[kind]}
+    if found != wanted:
+        return f"reported {found} instead of {wanted}; {report['violation_list']}"
+    if code != (1 if wanted else 0):
+        return f"exit {code}"
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("build", help="build folder with musterd, musterctl and muster-bench")
+    parser.add_argument("--only", default="", help="only faults whose name contains this")
+    options = parser.parse_args()
+    server = servers.Musterd(os.path.abspath(options.build), 2)
+    failed = 0
+    try:
+        server.start()
+        files = mutual.prepare(server, USERS, CONTACTS)
+        for name, spoil, wanted in FAULTS:
+            if options.only not in name:
+                continue
+            wrong = check(server, files, name, spoil, wanted)
+            failed += wrong is not None
+            print(f"not ok muster-bench sees {name}: {wrong}" if wrong else f"ok muster-bench sees {name}", flush=True)
+    finally:
+        server.remove()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* muster-bench: picks the scenario. */
+#include <stdio.h>
+#include <string.h>
+
+#include "options.h"
+#include "scenarios.h"
+
+#ifndef MUSTER_VERSION
+#define MUSTER_VERSION "unknown"
+#endif
+
+static const struct scenario {
+    const char *name;
+    enum scenario_bit bit;
+    int (*run)(const struct options *o);
+    const char *summary;
+} scenarios[] = {
+    {"prepare", FOR_PREPARE, scenario_prepare, "write account and roster files for a run"},
+    {"befriend", FOR_BEFRIEND, scenario_befriend,
+     "make the rosters of the files come true, by subscriptions over the wire"},
+    {"mutual", FOR_MUTUAL, scenario_mutual, "everybody changes presence; every delivery is checked"},
+    {"fanout", FOR_FANOUT, scenario_fanout,
+     "one publisher, many watchers: time to the last of them, CPU per delivery"},
+    {"idle", FOR_IDLE, scenario_idle, "many sessions that do nothing: memory of each"},
+    {"login", FOR_LOGIN, scenario_login, "many log-ins: time and CPU of each"},
+};
+
+#define SCENARIO_COUNT (sizeof scenarios / sizeof *scenarios)
+
+static void help_print(FILE *to)
+{
+    fprintf(to,
+            "Usage: muster-bench SCENARIO [OPTION...]\n\n"
+            "Drives an XMPP server as many clients and measures and checks what it does.\n\nScenarios:\n");
+    for (size_t i = 0; i < SCENARIO_COUNT; i++)
+        fprintf(to, "  %-10s %s\n", scenarios[i].name, scenarios[i].summary);
+    fprintf(
+        to,
+        "\nmuster-bench SCENARIO --help lists its options. Exit code: 0 all well, 1 failed or a delivery was "
+        "wrong, 2 wrong usage.\n");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc >= 2 && strcmp(argv[1], "--help") == 0) {
+        help_print(stdout);
+        return 0;
+    }
+    if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
+        printf("muster-bench %s\n", MUSTER_VERSION);
+        return 0;
+    }
+    if (argc < 2) {
+        help_print(stderr);
+        return 2;
+    }
+    for (size_t i = 0; i < SCENARIO_COUNT; i++) {
+        char summary[200];
+        struct options o;
+        if (strcmp(argv[1], scenarios[i].name) != 0)
+            continue;
+        snprintf(summary, sizeof summary, "muster-bench %s: %s", scenarios[i].name, scenarios[i].summary);
+        int outcome = options_parse(argc - 1, argv + 1, scenarios[i].bit, summary, &o);
+        if (outcome == OPTIONS_HELP)
+            return 0;
+        if (outcome == OPTIONS_WRONG)
+            return 2;
+        return scenarios[i].run(&o);
+    }
+    fprintf(stderr, "muster-bench: %s: no such scenario (see --help)\n", argv[1]);
+    return 2;
+}

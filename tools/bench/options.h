@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line: one table of options, each with the scenarios that take it. */
+#ifndef MUSTER_BENCH_OPTIONS_H
+#define MUSTER_BENCH_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Bits of option_row.scenarios. */
+enum scenario_bit {
+    FOR_PREPARE = 1,
+    FOR_BEFRIEND = 2,
+    FOR_MUTUAL = 4,
+    FOR_FANOUT = 8,
+    FOR_IDLE = 16,
+    FOR_LOGIN = 32,
+    FOR_NETWORK = FOR_BEFRIEND | FOR_MUTUAL | FOR_FANOUT | FOR_IDLE | FOR_LOGIN
+};
+
+enum leave_mode { LEAVE_NONE, LEAVE_GRACEFUL, LEAVE_CUT };
+enum roster_shape { SHAPE_RING, SHAPE_STAR };
+
+struct options {
+    /* prepare */
+    const char *out, *prefix, *password;
+    uint64_t contacts;
+    uint64_t shape; /* enum roster_shape */
+    /* who and where */
+    const char *host, *domain, *accounts, *rosters, *keys, *ca, *mechanism, *resource;
+    uint64_t port;     /* 0: by TLS mode */
+    uint64_t tls_mode; /* enum tls_mode */
+    uint64_t insecure;
+    uint64_t users; /* 0: all in the file */
+    uint64_t concurrency;
+    uint64_t timeout_s;
+    uint64_t server_pid, children;
+    uint64_t as_json;
+    /* mutual, fanout */
+    uint64_t rounds;
+    uint64_t ahead;
+    uint64_t rate;
+    uint64_t stanza_bytes;
+    uint64_t settle_ms;
+    uint64_t leave; /* enum leave_mode */
+    uint64_t strict_login;
+    const char *publisher;
+    uint64_t watchers;
+    uint64_t interval_ms;
+    uint64_t warm_up;
+    /* idle, login */
+    uint64_t no_presence;
+    uint64_t logins;
+};
+
+#define OPTIONS_HELP 1  /* help was asked for and printed */
+#define OPTIONS_WRONG 2 /* complained */
+
+/* Read argv[1...] of a scenario into *ret_options, on top of the defaults. 0, OPTIONS_HELP or OPTIONS_WRONG.
+ */
+int options_parse(int argc, char **argv, enum scenario_bit scenario, const char *summary,
+                  struct options *ret_options);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A crowd whose presence is checked: who publishes what, and what each session sees of it. Shared by
+ * the scenarios `mutual` and `fanout`. */
+#ifndef MUSTER_BENCH_STAGE_H
+#define MUSTER_BENCH_STAGE_H
+
+#include "checker.h"
+#include "crowd.h"
+
+struct stage {
+    struct crowd crowd;
+    struct checker *checker;
+    uint32_t run; /* marks this run's presence, so that none of another is taken for it */
+    uint32_t sequence_max;
+    uint64_t **sent_ns;        /* per publisher, by sequence; NULL before its first change */
+    bool *has_left;            /* per session */
+    bool is_logging_in;        /* until the settling after log-in is over */
+    struct histogram delivery; /* change sent to arrived, changes after the first only */
+    uint64_t last_arrival_ns;
+    uint64_t offline_answers; /* unavailable in answer to the probe of somebody not yet online */
+    uint64_t other_stanzas;   /* neither presence nor answers */
+};
+
+/* Load, and open the crowd; the scenario may choose members before stage_login. 0 or 1 (printed). */
+int stage_open(struct stage *st, const struct options *o);
+void stage_fini(struct stage *st);
+
+/* Log all members in, each with its initial presence, and wait until everybody has seen everybody due.
+ * `sequence_max`: changes that any one will make after it. 0 or 1 (printed); missing presence is no error
+ * here. */
+int stage_login(struct stage *st, uint32_t sequence_max);
+
+/* Session `publisher` changes its presence. */
+void stage_publish(struct stage *st, uint32_t publisher);
+/* The sessions leave all at once; those that remain are expected to see it. */
+void stage_leave(struct stage *st, const uint32_t *leavers, uint32_t count, enum leave_mode mode);
+/* Wait until all that is due has arrived. False when it does not. */
+bool stage_wait(struct stage *st, const char *what);
+
+/* Add totals and violations to the report. True when there are none. */
+bool stage_report(struct stage *st, struct report *r);
+
+#endif
