@@ -136,6 +136,8 @@ int main(int argc, char **argv)
         buffer_fini(&message);
         return 1;
     }
+    if (message.len)
+        complain(&message, ""); /* warnings: it goes on */
     buffer_fini(&message);
     if (arguments.is_check) {
         printf("%s: the configuration is good\n", arguments.config_path);

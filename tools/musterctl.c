@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Administration from the command line: through the daemon's admin socket while it runs, and, for what concerns only the
- * database, on the database itself while it does not. */
+/* Administration from the command line: through the daemon's admin socket while it runs, and, for what
+ * concerns only the database, on the database itself while it does not. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -326,17 +326,22 @@ static int shut_down(struct options *o)
 
 static const struct command commands[] = {
     {"user", "add", "JID", user_add, "add an account",
-     "The password is one line on standard input, or --password PW (which other users of this machine may see in the\n"
-     "list of processes). An account that exists is left alone, unless --replace says to change its password.\n"},
+     "The password is one line on standard input, or --password PW (which other users of this machine may "
+     "see in the\n"
+     "list of processes). An account that exists is left alone, unless --replace says to change its "
+     "password.\n"},
     {"user", "list", NULL, user_list, "list the accounts", "One bare JID a line, sorted.\n"},
     {"user", "remove", "JID", user_remove, "remove an account",
      "Its roster goes, too. Others who have it in their rosters keep it there.\n"},
     {"user", "import", "FILE", user_import, "add many accounts",
-     "FILE has lines of jid, TAB, password; - is standard input. All of them are added, or none. Accounts that exist\n"
+     "FILE has lines of jid, TAB, password; - is standard input. All of them are added, or none. Accounts "
+     "that exist\n"
      "are an error, unless --replace says to change their passwords.\n"},
     {"roster", "import", "FILE", roster_import, "add or change contacts",
-     "FILE has lines of jid, contact, subscription (both, to, from or none), name and group,group, with TABs between;\n"
-     "name and groups may be left out. - is standard input. All lines are stored, or none. A subscription is between\n"
+     "FILE has lines of jid, contact, subscription (both, to, from or none), name and group,group, with TABs "
+     "between;\n"
+     "name and groups may be left out. - is standard input. All lines are stored, or none. A subscription is "
+     "between\n"
      "two: give the contact's line as well when it is an account here.\n"},
     {"session", "list", NULL, session_list, "list who is connected", "Needs the running daemon.\n"},
     {"stats", NULL, NULL, stats, "print the daemon's counters", "Needs the running daemon.\n"},
@@ -344,10 +349,10 @@ static const struct command commands[] = {
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 
-static void print_usage(FILE *out, const struct command *c)
+static void print_usage(const struct command *c)
 {
-    fprintf(out, "musterctl [--config FILE] %s%s%s%s%s", c->group, c->verb ? " " : "", c->verb ? c->verb : "",
-            c->argument ? " " : "", c->argument ? c->argument : "");
+    printf("Usage: musterctl [--config FILE] %s%s%s%s%s\n\n", c->group, c->verb ? " " : "",
+           c->verb ? c->verb : "", c->argument ? " " : "", c->argument ? c->argument : "");
 }
 
 static void print_help(void)
@@ -372,7 +377,8 @@ static void print_help(void)
 
 static int usage_error(const char *what, const char *word)
 {
-    fprintf(stderr, "musterctl: %s%s%s (musterctl --help shows how)\n", what, word ? ": " : "", word ? word : "");
+    fprintf(stderr, "musterctl: %s%s%s (musterctl --help shows how)\n", what, word ? ": " : "",
+            word ? word : "");
     return EXIT_USAGE;
 }
 
@@ -453,38 +459,45 @@ static int run(struct options *o, const struct command *c)
     return exit_code;
 }
 
-int main(int argc, char **argv)
+static int help(const struct command *c)
 {
-    struct options o = {.config_path = CONFIG_PATH_DEFAULT};
-    int exit_code = options_read(argc, argv, &o);
-    if (exit_code >= 0)
-        return exit_code;
-    char **words = argv + optind;
-    int count = argc - optind;
-    const struct command *c = command_find(words, count);
-    if (o.is_help) {
-        if (c) {
-            printf("Usage: ");
-            print_usage(stdout, c);
-            printf("\n\n%s", c->help);
-        } else {
-            print_help();
-        }
-        return EXIT_DONE;
+    if (c) {
+        print_usage(c);
+        printf("%s", c->help);
+    } else {
+        print_help();
     }
+    return EXIT_DONE;
+}
+
+/* The words that are not options: a command and its argument. */
+static int words_run(struct options *o, char **words, int count)
+{
+    const struct command *c = command_find(words, count);
+    if (o->is_help)
+        return help(c);
     if (!c)
-        return usage_error(count ? "unknown command" : "no command given", count ? words[count > 1 ? 1 : 0] : NULL);
+        return usage_error(count ? "unknown command" : "no command given",
+                           count ? words[count > 1 ? 1 : 0] : NULL);
     int expected = 1 + (c->verb ? 1 : 0) + (c->argument ? 1 : 0);
     if (count < expected)
         return usage_error("missing argument", c->argument);
     if (count > expected)
         return usage_error("one word too many", words[expected]);
-    if (o.has_password && c->run != user_add)
+    if (o->has_password && c->run != user_add)
         return usage_error("--password belongs to user add", NULL);
-    if (o.is_replacing && c->run != user_add && c->run != user_import)
+    if (o->is_replacing && c->run != user_add && c->run != user_import)
         return usage_error("--replace belongs to user add and user import", NULL);
-    o.argument = c->argument ? words[expected - 1] : NULL;
-    exit_code = run(&o, c);
+    o->argument = c->argument ? words[expected - 1] : NULL;
+    return run(o, c);
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.config_path = CONFIG_PATH_DEFAULT};
+    int exit_code = options_read(argc, argv, &o);
+    if (exit_code < 0)
+        exit_code = words_run(&o, argv + optind, argc - optind);
     buffer_wipe(&o.password);
     return exit_code;
 }

@@ -74,7 +74,8 @@ static bool line_read(struct batch *b, struct account *account, struct span line
     if (password.len > PASSWORD_BYTES_MAX ||
         jid_prepare_password(password, storage, sizeof storage, &password) != 0) {
         quote(why, span_make(line.ptr, jid_len));
-        buffer_printf(why, ": the password is %s", password.len == 0 ? "empty" : "too long or has forbidden characters");
+        buffer_printf(why, ": the password is %s",
+                      password.len == 0 ? "empty" : "too long or has forbidden characters");
         return false;
     }
     buffer_append(&b->text, password);
@@ -90,8 +91,9 @@ static int lines_read(struct batch *b, struct span lines, struct buffer *why)
     for (size_t i = 0; i < lines.len; i++)
         count += lines.ptr[i] == '\n';
     b->accounts = calloc(count, sizeof *b->accounts);
-    /* jids and passwords hardly grow when they are prepared: no copies of passwords are left behind by growing */
-    if (!b->accounts || !buffer_reserve(&b->text, lines.len + lines.len / 2)) {
+    /* jids and passwords hardly grow when they are prepared: no copies of passwords are left behind by
+     * growing */
+    if (!b->accounts || !buffer_reserve(&b->text, lines.len + lines.len / 2 + 1)) {
         buffer_literal(why, "no memory");
         return -1;
     }

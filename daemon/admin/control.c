@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon's side of the local admin socket. One connection at a time: an administrator's commands are few, and each
- * sees what the one before it did. */
+/* The daemon's side of the local admin socket. One connection at a time: an administrator's commands are few,
+ * and each sees what the one before it did. */
 #include "admin/control.h"
 
 #include <errno.h>
@@ -61,13 +61,14 @@ static int ready_wait(const struct control *c, int fd, short events)
     }
 }
 
-/* The kernel has checked the file's mode when they connected; a socket handed on by a process with other rights is
- * caught here. */
+/* The kernel has checked the file's mode when they connected; a socket handed on by a process with other
+ * rights is caught here. */
 static bool peer_is_allowed(int fd)
 {
     struct ucred peer;
     socklen_t len = sizeof peer;
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && (peer.uid == 0 || peer.uid == geteuid());
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+           (peer.uid == 0 || peer.uid == geteuid());
 }
 
 /* All that the client sends until it shuts down its side. 0 or negative errno. */
@@ -105,7 +106,8 @@ static int reply_send(const struct control *c, int fd, struct span out)
         if (len < 0)
             return -errno;
         out = span_skip(out, (size_t)len);
-        /* when the daemon stops, what the socket takes is still sent: mostly that is the answer to "shutdown" */
+        /* when the daemon stops, what the socket takes is still sent: mostly that is the answer to "shutdown"
+         */
     }
     return 0;
 }
@@ -171,7 +173,8 @@ static void *control_main(void *context)
     }
 }
 
-/* Remove what a daemon that is gone has left. 0; -EADDRINUSE when somebody listens; -EEXIST when it is no socket. */
+/* Remove what a daemon that is gone has left. 0; -EADDRINUSE when somebody listens; -EEXIST when it is no
+ * socket. */
 static int stale_remove(const struct sockaddr_un *address)
 {
     struct stat status;
@@ -226,8 +229,8 @@ static void control_free(struct control *c)
     free(c);
 }
 
-int control_open(const char *socket_path, control_handler handler, void *context, struct control **ret_control,
-                 struct buffer *ret_message)
+int control_open(const char *socket_path, control_handler handler, void *context,
+                 struct control **ret_control, struct buffer *ret_message)
 {
     struct control *c = calloc(1, sizeof *c);
     if (!c)

@@ -34,7 +34,8 @@ static void check_listener(struct config_reader *r, uint32_t at)
     if (listener->tls == CONFIG_TLS_NONE && !listener->allow_plaintext && listener->address &&
         !config_address_is_loopback(listener->address))
         config_complain(r, mark, path,
-                        "tls: none on %s, which is not loopback, would send everything in clear; use starttls or direct, or "
+                        "tls: none on %s, which is not loopback, would send everything in clear; use "
+                        "starttls or direct, or "
                         "set allow_plaintext: true",
                         listener->address);
     for (uint32_t i = 0; i < at; i++) {
@@ -67,14 +68,14 @@ void config_check(struct config_reader *r)
     check_certificate(r);
     size_t path_max = sizeof((struct sockaddr_un *)0)->sun_path - 1;
     if (c->admin.socket && strlen(c->admin.socket) > path_max)
-        config_complain(r, place_of(r, "admin.socket"), "admin.socket", "'%s' is longer than the %zu bytes of a socket's address",
-                        c->admin.socket, path_max);
+        config_complain(r, place_of(r, "admin.socket"), "admin.socket",
+                        "'%s' is longer than the %zu bytes of a socket's address", c->admin.socket, path_max);
     if (c->limits.queue_bytes < c->limits.stanza_bytes)
         config_complain(r, place_of(r, "limits.queue_bytes"), "limits.queue_bytes",
                         "%u is less than limits.stanza_bytes (%u): such a stanza could never be delivered",
                         c->limits.queue_bytes, c->limits.stanza_bytes);
     if (c->limits.unauthenticated_stanza_bytes > c->limits.stanza_bytes)
-        config_complain(r, place_of(r, "limits.unauthenticated_stanza_bytes"), "limits.unauthenticated_stanza_bytes",
-                        "%u is more than limits.stanza_bytes (%u)", c->limits.unauthenticated_stanza_bytes,
-                        c->limits.stanza_bytes);
+        config_complain(r, place_of(r, "limits.unauthenticated_stanza_bytes"),
+                        "limits.unauthenticated_stanza_bytes", "%u is more than limits.stanza_bytes (%u)",
+                        c->limits.unauthenticated_stanza_bytes, c->limits.stanza_bytes);
 }

@@ -12,12 +12,12 @@
 #include "config/reader.h"
 #include "config/value.h"
 
-/* Far more than every key with every comment; the wrong file (a log, a disk image) is refused instead of read. */
+/* Far more than every key with every comment; the wrong file (a log, a disk image) is refused instead of
+ * read. */
 #define CONFIG_BYTES_MAX (1024 * 1024)
-/* The first mistakes tell the rest. */
-#define CONFIG_ERRORS_MAX 20
 
-void config_complain(struct config_reader *r, struct config_mark mark, const char *path, const char *format, ...)
+void config_complain(struct config_reader *r, struct config_mark mark, const char *path, const char *format,
+                     ...)
 {
     char what[512];
     va_list args;
@@ -72,7 +72,7 @@ int config_parse(const char *name, struct span text, char **environment, struct 
     free(r.listener_marks);
     if (!error && r.error_count) {
         if (r.error_count > CONFIG_ERRORS_MAX)
-            buffer_printf(ret_message, "%s: %u more\n", name, r.error_count - CONFIG_ERRORS_MAX);
+            buffer_printf(ret_message, "%s: and more\n", name);
         error = -EINVAL;
     }
     if (error) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The configuration file (YAML) and its environment overrides, checked against one table. What the rooms need is handed to
- * them as their own settings; nobody below the broker includes this. */
+/* The configuration file (YAML) and its environment overrides, checked against one table. What the rooms need
+ * is handed to them as their own settings; nobody below the broker includes this. */
 #ifndef MUSTER_CONFIG_CONFIG_H
 #define MUSTER_CONFIG_CONFIG_H
 
@@ -46,22 +46,22 @@ struct config {
     } sasl;
     enum config_resource_conflict resource_conflict;
     struct {
-        uint32_t stanza_bytes;         /* 262144; RFC 6120 s. 13.12: at least 10000 */
+        uint32_t stanza_bytes;                 /* 262144; RFC 6120 s. 13.12: at least 10000 */
         uint32_t unauthenticated_stanza_bytes; /* 10000 */
-        uint32_t queue_bytes;          /* per session, waiting to be sent: 4 MiB */
-        uint32_t roster_items;         /* per account: 100000 */
-        uint32_t resources;            /* per account: 32 */
-        uint32_t login_timeout_ms;     /* 30000 */
-        uint32_t connections_per_address; /* 0: no limit; not loopback */
-        uint32_t directed_presences;   /* per session: 1000 */
-        uint32_t subscription_requests; /* stored per account: 1000 */
+        uint32_t queue_bytes;                  /* per session, waiting to be sent: 4 MiB */
+        uint32_t roster_items;                 /* per account: 100000 */
+        uint32_t resources;                    /* per account: 32 */
+        uint32_t login_timeout_ms;             /* 30000 */
+        uint32_t connections_per_address;      /* 0: no limit; not loopback */
+        uint32_t directed_presences;           /* per session: 1000 */
+        uint32_t subscription_requests;        /* stored per account: 1000 */
     } limits;
     enum { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG } log_level;
 };
 
-/* Read, override from MUSTER_* in `environment` (as in environ; MUSTER_LIMITS_STANZA_BYTES=...), check. 0, or -EINVAL / -errno with
- * lines "FILE:LINE:COLUMN: path: what is wrong and what is allowed" in `ret_message`. On success `ret_message` may hold
- * warnings (an unknown MUSTER_ variable), a line each. */
+/* Read, override from MUSTER_* in `environment` (as in environ; MUSTER_LIMITS_STANZA_BYTES=...), check. 0, or
+ * -EINVAL / -errno with lines "FILE:LINE:COLUMN: path: what is wrong and what is allowed" in `ret_message`.
+ * On success `ret_message` may hold warnings (an unknown MUSTER_ variable), a line each. */
 int config_load(const char *path, char **environment, struct config **ret_config, struct buffer *ret_message);
 /* The same from memory; `name` stands for the file in messages. `environment` may be NULL. */
 int config_parse(const char *name, struct span text, char **environment, struct config **ret_config,

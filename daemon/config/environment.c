@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* MUSTER_LIMITS_STANZA_BYTES=... overrides limits.stanza_bytes. An empty variable is as good as none: container
- * set-ups pass variables on whether they are set or not. */
+/* MUSTER_LIMITS_STANZA_BYTES=... overrides limits.stanza_bytes. An empty variable is as good as none:
+ * container set-ups pass variables on whether they are set or not. */
 #include "config/reader.h"
 #include "config/value.h"
 
@@ -55,7 +55,8 @@ static void variable_read(struct config_reader *r, struct span name, struct span
     bool is_good = row->type == CONFIG_DOMAINS ? domains_set(r->config, value, &why)
                                                : config_value_set(row, r->config, value, &why);
     if (!is_good) {
-        buffer_printf(r->message, "environment: %.*s: %.*s\n", (int)name.len, name.ptr, (int)why.len, why.ptr);
+        buffer_printf(r->message, "environment: %.*s: %.*s\n", (int)name.len, name.ptr, (int)why.len,
+                      why.ptr);
         r->error_count++;
     }
     struct config_mark *mark = config_row_mark(r, row);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* YAML to fields, by the table. The document is walked only as deep as the table goes, so that neither depth nor
- * aliases that point to themselves cost anything. */
+/* YAML to fields, by the table. The document is walked only as deep as the table goes, so that neither depth
+ * nor aliases that point to themselves cost anything. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <yaml.h>
@@ -30,7 +30,8 @@ static struct span scalar_text(const yaml_node_t *node)
 static bool is_null(const yaml_node_t *node)
 {
     return node->type == YAML_SCALAR_NODE && node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
-           (node->data.scalar.length == 0 || span_is(scalar_text(node), "~") || span_is(scalar_text(node), "null"));
+           (node->data.scalar.length == 0 || span_is(scalar_text(node), "~") ||
+            span_is(scalar_text(node), "null"));
 }
 
 static void read_domains(struct walk *w, const yaml_node_t *node)
@@ -48,7 +49,8 @@ static void read_domains(struct walk *w, const yaml_node_t *node)
             if (item->type != YAML_SCALAR_NODE)
                 buffer_literal(&why, "must be a list of domain names");
             if (why.len || !config_domain_add(w->reader->config, scalar_text(item), &why))
-                config_complain(w->reader, mark_of(&item->start_mark), "domains", "%.*s", (int)why.len, why.ptr);
+                config_complain(w->reader, mark_of(&item->start_mark), "domains", "%.*s", (int)why.len,
+                                why.ptr);
         }
     } else {
         config_complain(w->reader, mark_of(&node->start_mark), "domains", "must be a list of domain names");
@@ -63,8 +65,8 @@ static void read_value(struct walk *w, const struct config_row *row, void *base,
     buffer_init(&why);
     if (node->type != YAML_SCALAR_NODE) {
         config_value_describe(row, &why);
-        config_complain(w->reader, mark_of(&node->start_mark), shown_path, "must be one value: %.*s", (int)why.len,
-                        why.ptr);
+        config_complain(w->reader, mark_of(&node->start_mark), shown_path, "must be one value: %.*s",
+                        (int)why.len, why.ptr);
     } else if (!config_value_set(row, base, scalar_text(node), &why)) {
         config_complain(w->reader, mark_of(&node->start_mark), shown_path, "%.*s", (int)why.len, why.ptr);
     }
@@ -93,19 +95,21 @@ static bool is_duplicate(struct walk *w, const yaml_node_t *mapping, const yaml_
     return false;
 }
 
-static void read_mapping(struct walk *w, const yaml_node_t *node, const char *prefix, const char *shown_prefix,
-                         void *base);
+static void read_mapping(struct walk *w, const yaml_node_t *node, const char *prefix,
+                         const char *shown_prefix, void *base);
 
 static void read_listeners(struct walk *w, const yaml_node_t *node)
 {
     struct config_reader *r = w->reader;
     if (node->type != YAML_SEQUENCE_NODE) {
-        config_complain(r, mark_of(&node->start_mark), "listen", "must be a list of listeners, each {address, port, tls}");
+        config_complain(r, mark_of(&node->start_mark), "listen",
+                        "must be a list of listeners, each {address, port, tls}");
         return;
     }
     size_t count = (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
     if (count == 0)
-        config_complain(r, mark_of(&node->start_mark), "listen", "must not be empty; without it the default is used");
+        config_complain(r, mark_of(&node->start_mark), "listen",
+                        "must not be empty; without it the default is used");
     r->listener_marks = calloc(count ? count : 1, sizeof *r->listener_marks);
     for (size_t i = 0; i < count; i++) {
         const yaml_node_t *item = yaml_document_get_node(w->document, node->data.sequence.items.start[i]);
@@ -142,15 +146,18 @@ static void read_pair(struct walk *w, const yaml_node_t *key, const yaml_node_t 
     } else if (value->type == YAML_MAPPING_NODE) {
         read_mapping(w, value, path, shown_path, base);
     } else if (!is_null(value)) {
-        config_complain(w->reader, mark_of(&value->start_mark), shown_path, "must be a section of keys and values");
+        config_complain(w->reader, mark_of(&value->start_mark), shown_path,
+                        "must be a section of keys and values");
     }
 }
 
-/* `prefix` is the path in the table, `shown_prefix` with the listener's number for messages; "" at the root. */
-static void read_mapping(struct walk *w, const yaml_node_t *node, const char *prefix, const char *shown_prefix,
-                         void *base)
+/* `prefix` is the path in the table, `shown_prefix` with the listener's number for messages; "" at the root.
+ */
+static void read_mapping(struct walk *w, const yaml_node_t *node, const char *prefix,
+                         const char *shown_prefix, void *base)
 {
-    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
+    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+         pair < node->data.mapping.pairs.top && w->reader->error_count <= CONFIG_ERRORS_MAX; pair++) {
         const yaml_node_t *key = yaml_document_get_node(w->document, pair->key);
         const yaml_node_t *value = yaml_document_get_node(w->document, pair->value);
         char path[PATH_BYTES_MAX], shown[PATH_BYTES_MAX];
@@ -182,7 +189,8 @@ static void complain_syntax(struct config_reader *r, const yaml_parser_t *parser
             mark.line += text.ptr[i] == '\n';
         }
     }
-    config_complain(r, mark, NULL, "%s%s%s", parser->context ? parser->context : "", parser->context ? ": " : "", problem);
+    config_complain(r, mark, NULL, "%s%s%s", parser->context ? parser->context : "",
+                    parser->context ? ": " : "", problem);
 }
 
 static void read_root(struct config_reader *r, yaml_document_t *document)
@@ -220,7 +228,8 @@ void config_read(struct config_reader *r, struct span text)
         } else {
             const yaml_node_t *root = yaml_document_get_root_node(&second);
             if (root)
-                config_complain(r, mark_of(&root->start_mark), NULL, "a second document; the file must have one");
+                config_complain(r, mark_of(&root->start_mark), NULL,
+                                "a second document; the file must have one");
             yaml_document_delete(&second);
         }
     }

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A configuration while it is being read: what was given where, and what is wrong with it. Private to the room. */
+/* A configuration while it is being read: what was given where, and what is wrong with it. Private to the
+ * room. */
 #ifndef MUSTER_CONFIG_READER_H
 #define MUSTER_CONFIG_READER_H
 
 #include "config/schema.h"
+
+/* The first mistakes tell the rest. Reading ends after them, which bounds the work on a file that is
+ * something else. */
+#define CONFIG_ERRORS_MAX 20
 
 /* Line and column, from 1; line 0: not in the file. */
 struct config_mark {
@@ -20,8 +25,8 @@ struct config_reader {
 };
 
 /* Add "NAME:LINE:COLUMN: path: what"; `path` NULL or empty: none. */
-void config_complain(struct config_reader *r, struct config_mark mark, const char *path, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+void config_complain(struct config_reader *r, struct config_mark mark, const char *path, const char *format,
+                     ...) __attribute__((format(printf, 4, 5)));
 struct config_mark *config_row_mark(struct config_reader *r, const struct config_row *row);
 
 /* The steps, each adds its complaints: the YAML text, the environment, what rows demand of each other. */

@@ -18,67 +18,87 @@ static const char *const log_names[] = {"error", "warn", "info", "debug", NULL};
 
 const struct config_row config_rows[] = {
     {"domains", CONFIG_DOMAINS, AT(domains), NULL, .is_required = true,
-     .reason = "The XMPP domains served here, a list. Accounts are addresses of these domains; the certificate must be "
+     .reason = "The XMPP domains served here, a list. Accounts are addresses of these domains; the "
+               "certificate must be "
                "valid for each."},
     {"state", CONFIG_TEXT, AT(state), NULL, .is_required = true,
-     .reason = "Folder of the database (accounts, rosters). It is made, private to the user who runs the daemon, when it "
+     .reason = "Folder of the database (accounts, rosters). It is made, private to the user who runs the "
+               "daemon, when it "
                "does not exist; the folder above it must."},
     {"tls.certificate", CONFIG_TEXT, AT(tls.certificate), NULL, .without = "needed when a listener uses TLS",
      .reason = "PEM file with the certificate and the chain to its issuer."},
     {"tls.key", CONFIG_TEXT, AT(tls.key), NULL, .without = "needed when a listener uses TLS",
      .reason = "PEM file with the private key of the certificate."},
     {"tls.allow_tls12", CONFIG_BOOL, AT(tls.allow_tls12), "false",
-     .reason = "TLS 1.3 is spoken with everybody; clients that know only TLS 1.2 are let in (AEAD suites only) when this is "
-               "set. Off, because every client that is maintained speaks 1.3, and 1.2 shows the certificate to listeners."},
+     .reason = "TLS 1.3 is spoken with everybody; clients that know only TLS 1.2 are let in (AEAD suites "
+               "only) when this is "
+               "set. Off, because every client that is maintained speaks 1.3, and 1.2 shows the certificate "
+               "to listeners."},
     {"listen", CONFIG_LISTENERS, AT(listeners), NULL,
      .without = "`::` port 5222 with STARTTLS and port 5223 with direct TLS",
      .reason = "Where clients connect: a list of the following."},
     {"listen[].address", CONFIG_ADDRESS, LISTENER_AT(address), "::",
-     .reason = "Numeric address. `::` takes IPv4 as well where the system lets it (net.ipv6.bindv6only = 0)."},
+     .reason =
+         "Numeric address. `::` takes IPv4 as well where the system lets it (net.ipv6.bindv6only = 0)."},
     {"listen[].port", CONFIG_PORT, LISTENER_AT(port), "5222", .min = 1, .max = 65535,
      .reason = "5222 is the registered port for STARTTLS, 5223 the customary one for direct TLS."},
     {"listen[].tls", CONFIG_CHOICE, LISTENER_AT(tls), "starttls", .names = listen_tls_names,
-     .reason = "`starttls`: the stream begins in clear and must be upgraded before anything else. `direct`: TLS from the first "
+     .reason = "`starttls`: the stream begins in clear and must be upgraded before anything else. `direct`: "
+               "TLS from the first "
                "byte. `none`: no TLS, for loopback and for a proxy in front."},
     {"listen[].allow_plaintext", CONFIG_BOOL, LISTENER_AT(allow_plaintext), "false",
-     .reason = "`tls: none` on an address other than loopback is refused without this: presence and messages would cross the "
+     .reason = "`tls: none` on an address other than loopback is refused without this: presence and messages "
+               "would cross the "
                "network in clear."},
     {"admin.socket", CONFIG_TEXT, AT(admin.socket), NULL, .without = "`admin.sock` in `state`",
-     .reason = "Unix socket for `musterctl`, open to root and the user who runs the daemon. At most 107 bytes, which is what "
+     .reason = "Unix socket for `musterctl`, open to root and the user who runs the daemon. At most 107 "
+               "bytes, which is what "
                "a socket's address holds."},
     {"admin.http", CONFIG_ENDPOINT, AT(admin.http), NULL, .without = "no HTTP",
-     .reason = "Address and port for health and metrics, as in `127.0.0.1:5280`. No authentication: keep it on loopback or "
+     .reason = "Address and port for health and metrics, as in `127.0.0.1:5280`. No authentication: keep it "
+               "on loopback or "
                "behind something that has it."},
     {"workers", CONFIG_NUMBER_AUTO, AT(workers), "auto", .min = 1, .max = 256,
-     .reason = "Threads that hold the sessions. `auto`: one for each processor, at least two. An account belongs to one worker, so "
+     .reason = "Threads that hold the sessions. `auto`: one for each processor, at least two. An account "
+               "belongs to one worker, so "
                "more workers than processors only cost."},
     {"jobs", CONFIG_NUMBER_AUTO, AT(jobs), "auto", .min = 1, .max = 256,
-     .reason = "Threads for TLS handshakes and password checks, which would otherwise delay presence. `auto`: one for each "
+     .reason = "Threads for TLS handshakes and password checks, which would otherwise delay presence. "
+               "`auto`: one for each "
                "processor."},
     {"offload.io", CONFIG_CHOICE, AT(offload.io), "auto", .names = offload_names,
-     .reason = "The event loop in the kernel, where it can. `auto` takes what the probe at the start proves, `on` refuses to start "
+     .reason = "The event loop in the kernel, where it can. `auto` takes what the probe at the start proves, "
+               "`on` refuses to start "
                "without it, `off` does not try."},
     {"offload.tls", CONFIG_CHOICE, AT(offload.tls), "auto", .names = offload_names,
-     .reason = "TLS records sealed and opened by the kernel (kTLS). `auto`, `on` and `off` as above; without it the daemon does "
+     .reason = "TLS records sealed and opened by the kernel (kTLS). `auto`, `on` and `off` as above; without "
+               "it the daemon does "
                "it, with the same keys."},
     {"offload.bpf", CONFIG_CHOICE, AT(offload.bpf), "auto", .names = offload_names,
      .reason = "eBPF programs that sort stanzas and steer connections. `auto`, `on` and `off` as above."},
     {"sasl.allow_plain", CONFIG_BOOL, AT(sasl.allow_plain), "false",
-     .reason = "Offer PLAIN, on TLS only. Off, because every client speaks SCRAM, with which the password never reaches the "
+     .reason = "Offer PLAIN, on TLS only. Off, because every client speaks SCRAM, with which the password "
+               "never reaches the "
                "server."},
-    {"sasl.iterations", CONFIG_NUMBER, AT(sasl.iterations), TEXT(SASL_ITERATIONS_DEFAULT), .min = SASL_ITERATIONS_MIN,
-     .max = SASL_ITERATIONS_MAX,
-     .reason = "SCRAM iterations for passwords that are set from now on. RFC 7677 wants at least 4096; a client spends this work "
+    {"sasl.iterations", CONFIG_NUMBER, AT(sasl.iterations), TEXT(SASL_ITERATIONS_DEFAULT),
+     .min = SASL_ITERATIONS_MIN, .max = SASL_ITERATIONS_MAX,
+     .reason = "SCRAM iterations for passwords that are set from now on. RFC 7677 wants at least 4096; a "
+               "client spends this work "
                "at every log-in, so phones feel large numbers."},
     {"resource_conflict", CONFIG_CHOICE, AT(resource_conflict), "replace", .names = conflict_names,
-     .reason = "A client asks for a resource that is in use by its account (RFC 6120 s. 7.7.2.2). `replace` closes the older "
-               "session, which is most often the same client before it lost its connection; `refuse` answers with an error; `rename` "
+     .reason = "A client asks for a resource that is in use by its account (RFC 6120 s. 7.7.2.2). `replace` "
+               "closes the older "
+               "session, which is most often the same client before it lost its connection; `refuse` answers "
+               "with an error; `rename` "
                "gives another resource."},
     {"limits.stanza_bytes", CONFIG_NUMBER, AT(limits.stanza_bytes), "262144", .min = 10000, .max = 16777216,
-     .reason = "Largest stanza. RFC 6120 s. 13.12 forbids less than 10000; avatars and roster results of other programs need "
+     .reason = "Largest stanza. RFC 6120 s. 13.12 forbids less than 10000; avatars and roster results of "
+               "other programs need "
                "some hundred thousand."},
-    {"limits.unauthenticated_stanza_bytes", CONFIG_NUMBER, AT(limits.unauthenticated_stanza_bytes), "10000", .min = 10000,
-     .max = 1048576, .reason = "The same before log-in, when nobody is known yet who could be held to account for the memory."},
+    {"limits.unauthenticated_stanza_bytes", CONFIG_NUMBER, AT(limits.unauthenticated_stanza_bytes), "10000",
+     .min = 10000, .max = 1048576,
+     .reason =
+         "The same before log-in, when nobody is known yet who could be held to account for the memory."},
     {"limits.queue_bytes", CONFIG_NUMBER, AT(limits.queue_bytes), "4194304", .min = 65536, .max = 1073741824,
      .reason = "What may wait to be sent to one session; a reader slower than that is disconnected. At least "
                "`limits.stanza_bytes`. A roster of 10,000 contacts is about 1 MiB."},
@@ -86,17 +106,24 @@ const struct config_row config_rows[] = {
      .reason = "Contacts of one account."},
     {"limits.resources", CONFIG_NUMBER, AT(limits.resources), "32", .min = 1, .max = 1024,
      .reason = "Sessions of one account at a time: every presence to the account goes to each."},
-    {"limits.login_timeout_ms", CONFIG_NUMBER, AT(limits.login_timeout_ms), "30000", .min = 1000, .max = 600000,
+    {"limits.login_timeout_ms", CONFIG_NUMBER, AT(limits.login_timeout_ms), "30000", .min = 1000,
+     .max = 600000,
      .reason = "Milliseconds from the connection to a bound resource; after that the connection is closed."},
-    {"limits.connections_per_address", CONFIG_NUMBER, AT(limits.connections_per_address), "0", .min = 0, .max = 1000000,
-     .reason = "Connections from one IP address at a time, loopback excepted; 0 is no limit. No limit, because an office or a mobile "
+    {"limits.connections_per_address", CONFIG_NUMBER, AT(limits.connections_per_address), "0", .min = 0,
+     .max = 1000000,
+     .reason = "Connections from one IP address at a time, loopback excepted; 0 is no limit. No limit, "
+               "because an office or a mobile "
                "network may stand behind one address."},
-    {"limits.directed_presences", CONFIG_NUMBER, AT(limits.directed_presences), "1000", .min = 1, .max = 1000000,
-     .reason = "Addresses outside the roster to which one session has sent directed presence; each must be told when it ends."},
-    {"limits.subscription_requests", CONFIG_NUMBER, AT(limits.subscription_requests), "1000", .min = 1, .max = 1000000,
+    {"limits.directed_presences", CONFIG_NUMBER, AT(limits.directed_presences), "1000", .min = 1,
+     .max = 1000000,
+     .reason = "Addresses outside the roster to which one session has sent directed presence; each must be "
+               "told when it ends."},
+    {"limits.subscription_requests", CONFIG_NUMBER, AT(limits.subscription_requests), "1000", .min = 1,
+     .max = 1000000,
      .reason = "Subscription requests kept for an account until it answers: strangers can make them."},
     {"log_level", CONFIG_CHOICE, AT(log_level), "info", .names = log_names,
-     .reason = "What is written to standard error: `error`, `warn`, `info` or `debug` and everything before it."},
+     .reason =
+         "What is written to standard error: `error`, `warn`, `info` or `debug` and everything before it."},
 };
 
 const unsigned config_row_count = sizeof config_rows / sizeof config_rows[0];

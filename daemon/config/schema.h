@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one table of everything that can be configured: reading, checking, the environment and the manual's reference
- * all go by it. Private to the room (and its tests). */
+/* The one table of everything that can be configured: reading, checking, the environment and the manual's
+ * reference all go by it. Private to the room (and its tests). */
 #ifndef MUSTER_CONFIG_SCHEMA_H
 #define MUSTER_CONFIG_SCHEMA_H
 
@@ -46,7 +46,8 @@ bool config_row_is_listener(const struct config_row *row);
 const struct config_row *config_row_find(struct span path);
 /* Is there any row under `path` + "."? */
 bool config_is_section(struct span path);
-/* The full path (or the section) that was most likely meant by the unknown `path`; empty when nothing is near. */
+/* The full path (or the section) that was most likely meant by the unknown `path`; empty when nothing is
+ * near. */
 struct span config_nearest(struct span path);
 /* Append "MUSTER_LIMITS_STANZA_BYTES". */
 void config_environment_name(const struct config_row *row, struct buffer *out);

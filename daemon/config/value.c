@@ -192,7 +192,8 @@ bool config_domain_add(struct config *c, struct span text, struct buffer *why)
     char storage[JID_PART_BYTES_MAX];
     struct span domain;
     if (!is_text(text) || jid_prepare_domain(text, storage, &domain) != 0) {
-        buffer_printf(why, "'%.*s' is not a domain name", (int)(text.len < 64 ? text.len : 64), text.len ? text.ptr : "");
+        buffer_printf(why, "'%.*s' is not a domain name", (int)(text.len < 64 ? text.len : 64),
+                      text.len ? text.ptr : "");
         return false;
     }
     for (uint32_t i = 0; i < c->domain_count; i++) {
@@ -201,7 +202,8 @@ bool config_domain_add(struct config *c, struct span text, struct buffer *why)
             return false;
         }
     }
-    char **grown = c->domain_count < CONFIG_LIST_MAX ? realloc(c->domains, (c->domain_count + 1) * sizeof *grown) : NULL;
+    char **grown =
+        c->domain_count < CONFIG_LIST_MAX ? realloc(c->domains, (c->domain_count + 1) * sizeof *grown) : NULL;
     if (grown)
         c->domains = grown;
     char *copy = grown ? text_copy(domain) : NULL;

@@ -5,8 +5,8 @@
 
 #include "config/schema.h"
 
-/* Set the row's field in `base` (struct config, or struct config_listener for its rows). False: `why` says what is
- * wrong and what is allowed. Not for CONFIG_DOMAINS and CONFIG_LISTENERS. */
+/* Set the row's field in `base` (struct config, or struct config_listener for its rows). False: `why` says
+ * what is wrong and what is allowed. Not for CONFIG_DOMAINS and CONFIG_LISTENERS. */
 bool config_value_set(const struct config_row *row, void *base, struct span text, struct buffer *why);
 /* Every field of `base` that has a default and belongs to its struct. */
 void config_defaults_set(void *base, bool is_listener);

@@ -43,8 +43,9 @@ static int keys_read(sqlite3_stmt *statement, int column, int hash_bytes, struct
     return 0;
 }
 
-/* A roster's versions start at the time the account was made, in milliseconds: a client that remembers a version of
- * an account that was removed and made again must not find its old number valid (RFC 6121 s. 2.6.2). */
+/* A roster's versions start at the time the account was made, in milliseconds: a client that remembers a
+ * version of an account that was removed and made again must not find its old number valid (RFC 6121
+ * s. 2.6.2). */
 static int64_t version_first(void)
 {
     struct timespec now;
@@ -52,7 +53,8 @@ static int64_t version_first(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-int store_account_put(struct store_db *db, struct span jid, const struct sasl_credentials *credentials, bool replace)
+int store_account_put(struct store_db *db, struct span jid, const struct sasl_credentials *credentials,
+                      bool replace)
 {
     int error = 0;
     sqlite3_stmt *add = store_statement(db, STATEMENT_ACCOUNT_ADD, &error);

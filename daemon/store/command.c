@@ -87,7 +87,8 @@ static bool keys_read(struct span in, struct sasl_credentials *credentials)
         return false;
     struct sasl_keys *keys = hash_bytes == 32 ? &credentials->sha256 : &credentials->sha1;
     if (keys->hash_bytes || !iterations_read(parts[0], &keys->iterations) ||
-        !hex_read(parts[1], keys->salt, SASL_SALT_BYTES) || !hex_read(parts[2], keys->stored_key, hash_bytes) ||
+        !hex_read(parts[1], keys->salt, SASL_SALT_BYTES) ||
+        !hex_read(parts[2], keys->stored_key, hash_bytes) ||
         !hex_read(parts[3], keys->server_key, hash_bytes))
         return false;
     keys->hash_bytes = (uint8_t)hash_bytes;
@@ -258,8 +259,8 @@ bool store_command_known(struct span command)
     return command_find(command, &argument) >= 0;
 }
 
-int store_command_run(struct store_db *db, const struct span *domains, unsigned domain_count, struct span command,
-                      struct span body, struct buffer *reply, struct buffer *affected)
+int store_command_run(struct store_db *db, const struct span *domains, unsigned domain_count,
+                      struct span command, struct span body, struct buffer *reply, struct buffer *affected)
 {
     struct command c = {db, domains, domain_count, {0}, body, reply, affected};
     uint32_t reply_len = reply->len, affected_len = affected->len;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Administration commands on the database, the same whether the daemon's store thread runs them or musterctl does while
- * the daemon is down. */
+/* Administration commands on the database, the same whether the daemon's store thread runs them or musterctl
+ * does while the daemon is down. */
 #ifndef MUSTER_STORE_COMMAND_H
 #define MUSTER_STORE_COMMAND_H
 
@@ -14,11 +14,12 @@ bool store_command_known(struct span command);
  *   user list
  *   user remove JID
  *   roster import        body: jid TAB contact TAB both|to|from|none [TAB name [TAB group,group]]
- * `domains`/`domain_count`: accounts must be of one of these. Appends text for the user to `reply` (one line that says what and which line is
- * wrong, on failure) and the bare JIDs whose rows changed, each followed by '\n', to `affected`. All or nothing.
- * Returns 0, 1 (refused, reply says why) or negative errno (reply says what failed). */
-int store_command_run(struct store_db *db, const struct span *domains, unsigned domain_count, struct span command,
-                      struct span body, struct buffer *reply, struct buffer *affected);
+ * `domains`/`domain_count`: accounts must be of one of these. Appends text for the user to `reply` (one line
+ * that says what and which line is wrong, on failure) and the bare JIDs whose rows changed, each followed by
+ * '\n', to `affected`. All or nothing. Returns 0, 1 (refused, reply says why) or negative errno (reply says
+ * what failed). */
+int store_command_run(struct store_db *db, const struct span *domains, unsigned domain_count,
+                      struct span command, struct span body, struct buffer *reply, struct buffer *affected);
 
 /* "iterations,salt,stored,server" in hex for each hash, joined by ';': what `user put` takes. */
 void store_command_keys_write(const struct sasl_credentials *credentials, struct buffer *out);

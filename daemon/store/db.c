@@ -16,14 +16,17 @@
 #include "store/internal.h"
 #include "store/schema.h"
 
-/* Nobody else should hold SQLite's own lock while we hold ours, except an operator's backup: wait for that. */
+/* Nobody else should hold SQLite's own lock while we hold ours, except an operator's backup: wait for that.
+ */
 #define STORE_BUSY_TIMEOUT_MS 5000
 
-/* synchronous=FULL: in WAL mode it is what makes a commit survive a power cut. The page cache holds the hot end of the
- * tables while a million rows are imported (negative: KiB). A WAL that such an import has blown up is cut back. */
-static const char store_pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-                                    "PRAGMA cache_size=-32768; PRAGMA journal_size_limit=67108864;"
-                                    "PRAGMA temp_store=MEMORY;";
+/* synchronous=FULL: in WAL mode it is what makes a commit survive a power cut. The page cache holds the hot
+ * end of the tables while a million rows are imported (negative: KiB). A WAL that such an import has blown up
+ * is cut back. */
+static const char store_pragmas[] =
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+    "PRAGMA cache_size=-32768; PRAGMA journal_size_limit=67108864;"
+    "PRAGMA temp_store=MEMORY;";
 
 #define STATEMENT_KEY_COLUMNS                                                                                \
     "sha256_iterations, sha256_salt, sha256_stored, sha256_server,"                                          \
@@ -33,10 +36,11 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_BEGIN] = "BEGIN",
     [STATEMENT_COMMIT] = "COMMIT",
     [STATEMENT_ROLLBACK] = "ROLLBACK",
-    [STATEMENT_ACCOUNT_ADD] = "INSERT INTO accounts (jid, " STATEMENT_KEY_COLUMNS ", roster_version)"
-                              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (jid) DO NOTHING",
-    [STATEMENT_ACCOUNT_CHANGE] = "UPDATE accounts SET (" STATEMENT_KEY_COLUMNS
-                                 ") = (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) WHERE jid = ?1",
+    [STATEMENT_ACCOUNT_ADD] =
+        "INSERT INTO accounts (jid, " STATEMENT_KEY_COLUMNS ", roster_version)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (jid) DO NOTHING",
+    [STATEMENT_ACCOUNT_CHANGE] =
+        "UPDATE accounts SET (" STATEMENT_KEY_COLUMNS ") = (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) WHERE jid = ?1",
     [STATEMENT_ACCOUNT_GET] = "SELECT " STATEMENT_KEY_COLUMNS " FROM accounts WHERE jid = ?1",
     [STATEMENT_ACCOUNT_REMOVE] = "DELETE FROM accounts WHERE jid = ?1",
     [STATEMENT_ACCOUNT_LIST] = "SELECT jid FROM accounts ORDER BY jid",
@@ -44,16 +48,17 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_VERSION_SET] = "UPDATE accounts SET roster_version = ?2 WHERE id = ?1",
     [STATEMENT_VERSION_ADD] =
         "UPDATE accounts SET roster_version = roster_version + 1 WHERE id = ?1 RETURNING roster_version",
-    [STATEMENT_ROSTER] =
-        "SELECT contact, name, groups, request, version, state, approved, listed FROM roster WHERE owner = ?1",
-    [STATEMENT_ITEM_PUT] =
-        "INSERT OR REPLACE INTO roster (owner, contact, name, groups, request, version, state, approved, listed)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    [STATEMENT_ROSTER] = "SELECT contact, name, groups, request, version, state, approved, listed FROM "
+                         "roster WHERE owner = ?1",
+    [STATEMENT_ITEM_PUT] = "INSERT OR REPLACE INTO roster (owner, contact, name, groups, request, version, "
+                           "state, approved, listed)"
+                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [STATEMENT_ITEM_REMOVE] = "DELETE FROM roster WHERE owner = ?1 AND contact = ?2",
     /* States 2, 3 and 5 have a request waiting (pending in): with none (0) or to (4) it goes on waiting. */
     [STATEMENT_ITEM_IMPORT] =
         "INSERT INTO roster (owner, contact, name, groups, version, state, approved, listed)"
-        " VALUES (?1, ?2, nullif(?3, ''), nullif(?4, ''), ?5, ?6, 0, 1) ON CONFLICT (owner, contact) DO UPDATE SET"
+        " VALUES (?1, ?2, nullif(?3, ''), nullif(?4, ''), ?5, ?6, 0, 1) ON CONFLICT (owner, contact) DO "
+        "UPDATE SET"
         " name = CASE WHEN ?3 IS NULL THEN name ELSE excluded.name END,"
         " groups = CASE WHEN ?4 IS NULL THEN groups ELSE excluded.groups END,"
         " version = excluded.version, listed = 1,"
@@ -179,8 +184,8 @@ static int db_secret_make(struct store_db *db)
     sqlite3_stmt *statement = NULL;
     if (getrandom(secret, sizeof secret, 0) != (ssize_t)sizeof secret)
         return -EIO;
-    int code = sqlite3_prepare_v2(db->sqlite, "INSERT OR IGNORE INTO meta VALUES ('secret', ?1)", -1, &statement,
-                                  NULL);
+    int code = sqlite3_prepare_v2(db->sqlite, "INSERT OR IGNORE INTO meta VALUES ('secret', ?1)", -1,
+                                  &statement, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_bind_blob(statement, 1, secret, sizeof secret, SQLITE_STATIC);
     if (code == SQLITE_OK)
@@ -214,9 +219,10 @@ static int db_migrate(struct store_db *db, struct buffer *ret_message)
         return error;
     error = db_int(db, "PRAGMA user_version", &version);
     if (!error && (version < 0 || version > store_schema_version)) {
-        buffer_printf(ret_message,
-                      "the database has schema version %d, this program knows up to %d: run the newer program",
-                      version, store_schema_version);
+        buffer_printf(
+            ret_message,
+            "the database has schema version %d, this program knows up to %d: run the newer program", version,
+            store_schema_version);
         error = -EPROTONOSUPPORT;
     }
     for (int step = version; !error && step < store_schema_version; step++)
@@ -235,8 +241,8 @@ static int db_migrate(struct store_db *db, struct buffer *ret_message)
     return error;
 }
 
-/* Open a file of the state folder, created private. Made by root for a daemon that is not root, it must belong to
- * whom the folder belongs to. */
+/* Open a file of the state folder, created private. Made by root for a daemon that is not root, it must
+ * belong to whom the folder belongs to. */
 static int state_file_open(const char *folder, const char *name, int *ret_fd)
 {
     char path[PATH_MAX];
@@ -268,8 +274,8 @@ static int lock_take(const char *state_path, int *ret_fd, struct buffer *ret_mes
         text[len > 0 ? len : 0] = '\0';
         text[strspn(text, "0123456789")] = '\0';
         if (error == -EBUSY)
-            buffer_printf(ret_message, "%s/muster.lock is held by process %s: the state is in use", state_path,
-                          text[0] ? text : "?");
+            buffer_printf(ret_message, "%s/muster.lock is held by process %s: the state is in use",
+                          state_path, text[0] ? text : "?");
         close(fd);
         return error;
     }

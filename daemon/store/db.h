@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The database itself: SQLite in WAL mode, schema version and migration, one connection used by one thread. The
- * daemon's store thread and musterctl (when the daemon is down) both work through this. */
+/* The database itself: SQLite in WAL mode, schema version and migration, one connection used by one thread.
+ * The daemon's store thread and musterctl (when the daemon is down) both work through this. */
 #ifndef MUSTER_STORE_DB_H
 #define MUSTER_STORE_DB_H
 
@@ -16,27 +16,30 @@ struct store_db;
 
 enum { STORE_NOT_FOUND = 1, STORE_EXISTS = 2 };
 
-/* Open (and create, mode 0700 for the folder and 0600 for the file) `state_path`/muster.db, migrate its schema. A database
- * of a newer schema than this program knows is refused (-EPROTONOSUPPORT). One process at a time: `state_path`/muster.lock is
- * locked until close, and while another process holds it this is -EBUSY at once. 0 or negative errno with one line in
- * ret_message. */
+/* Open (and create, mode 0700 for the folder and 0600 for the file) `state_path`/muster.db, migrate its
+ * schema. A database of a newer schema than this program knows is refused (-EPROTONOSUPPORT). One process at
+ * a time: `state_path`/muster.lock is locked until close, and while another process holds it this is -EBUSY
+ * at once. 0 or negative errno with one line in ret_message. */
 int store_db_open(const char *state_path, struct store_db **ret_db, struct buffer *ret_message);
 struct store_db *store_db_close(struct store_db *db); /* takes NULL, returns NULL */
 
 /* 32 random bytes made when the database was created (salts for unknown users, and the like). */
 const uint8_t *store_db_secret(const struct store_db *db);
 
-/* Changes are grouped by the caller: begin, any number of calls, commit (durable when it returns 0: synchronous=FULL).
- * A failed commit rolls back. */
+/* Changes are grouped by the caller: begin, any number of calls, commit (durable when it returns 0:
+ * synchronous=FULL). A failed commit rolls back. */
 int store_db_begin(struct store_db *db);
 int store_db_commit(struct store_db *db);
 void store_db_rollback(struct store_db *db);
 
-/* Accounts: `jid` is a prepared bare JID. put adds or, with `replace`, changes the keys; STORE_EXISTS without.
- * remove takes the roster along (and this account's rows only: contacts' rows are the caller's care). */
-int store_account_put(struct store_db *db, struct span jid, const struct sasl_credentials *credentials, bool replace);
-int store_account_get(struct store_db *db, struct span jid, struct sasl_credentials *ret); /* STORE_NOT_FOUND */
-int store_account_remove(struct store_db *db, struct span jid);                            /* STORE_NOT_FOUND */
+/* Accounts: `jid` is a prepared bare JID. put adds or, with `replace`, changes the keys; STORE_EXISTS
+ * without. remove takes the roster along (and this account's rows only: contacts' rows are the caller's
+ * care). */
+int store_account_put(struct store_db *db, struct span jid, const struct sasl_credentials *credentials,
+                      bool replace);
+int store_account_get(struct store_db *db, struct span jid,
+                      struct sasl_credentials *ret);            /* STORE_NOT_FOUND */
+int store_account_remove(struct store_db *db, struct span jid); /* STORE_NOT_FOUND */
 /* Every account in order; `each` returns non-zero to stop, which is passed on. */
 int store_account_each(struct store_db *db, int (*each)(void *context, struct span jid), void *context);
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Many roster rows in one transaction: an owner's row id, version and presence in `affected` are looked up once, so that a
- * line costs one insertion. */
+/* Many roster rows in one transaction: an owner's row id, version and presence in `affected` are looked up
+ * once, so that a line costs one insertion. */
 #include "store/import.h"
 
 #include <errno.h>
-#include <unistr.h>
 
 #include "base/arena.h"
 #include "base/hash.h"
@@ -101,17 +100,42 @@ static int owner_find(struct import *im, struct span jid, struct import_owner **
     return 0;
 }
 
-/* A name or a group goes into XML as it is: valid UTF-8 and characters XML allows; no control characters at all. */
+/* The UTF-8 character at `at`, in its shortest form and no surrogate. Its length, or 0. */
+static size_t character_read(const uint8_t *at, size_t left, uint32_t *ret_code)
+{
+    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t len = at[0] < 0x80   ? 1
+                 : at[0] < 0xC2 ? 0
+                 : at[0] < 0xE0 ? 2
+                 : at[0] < 0xF0 ? 3
+                 : at[0] < 0xF5 ? 4
+                                : 0;
+    if (len == 0 || len > left)
+        return 0;
+    uint32_t code = len == 1 ? at[0] : at[0] & (0x7Fu >> len);
+    for (size_t i = 1; i < len; i++) {
+        if ((at[i] & 0xC0) != 0x80)
+            return 0;
+        code = code << 6 | (at[i] & 0x3Fu);
+    }
+    if (code < smallest[len] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF))
+        return 0;
+    *ret_code = code;
+    return len;
+}
+
+/* A name or a group goes into XML as it is: valid UTF-8 and characters XML allows; no control characters at
+ * all. */
 static bool is_name(struct span text)
 {
     const uint8_t *at = (const uint8_t *)text.ptr;
     for (size_t left = text.len; left;) {
-        ucs4_t code;
-        int used = u8_mbtoucr(&code, at, left);
-        if (used <= 0 || code < 0x20 || code == 0xFFFE || code == 0xFFFF)
+        uint32_t code = 0;
+        size_t used = character_read(at, left, &code);
+        if (used == 0 || code < 0x20 || code == 0xFFFE || code == 0xFFFF)
             return false;
         at += used;
-        left -= (size_t)used;
+        left -= used;
     }
     return text.len <= IMPORT_NAME_BYTES_MAX;
 }
@@ -133,7 +157,8 @@ static bool groups_read(struct import *im, struct span in)
 
 static bool state_read(struct span in, uint8_t *ret_state)
 {
-    static const uint8_t states[] = {SUBSCRIPTION_NONE, SUBSCRIPTION_TO, SUBSCRIPTION_FROM, SUBSCRIPTION_BOTH};
+    static const uint8_t states[] = {SUBSCRIPTION_NONE, SUBSCRIPTION_TO, SUBSCRIPTION_FROM,
+                                     SUBSCRIPTION_BOTH};
     static const char *const names[] = {"none", "to", "from", "both"};
     for (size_t i = 0; i < sizeof states; i++) {
         if (span_equal(in, span_of(names[i]))) {
@@ -171,7 +196,8 @@ static int import_line(struct import *im, struct span line)
     unsigned count = columns_cut(line, column, COLUMN_COUNT);
 
     if (count <= COLUMN_STATE || count > COLUMN_COUNT)
-        return refuse(im, line, "expected jid, contact, subscription, name, groups (the last two may be left out)");
+        return refuse(im, line,
+                      "expected jid, contact, subscription, name, groups (the last two may be left out)");
     if (jid_parse(column[COLUMN_OWNER], owner_storage, &owner_jid) != 0 || !owner_jid.local_len ||
         owner_jid.resource_len)
         return refuse(im, column[COLUMN_OWNER], "not an account's address (local@domain)");
@@ -219,8 +245,8 @@ static int import_lines(struct import *im, struct span body)
         buffer_literal(im->reply, "no contact given");
         return 1;
     }
-    buffer_printf(im->reply, "%lu contact%s in %u roster%s stored\n", count, count == 1 ? "" : "s", im->owners.count,
-                  im->owners.count == 1 ? "" : "s");
+    buffer_printf(im->reply, "%lu contact%s in %u roster%s stored\n", count, count == 1 ? "" : "s",
+                  im->owners.count, im->owners.count == 1 ? "" : "s");
     return 0;
 }
 

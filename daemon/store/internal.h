@@ -48,8 +48,8 @@ struct span store_column_text(sqlite3_stmt *statement, int column);
 
 /* The row id of an account and its roster's version. 0, STORE_NOT_FOUND or negative errno. */
 int store_account_find(struct store_db *db, struct span jid, int64_t *ret_id, uint64_t *ret_version);
-/* Insert, or replace what a line of `roster import` says: a waiting subscription request stays unless the new state
- * answers it; `name` and `groups` with ptr NULL stay as they are. */
+/* Insert, or replace what a line of `roster import` says: a waiting subscription request stays unless the new
+ * state answers it; `name` and `groups` with ptr NULL stay as they are. */
 int store_item_import(struct store_db *db, int64_t owner, const struct store_item *item);
 /* Count the roster's version up by one and return it. */
 int store_version_add(struct store_db *db, int64_t owner, uint64_t *ret_version);

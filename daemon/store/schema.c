@@ -3,9 +3,9 @@
 
 #include <stddef.h>
 
-/* JIDs are text in prepared form and compare by bytes. `roster` is clustered by owner, so that a large roster is
- * read as one run of pages, in the order in which an import that is sorted writes it.
- * state is enum subscription_state (0 to 8); name, groups and request are NULL when there is none. */
+/* JIDs are text in prepared form and compare by bytes. `roster` is clustered by owner, so that a large roster
+ * is read as one run of pages, in the order in which an import that is sorted writes it. state is enum
+ * subscription_state (0 to 8); name, groups and request are NULL when there is none. */
 const char *const store_schema_steps[] = {
     /* 0 -> 1 */
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;"

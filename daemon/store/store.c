@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests in, answers out, one thread, one connection. Everything that is waiting when the thread comes round becomes
- * one transaction: while one commit waits for the disk the next group gathers by itself. */
+/* Requests in, answers out, one thread, one connection. Everything that is waiting when the thread comes
+ * round becomes one transaction: while one commit waits for the disk the next group gathers by itself. */
 #include "store/store.h"
 
 #include <errno.h>
@@ -12,7 +12,8 @@
 #include "base/log.h"
 #include "store/command.h"
 
-/* So that the first of a long queue does not wait for the last: a commit costs about as much as some hundred rows. */
+/* So that the first of a long queue does not wait for the last: a commit costs about as much as some hundred
+ * rows. */
 #define STORE_GROUP_MAX 512
 /* musterctl may hold the state for a moment (an import of some seconds) while the daemon starts. */
 #define STORE_LOCK_WAIT_MS 5000
@@ -48,9 +49,9 @@ static void failure_log(struct store *s, const struct store_request *r)
         s->failures_unlogged++;
         return;
     }
-    log_error("store.failed", "operation=%s jid=%.*s error=\"%s\" unlogged=%llu", operation_names[r->operation],
-              (int)r->jid.len, r->jid.len ? r->jid.ptr : "", strerror(-r->result),
-              (unsigned long long)s->failures_unlogged);
+    log_error("store.failed", "operation=%s jid=%.*s error=\"%s\" unlogged=%llu",
+              operation_names[r->operation], (int)r->jid.len, r->jid.len ? r->jid.ptr : "",
+              strerror(-r->result), (unsigned long long)s->failures_unlogged);
     s->failure = r->result;
     s->failure_logged_ms = now;
     s->failures_unlogged = 0;
@@ -233,8 +234,8 @@ static int db_open_waiting(const char *state_path, struct store_db **ret_db, str
     }
 }
 
-int store_open(const char *state_path, const struct span *domains, unsigned domain_count, struct store **ret_store,
-               struct buffer *ret_message)
+int store_open(const char *state_path, const struct span *domains, unsigned domain_count,
+               struct store **ret_store, struct buffer *ret_message)
 {
     struct store *s = calloc(1, sizeof *s);
     if (!s)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store thread: takes requests from every worker, runs all that wait as one transaction (group commit), and answers
- * each after the commit, so that an answer that promises durability never leaves before it. */
+/* The store thread: takes requests from every worker, runs all that wait as one transaction (group commit),
+ * and answers each after the commit, so that an answer that promises durability never leaves before it. */
 #ifndef MUSTER_STORE_STORE_H
 #define MUSTER_STORE_STORE_H
 
@@ -24,8 +24,8 @@ struct store_change {
 struct store_request {
     struct store_request *next; /* the store's */
     enum store_operation operation;
-    struct span jid; /* on `arena` */
-    struct arena arena; /* owns everything the spans point to; the requester's init and fini */
+    struct span jid;              /* on `arena` */
+    struct arena arena;           /* owns everything the spans point to; the requester's init and fini */
     struct store_change *changes; /* on `arena` */
     uint32_t change_count;
     struct span command, body; /* STORE_COMMAND: on `arena` */
@@ -39,9 +39,10 @@ struct store_request {
 };
 
 /* Open the database and start the thread. 0 or negative errno with a line in ret_message. */
-int store_open(const char *state_path, const struct span *domains, unsigned domain_count, struct store **ret_store,
-               struct buffer *ret_message);
-/* Answer what is queued, then stop; every request has been answered when it returns. Takes NULL, returns NULL. */
+int store_open(const char *state_path, const struct span *domains, unsigned domain_count,
+               struct store **ret_store, struct buffer *ret_message);
+/* Answer what is queued, then stop; every request has been answered when it returns. Takes NULL, returns
+ * NULL. */
 struct store *store_close(struct store *s);
 const uint8_t *store_secret(const struct store *s); /* 32 bytes */
 

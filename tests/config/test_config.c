@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/config.h"
+
+#define MINIMAL                                                                                              \
+    "domains: [localhost]\n"                                                                                 \
+    "state: run\n"                                                                                           \
+    "tls: {certificate: run/cert.pem, key: run/key.pem}\n"
+
+static struct config *parse(const char *text, char **environment, struct buffer *message, int expected)
+{
+    struct config *c = NULL;
+    int result = config_parse("f", span_of(text), environment, &c, message);
+    if (result != expected)
+        fail_msg("%d instead of %d for:\n%s\n%.*s", result, expected, text, (int)message->len,
+                 message->ptr ? message->ptr : "");
+    return c;
+}
+
+static void test_minimal_has_defaults(void **state)
+{
+    (void)state;
+    struct buffer message = {0};
+    struct config *c = parse(MINIMAL, NULL, &message, 0);
+    assert_int_equal(message.len, 0);
+    assert_int_equal(c->domain_count, 1);
+    assert_string_equal(c->domains[0], "localhost");
+    assert_string_equal(c->state, "run");
+    assert_string_equal(c->tls.certificate, "run/cert.pem");
+    assert_string_equal(c->tls.key, "run/key.pem");
+    assert_false(c->tls.allow_tls12);
+    assert_int_equal(c->listener_count, 2);
+    assert_string_equal(c->listeners[0].address, "::");
+    assert_int_equal(c->listeners[0].port, 5222);
+    assert_int_equal(c->listeners[0].tls, CONFIG_TLS_STARTTLS);
+    assert_int_equal(c->listeners[1].port, 5223);
+    assert_int_equal(c->listeners[1].tls, CONFIG_TLS_DIRECT);
+    assert_string_equal(c->admin.socket, "run/admin.sock");
+    assert_null(c->admin.http);
+    assert_int_equal(c->workers, 0);
+    assert_int_equal(c->jobs, 0);
+    assert_int_equal(c->offload.io, CONFIG_OFFLOAD_AUTO);
+    assert_false(c->sasl.allow_plain);
+    assert_int_equal(c->sasl.iterations, 4096);
+    assert_int_equal(c->resource_conflict, CONFIG_CONFLICT_REPLACE);
+    assert_int_equal(c->limits.stanza_bytes, 262144);
+    assert_int_equal(c->limits.unauthenticated_stanza_bytes, 10000);
+    assert_int_equal(c->limits.queue_bytes, 4194304);
+    assert_int_equal(c->limits.roster_items, 100000);
+    assert_int_equal(c->limits.resources, 32);
+    assert_int_equal(c->limits.login_timeout_ms, 30000);
+    assert_int_equal(c->limits.connections_per_address, 0);
+    assert_int_equal(c->limits.directed_presences, 1000);
+    assert_int_equal(c->limits.subscription_requests, 1000);
+    assert_int_equal(c->log_level, CONFIG_LOG_INFO);
+    config_free(c);
+}
+
+static void test_everything_set(void **state)
+{
+    (void)state;
+    struct buffer message = {0};
+    struct config *c =
+        parse("# everything\n"
+              "domains: [Example.ORG, \"b.example\"]\n"
+              "state: /var/lib/muster\n"
+              "tls:\n  certificate: c.pem\n  key: 'k.pem'\n  allow_tls12: true\n"
+              "listen:\n"
+              "  - {address: 127.0.0.1, port: 5222, tls: starttls}\n"
+              "  - {address: \"::1\", port: 5299, tls: none}\n"
+              "  - address: 0.0.0.0\n    port: 80\n    tls: none\n    allow_plaintext: true\n"
+              "admin: {socket: run/a.sock, http: 127.0.0.1:5280}\n"
+              "workers: 4\njobs: 2\n"
+              "offload: {io: off, tls: on, bpf: auto}\n"
+              "sasl: {allow_plain: true, iterations: 10000}\n"
+              "resource_conflict: rename\n"
+              "limits:\n"
+              "  stanza_bytes: 20000\n  unauthenticated_stanza_bytes: 10001\n  queue_bytes: 65536\n"
+              "  roster_items: 5\n  resources: 6\n  login_timeout_ms: 1000\n"
+              "  connections_per_address: 7\n  directed_presences: 8\n  subscription_requests: 9\n"
+              "log_level: debug\n",
+              NULL, &message, 0);
+    assert_int_equal(c->domain_count, 2);
+    assert_string_equal(c->domains[0], "example.org");
+    assert_string_equal(c->domains[1], "b.example");
+    assert_true(c->tls.allow_tls12);
+    assert_int_equal(c->listener_count, 3);
+    assert_string_equal(c->listeners[1].address, "::1");
+    assert_int_equal(c->listeners[1].tls, CONFIG_TLS_NONE);
+    assert_false(c->listeners[1].allow_plaintext);
+    assert_int_equal(c->listeners[2].port, 80);
+    assert_true(c->listeners[2].allow_plaintext);
+    assert_string_equal(c->admin.socket, "run/a.sock");
+    assert_string_equal(c->admin.http, "127.0.0.1:5280");
+    assert_int_equal(c->workers, 4);
+    assert_int_equal(c->jobs, 2);
+    assert_int_equal(c->offload.io, CONFIG_OFFLOAD_OFF);
+    assert_int_equal(c->offload.tls, CONFIG_OFFLOAD_ON);
+    assert_true(c->sasl.allow_plain);
+    assert_int_equal(c->sasl.iterations, 10000);
+    assert_int_equal(c->resource_conflict, CONFIG_CONFLICT_RENAME);
+    assert_int_equal(c->limits.stanza_bytes, 20000);
+    assert_int_equal(c->limits.unauthenticated_stanza_bytes, 10001);
+    assert_int_equal(c->limits.queue_bytes, 65536);
+    assert_int_equal(c->limits.roster_items, 5);
+    assert_int_equal(c->limits.resources, 6);
+    assert_int_equal(c->limits.login_timeout_ms, 1000);
+    assert_int_equal(c->limits.connections_per_address, 7);
+    assert_int_equal(c->limits.directed_presences, 8);
+    assert_int_equal(c->limits.subscription_requests, 9);
+    assert_int_equal(c->log_level, CONFIG_LOG_DEBUG);
+    config_free(c);
+}
+
+static void test_also_allowed(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        MINIMAL "limits:\n", /* a section of comments only */
+        MINIMAL "limits: ~\nadmin: null\nsasl: {}\n",
+        MINIMAL "workers: auto\n",
+        MINIMAL "workers: \"3\"\n",
+        "--- \n" MINIMAL "...\n",
+        "domains: localhost\nstate: run\nlisten: [{address: 127.0.0.1, tls: none}]\n", /* no TLS, no
+                                                                                          certificate */
+        "domains: &d [localhost]\nstate: run\nlisten: [{address: 127.8.9.10, tls: none}]\n",
+        "{\"domains\": [\"x\"], \"state\": \"s\", \"listen\": [{\"address\": \"::1\", \"tls\": \"none\"}]}",
+        MINIMAL "admin: {http: \"[::1]:80\"}\n",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct buffer message = {0};
+        config_free(parse(texts[i], NULL, &message, 0));
+        assert_int_equal(message.len, 0);
+        buffer_fini(&message);
+    }
+}
+
+static void test_errors(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *message;
+    } rows[] = {
+        {"", "f:1:1: domains: is required\nf:1:1: state: is required\n"
+             "f:1:1: tls.certificate: is required, because listen[0] uses TLS\n"
+             "f:1:1: tls.key: is required, because listen[0] uses TLS\n"},
+        {"domains: []\nstate: run\nlisten: [{address: 127.0.0.1, tls: none}]\n",
+         "f:1:1: domains: must name at least one domain\n"},
+        {"- a\n", "f:1:1: must be keys and values\n"},
+        {"just text\n", "f:1:1: must be keys and values\n"},
+        {MINIMAL "limit: {stanza_bytes: 20000}\n", "f:4:1: limit: unknown key; did you mean limits?\n"},
+        {MINIMAL "worker: 3\n", "f:4:1: worker: unknown key; did you mean workers?\n"},
+        {MINIMAL "limits:\n  stanza_byte: 20000\n",
+         "f:5:3: limits.stanza_byte: unknown key; did you mean limits.stanza_bytes?\n"},
+        {MINIMAL "certificate: x\n", "f:4:1: certificate: unknown key; did you mean tls.certificate?\n"},
+        {MINIMAL "zzzzzzzzzz: x\n", "f:4:1: zzzzzzzzzz: unknown key\n"},
+        {MINIMAL "tls.key: x\n", "f:4:1: a key must be a plain name\n"},
+        {MINIMAL "[a]: x\n", "f:4:1: a key must be a plain name\n"},
+        {MINIMAL "\"a\\0b\": x\n", "f:4:1: a key must be a plain name\n"},
+        {MINIMAL "state: other\n", "f:4:1: state: is given twice\n"},
+        {MINIMAL "sasl: {iterations: 5000, iterations: 6000}\n", "f:4:26: sasl.iterations: is given twice\n"},
+        {MINIMAL "zzz: 1\nzzz: 2\n", "f:4:1: zzz: unknown key\nf:5:1: zzz: is given twice\n"},
+        {MINIMAL "workers: many\n", "f:4:10: workers: 'many' is not a whole number from 1 to 256, or auto\n"},
+        {MINIMAL "workers: 0\n", "f:4:10: workers: '0' is not a whole number from 1 to 256, or auto\n"},
+        {MINIMAL "workers: 257\n", "f:4:10: workers: '257' is not a whole number from 1 to 256, or auto\n"},
+        {MINIMAL "workers: -1\n", "f:4:10: workers: '-1' is not a whole number from 1 to 256, or auto\n"},
+        {MINIMAL "workers: 4294967297\n",
+         "f:4:10: workers: '4294967297' is not a whole number from 1 to 256, or auto\n"},
+        {MINIMAL "workers: 99999999999999999999\n",
+         "f:4:10: workers: '99999999999999999999' is not a whole number from 1 to 256, or auto\n"},
+        {MINIMAL "workers:\n", "f:4:9: workers: '' is not a whole number from 1 to 256, or auto\n"},
+        {MINIMAL "workers: [1]\n",
+         "f:4:10: workers: must be one value: a whole number from 1 to 256, or auto\n"},
+        {MINIMAL "limits: {stanza_bytes: 9999}\n",
+         "f:4:24: limits.stanza_bytes: '9999' is not a whole number from 10000 to 16777216\n"},
+        {MINIMAL "limits: {stanza_bytes: 100000, queue_bytes: 65536}\n",
+         "f:4:32: limits.queue_bytes: 65536 is less than limits.stanza_bytes (100000): such a stanza could "
+         "never be "
+         "delivered\n"},
+        {MINIMAL "limits: {stanza_bytes: 10000, unauthenticated_stanza_bytes: 10001}\n",
+         "f:4:31: limits.unauthenticated_stanza_bytes: 10001 is more than limits.stanza_bytes (10000)\n"},
+        {MINIMAL "limits: 5\n", "f:4:9: limits: must be a section of keys and values\n"},
+        {MINIMAL "sasl: {allow_plain: yes}\n", "f:4:21: sasl.allow_plain: 'yes' is not true or false\n"},
+        {MINIMAL "offload: {tls: kernel}\n", "f:4:16: offload.tls: 'kernel' is not auto, off or on\n"},
+        {MINIMAL "log_level: \"inf\\no\"\n",
+         "f:4:12: log_level: 'inf?o' is not error, warn, info or debug\n"},
+        {MINIMAL "admin: {http: \"localhost:80\"}\n",
+         "f:4:15: admin.http: 'localhost:80' is not a numeric address and a port, as in 127.0.0.1:5280 or "
+         "[::1]:5280\n"},
+        {MINIMAL "admin: {http: \"::1:80\"}\n", "f:4:15: admin.http: '::1:80' is not a numeric address and a "
+                                                "port, as in 127.0.0.1:5280 or [::1]:5280\n"},
+        {MINIMAL "admin: {socket: \"\"}\n", "f:4:17: admin.socket: '' is not text, not empty\n"},
+        {"domains: [a, b, A]\nstate: run\n", "f:1:17: domains: a is given twice\n"},
+        {"domains: [a b]\nstate: run\n", "f:1:11: domains: 'a b' is not a domain name\n"},
+        {"domains: [[a]]\nstate: run\n", "f:1:11: domains: must be a list of domain names\n"},
+        {"domains: {a: b}\nstate: run\n", "f:1:10: domains: must be a list of domain names\n"},
+        {MINIMAL "listen: []\n", "f:4:9: listen: must not be empty; without it the default is used\n"},
+        {MINIMAL "listen: 5222\n", "f:4:9: listen: must be a list of listeners, each {address, port, tls}\n"},
+        {MINIMAL "listen: [5222]\n", "f:4:10: listen[0]: must be a listener: {address, port, tls}\n"},
+        {MINIMAL "listen:\n  - {address: localhost}\n",
+         "f:5:15: listen[0].address: 'localhost' is not a numeric IPv4 or IPv6 address\n"},
+        {MINIMAL "listen:\n  - {port: 1}\n  - {port: 65536}\n",
+         "f:6:12: listen[1].port: '65536' is not a whole number from 1 to 65535\n"},
+        {MINIMAL "listen: [{prot: 5222}]\n",
+         "f:4:11: listen[0].prot: unknown key; did you mean listen[].port?\n"},
+        {MINIMAL "listen: [{tls: none}]\n", "f:4:10: listen[0]: tls: none on ::, which is not loopback, "
+                                            "would send everything in clear; use starttls or "
+                                            "direct, or set allow_plaintext: true\n"},
+        {MINIMAL "listen: [{port: 1}, {port: 2}, {port: 1}]\n",
+         "f:4:32: listen[2]: the same address and port as listen[0]\n"},
+        {MINIMAL "listen: [{address: 126.0.0.1, tls: none}]\n",
+         "f:4:10: listen[0]: tls: none on 126.0.0.1, which is not loopback, would send everything in clear; "
+         "use starttls "
+         "or direct, or set allow_plaintext: true\n"},
+        {"domains: [a]\nstate: run\ntls: {key: k}\nlisten: [{address: 127.0.0.1, tls: none}, {port: 9}]\n",
+         "f:1:1: tls.certificate: is required, because listen[1] uses TLS\n"},
+        {MINIMAL "---\nstate: x\n", "f:5:1: a second document; the file must have one\n"},
+        {"domains: [a\nstate: b\n",
+         "f:2:6: while parsing a flow sequence: did not find expected ',' or ']'\n"},
+        {"a: b: c\n", "f:1:5: mapping values are not allowed in this context\n"},
+        {"a: *b\n", "f:1:4: found undefined alias\n"},
+        {"state: a\nx: \xff\n", "f:2:4: invalid leading UTF-8 octet\n"},
+        {"state: a\nx: \x01\n", "f:2:4: control characters are not allowed\n"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct buffer message = {0};
+        parse(rows[i].text, NULL, &message, -EINVAL);
+        if (!span_equal(buffer_span(&message), span_of(rows[i].message)))
+            fail_msg("for:\n%s\ngot:\n%.*sexpected:\n%s", rows[i].text, (int)message.len, message.ptr,
+                     rows[i].message);
+        buffer_fini(&message);
+    }
+}
+
+static void test_socket_path_length(void **state)
+{
+    (void)state;
+    char text[512], path[128];
+    struct buffer message = {0};
+    memset(path, 'p', sizeof path);
+    path[107] = '\0';
+    snprintf(text, sizeof text, MINIMAL "admin: {socket: %s}\n", path);
+    config_free(parse(text, NULL, &message, 0));
+    path[107] = 'p';
+    path[108] = '\0';
+    snprintf(text, sizeof text, MINIMAL "admin: {socket: %s}\n", path);
+    parse(text, NULL, &message, -EINVAL);
+    assert_non_null(memmem(message.ptr, message.len, "f:4:9: admin.socket: ", 21));
+    buffer_fini(&message);
+}
+
+static void test_many_errors_end(void **state)
+{
+    (void)state;
+    struct buffer text = {0}, message = {0};
+    for (int i = 0; i < 50; i++)
+        buffer_printf(&text, "zzzzzzz%d: 1\n", i);
+    buffer_append_char(&text, '\0');
+    parse(text.ptr, NULL, &message, -EINVAL);
+    int lines = 0;
+    for (uint32_t i = 0; i < message.len; i++)
+        lines += message.ptr[i] == '\n';
+    assert_int_equal(lines, 21);
+    assert_non_null(memmem(message.ptr, message.len, "f: and more\n", 12));
+    buffer_fini(&text);
+    buffer_fini(&message);
+}
+
+static void test_environment(void **state)
+{
+    (void)state;
+    struct buffer message = {0};
+    char *environment[] = {(char *)"PATH=/bin",
+                           (char *)"MUSTER_WORKERS=7",
+                           (char *)"MUSTER_TLS_CERTIFICATE=/e/cert.pem",
+                           (char *)"MUSTER_LIMITS_STANZA_BYTES=30000",
+                           (char *)"MUSTER_DOMAINS=B.example,c.example",
+                           (char *)"MUSTER_ADMIN_HTTP=", /* as good as not there */
+                           (char *)"MUSTER_TEST_ANYTHING=1",
+                           (char *)"MUSTER_LOG_LEVEL=warn",
+                           NULL};
+    struct config *c = parse(MINIMAL "workers: 2\nadmin: {http: 127.0.0.1:80}\n", environment, &message, 0);
+    assert_int_equal(message.len, 0);
+    assert_int_equal(c->workers, 7);
+    assert_string_equal(c->tls.certificate, "/e/cert.pem");
+    assert_int_equal(c->limits.stanza_bytes, 30000);
+    assert_int_equal(c->domain_count, 2);
+    assert_string_equal(c->domains[0], "b.example");
+    assert_string_equal(c->admin.http, "127.0.0.1:80");
+    assert_int_equal(c->log_level, CONFIG_LOG_WARN);
+    config_free(c);
+    /* it may also give what is required */
+    char *required[] = {(char *)"MUSTER_DOMAINS=x", (char *)"MUSTER_STATE=s",
+                        (char *)"MUSTER_TLS_CERTIFICATE=c", (char *)"MUSTER_TLS_KEY=k", NULL};
+    c = parse("", required, &message, 0);
+    assert_string_equal(c->admin.socket, "s/admin.sock");
+    config_free(c);
+}
+
+static void test_environment_mistakes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *variable;
+        int result;
+        const char *message;
+    } rows[] = {
+        {"MUSTER_WORKRES=3", 0, "environment: MUSTER_WORKRES: no such setting, ignored\n"},
+        {"MUSTER_LISTEN=3", 0, "environment: MUSTER_LISTEN: no such setting, ignored\n"},
+        {"MUSTER_WORKERS=x", -EINVAL,
+         "environment: MUSTER_WORKERS: 'x' is not a whole number from 1 to 256, or auto\n"},
+        {"MUSTER_DOMAINS=a,,b", -EINVAL, "environment: MUSTER_DOMAINS: '' is not a domain name\n"},
+        {"MUSTER_DOMAINS=a,a", -EINVAL, "environment: MUSTER_DOMAINS: a is given twice\n"},
+        {"MUSTER_", 0, ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct buffer message = {0};
+        char *environment[] = {(char *)rows[i].variable, NULL};
+        config_free(parse(MINIMAL, environment, &message, rows[i].result));
+        if (!span_equal(buffer_span(&message), span_of(rows[i].message)))
+            fail_msg("%s: %.*s", rows[i].variable, (int)message.len, message.ptr);
+        buffer_fini(&message);
+    }
+}
+
+/* Cut anywhere, a configuration is read or refused with a message; nothing else. */
+static void test_every_prefix(void **state)
+{
+    (void)state;
+    static const char text[] = MINIMAL "listen:\n  - {address: 127.0.0.1, port: 5222, tls: starttls}\n"
+                                       "limits: {stanza_bytes: 20000}\n";
+    for (size_t len = 0; len < sizeof text; len++) {
+        struct buffer message = {0};
+        struct config *c = NULL;
+        char *copy = malloc(len ? len : 1); /* exactly as long: a sanitizer sees what reads behind it */
+        memcpy(copy, text, len);
+        int result = config_parse("f", span_make(copy, len), NULL, &c, &message);
+        assert_true(result == 0 || result == -EINVAL);
+        assert_int_equal(result != 0, message.len != 0);
+        config_free(c);
+        free(copy);
+        buffer_fini(&message);
+    }
+}
+
+/* Aliases that multiply, and one that holds itself. */
+static void test_hostile_aliases(void **state)
+{
+    (void)state;
+    struct buffer message = {0};
+    parse("domains: &a [*a]\nstate: x\n", NULL, &message, -EINVAL);
+    buffer_clear(&message);
+    parse("a: &a [x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\n"
+          "d: &d [*c,*c,*c,*c,*c,*c,*c,*c]\ndomains: *d\n",
+          NULL, &message, -EINVAL);
+    buffer_fini(&message);
+}
+
+static void test_load(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/muster-config-XXXXXX", expected[128];
+    struct buffer message = {0};
+    struct config *c = NULL;
+    int fd = mkstemp(path);
+    assert_int_equal(write(fd, MINIMAL, sizeof MINIMAL - 1), sizeof MINIMAL - 1);
+    assert_int_equal(config_load(path, NULL, &c, &message), 0);
+    config_free(c);
+    assert_int_equal(write(fd, "x: y\n", 5), 5);
+    assert_int_equal(config_load(path, NULL, &c, &message), -EINVAL);
+    snprintf(expected, sizeof expected, "%s:4:1: x: unknown key\n", path);
+    assert_true(span_equal(buffer_span(&message), span_of(expected)));
+    assert_int_equal(ftruncate(fd, 2 * 1024 * 1024), 0);
+    assert_int_equal(config_load(path, NULL, &c, &message), -EFBIG);
+    close(fd);
+    unlink(path);
+    buffer_clear(&message);
+    assert_int_equal(config_load(path, NULL, &c, &message), -ENOENT);
+    assert_true(message.len > 0);
+    buffer_clear(&message);
+    assert_int_equal(config_load("/tmp", NULL, &c, &message), -EISDIR);
+    buffer_fini(&message);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_minimal_has_defaults),
+        cmocka_unit_test(test_everything_set),
+        cmocka_unit_test(test_also_allowed),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_socket_path_length),
+        cmocka_unit_test(test_many_errors_end),
+        cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_environment_mistakes),
+        cmocka_unit_test(test_every_prefix),
+        cmocka_unit_test(test_hostile_aliases),
+        cmocka_unit_test(test_load),
+    };
+    return cmocka_run_group_tests_name("config/config", tests, NULL, NULL);
+}
