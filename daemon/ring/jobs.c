@@ -2,14 +2,22 @@
 #include "ring/jobs.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
+
+/* After a log-in storm the allocator keeps what the handshakes had used, tens of KiB each. Once the pool has been idle for a
+ * while after many jobs, that memory goes back to the system; in steady traffic it is left alone. */
+#define TRIM_AFTER_IDLE_S 5
+#define TRIM_AFTER_JOBS 256
 
 struct jobs {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct job *first, **last;
     bool is_ending;
+    unsigned jobs_since_trim;
     unsigned thread_count;
     pthread_t threads[];
 };
@@ -21,19 +29,37 @@ static void job_deliver(struct message *m, void *context)
     j->done(j);
 }
 
+static void jobs_wait(struct jobs *p)
+{
+    if (p->jobs_since_trim < TRIM_AFTER_JOBS) {
+        pthread_cond_wait(&p->wake, &p->lock);
+        return;
+    }
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += TRIM_AFTER_IDLE_S;
+    if (pthread_cond_timedwait(&p->wake, &p->lock, &until) != ETIMEDOUT || p->jobs_since_trim < TRIM_AFTER_JOBS)
+        return;
+    p->jobs_since_trim = 0;
+    pthread_mutex_unlock(&p->lock);
+    malloc_trim(0);
+    pthread_mutex_lock(&p->lock);
+}
+
 static void *job_thread(void *argument)
 {
     struct jobs *p = argument;
     pthread_mutex_lock(&p->lock);
     for (;;) {
         while (!p->first && !p->is_ending)
-            pthread_cond_wait(&p->wake, &p->lock);
+            jobs_wait(p);
         struct job *j = p->first;
         if (!j)
             break;
         p->first = j->next;
         if (!p->first)
             p->last = &p->first;
+        p->jobs_since_trim++;
         pthread_mutex_unlock(&p->lock);
         j->run(j);
         loop_post(j->home, NULL, &j->message);

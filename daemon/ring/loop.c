@@ -18,9 +18,10 @@
 /* A fan-out to thousands completes in one burst: room for it without the kernel's overflow list. */
 #define LOOP_COMPLETIONS 16384
 /* Receive buffers shared by all sessions of the worker. A typical read is one record of a few hundred bytes; a buffer
- * is back within the turn, so this is how many reads one batch can hold. */
-#define LOOP_BUFFERS 512
-#define LOOP_BUFFER_BYTES 8192
+ * is back within the turn, so this is how many reads one batch can hold before the others wait for the next. All of
+ * them are touched in time: 1 MiB a worker. */
+#define LOOP_BUFFERS 256
+#define LOOP_BUFFER_BYTES 4096
 #define LOOP_BUFFER_GROUP 0
 /* Without timers: look around now and then, for nothing but robustness. */
 #define LOOP_WAIT_MS_MAX 60000
