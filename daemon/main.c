@@ -71,12 +71,16 @@ static int arguments_read(int argc, char **argv, struct arguments *ret)
     return 2;
 }
 
+/* Each line of the message, or `otherwise` when there is none. */
 static void complain(const struct buffer *message, const char *otherwise)
 {
-    if (message->len)
-        fprintf(stderr, "musterd: %.*s\n", (int)message->len, message->ptr);
-    else
-        fprintf(stderr, "musterd: %s\n", otherwise);
+    struct span rest = message->len ? buffer_span(message) : span_of(otherwise);
+    while (rest.len) {
+        const char *end = memchr(rest.ptr, '\n', rest.len);
+        size_t len = end ? (size_t)(end - rest.ptr) : rest.len;
+        fprintf(stderr, "musterd: %.*s\n", (int)len, rest.ptr);
+        rest = span_skip(rest, end ? len + 1 : len);
+    }
 }
 
 static void offloads_explain(const struct config *c)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+# The newcomer's front to meson: on a fresh Debian 12 or 13, `make run` and `make test` need nothing else.
+
+BUILD ?= build
+# DEPS=true skips the look for missing Debian packages.
+DEPS ?= packaging/deps.sh
+# Seconds per fuzz target.
+FUZZ_SECONDS ?= 60
+
+# A folder set up before libstrophe was installed does not know it: look again.
+set_up = test -e $(1)/build.ninja || meson setup $(2) $(1); \
+	test -e $(1)/tests/e2e/strophe_client || meson setup --reconfigure $(1)
+
+.PHONY: help run demo-client build test asan fuzz install clean
+
+help:
+	@echo "make run          build, make a certificate and two demo accounts, run the broker on loopback until Ctrl-C"
+	@echo "make demo-client  beside 'make run': two clients add each other and change presence"
+	@echo "make build        build everything into $(BUILD)/ (musterd, musterctl, tests)"
+	@echo "make test         build and run every test that this machine can run"
+	@echo "make asan         the same with AddressSanitizer and UndefinedBehaviorSanitizer, in $(BUILD)-asan/"
+	@echo "make fuzz         run each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) seconds, in $(BUILD)-fuzz/"
+	@echo "make install      install (DESTDIR= and PREFIX= are honoured)"
+	@echo "make clean        remove the build folders; ./run stays"
+	@echo "Missing Debian packages are installed first, as root or with sudo; DEPS=true skips that."
+
+$(BUILD)/build.ninja:
+	@$(DEPS) build
+	meson setup $(BUILD)
+
+run: $(BUILD)/build.ninja
+	@$(DEPS) build
+	@meson compile -C $(BUILD) musterd musterctl
+	@packaging/run-demo.sh $(BUILD) run
+
+demo-client:
+	@$(DEPS) build test
+	@/usr/bin/python3 tools/demo-client.py run/cert.pem
+
+build: $(BUILD)/build.ninja
+	@$(DEPS) build
+	meson compile -C $(BUILD)
+
+test:
+	@$(DEPS) build test
+	@$(call set_up,$(BUILD))
+	meson compile -C $(BUILD)
+	@python3 tests/run-tests.py $(BUILD)
+
+asan:
+	@$(DEPS) build test
+	@$(call set_up,$(BUILD)-asan,-Db_sanitize=address,undefined -Db_lundef=false)
+	meson compile -C $(BUILD)-asan
+	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ASAN_OPTIONS=detect_leaks=1:halt_on_error=1 \
+		python3 tests/run-tests.py $(BUILD)-asan --timeout-multiplier 3
+
+fuzz:
+	@$(DEPS) build fuzz
+	@test -e $(BUILD)-fuzz/build.ninja || \
+		CC=clang CFLAGS='-fsanitize=fuzzer-no-link -fno-sanitize-recover=all' meson setup -Dfuzz=true -Dtests=auto \
+		-Db_sanitize=address,undefined -Db_lundef=false $(BUILD)-fuzz
+	meson compile -C $(BUILD)-fuzz fuzz
+	@tests/fuzz/run.sh $(BUILD)-fuzz $(FUZZ_SECONDS)
+
+install: build
+	$(if $(PREFIX),meson configure --prefix=$(PREFIX) $(BUILD))
+	meson install -C $(BUILD) --no-rebuild
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-fuzz

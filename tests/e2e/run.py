@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Run the end-to-end tests: run.py --build DIR [--workers N] [--server musterd|prosody] [--only TEXT].
+
+Prints one line a test, `ok NAME`, `not ok NAME` or `skip NAME: reason`, then what failed; exit 0 when nothing failed.
+E2E_TRACE=1 shows every line the clients say, E2E_KEEP=1 keeps the server's folder.
+"""
+import argparse
+import os
+import sys
+import time
+import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import clients  # noqa: E402
+import servers  # noqa: E402
+import test_admin  # noqa: E402
+import test_clients  # noqa: E402
+import test_durability  # noqa: E402
+import test_errors  # noqa: E402
+
+SUITES = (test_clients, test_errors, test_admin, test_durability)
+
+
+class Bench:
+    """What a test gets: the server, fresh accounts, clients that are closed behind it."""
+
+    def __init__(self, server, build):
+        self.server = server
+        self.build = build
+        self.opened = []
+        self.accounts = 0
+
+    def account(self, stem="user"):
+        """A new account; returns (jid, password)."""
+        self.accounts += 1
+        jid, password = f"{stem}{self.accounts}@{servers.DOMAIN}", f"pässword {self.accounts}"
+        self.server.add_user(jid, password)
+        return jid, password
+
+    def client(self, kind):
+        client = clients.Client(kind, self.build, self.server.ca)
+        self.opened.append(client)
+        return client
+
+    def on_close(self, thing):
+        """`thing` has close(); it is called when the test ends."""
+        self.opened.append(thing)
+        return thing
+
+    def close(self):
+        while self.opened:
+            self.opened.pop().close()
+
+
+def must_live(server):
+    """Nobody ends the server but a test that says so (and then `process` is None or a new one)."""
+    if server.process is not None and (code := server.process.poll()) is not None:
+        server.process = None
+        raise clients.Failure(f"the server died, exit code {code}")
+
+
+def run_test(name, test, bench, counts):
+    started = time.monotonic()
+    try:
+        if bench.server.process is None:
+            bench.server.start()
+        must_live(bench.server)
+        test(bench)
+        must_live(bench.server)
+        outcome, text = "ok", f"ok {name}"
+    except clients.Missing as missing:
+        outcome, text = "skip", f"skip {name}: {missing}"
+    except Exception as failure:  # noqa: BLE001: whatever it is, the other tests still run
+        outcome, text = "not ok", f"not ok {name}"
+        where = [f for f in traceback.extract_tb(failure.__traceback__) if os.path.basename(f.filename).startswith("test_")]
+        for frame in where:
+            print(f"#   {os.path.basename(frame.filename)}:{frame.lineno}: {frame.line}")
+        print(f"# {type(failure).__name__}: {failure}")
+        print("# the server's last lines:\n" + bench.server.log_text()[-3000:])
+    finally:
+        bench.close()
+    counts[outcome] += 1
+    print(f"{text}{f' ({time.monotonic() - started:.1f} s)' if outcome != 'skip' else ''}", flush=True)
+
+
+def end_checks(bench, counts):
+    """After everything: nothing is left in the server, and it stops cleanly (under ASan: it leaks nothing)."""
+    server = bench.server
+    if not server.is_musterd:
+        server.stop()
+        return
+
+    def nothing_is_left(_):
+        deadline = time.monotonic() + clients.DEADLINE_S
+        while "@" in (sessions := server.musterctl("session", "list").stdout):
+            if time.monotonic() > deadline:
+                raise clients.Failure(f"sessions are left: {sessions}")
+            time.sleep(0.05)
+
+    def stops_cleanly(_):
+        code = server.stop()
+        if code != 0:
+            raise clients.Failure(f"exit code {code} on SIGTERM")
+
+    run_test("end: no session is left", nothing_is_left, bench, counts)
+    run_test("end: SIGTERM stops with exit code 0", stops_cleanly, bench, counts)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--server", choices=servers.SERVERS, default="musterd")
+    parser.add_argument("--only", default="", help="run the tests whose name contains this")
+    options = parser.parse_args()
+    sys.stdout.reconfigure(errors="backslashreplace", line_buffering=True)
+
+    build = os.path.abspath(options.build)
+    if options.server == "musterd":
+        for program in ("musterd", "musterctl"):
+            if not os.path.exists(os.path.join(build, program)):
+                print(f"not ok build: {program} is missing in {build}")
+                return 1
+    counts = {"ok": 0, "not ok": 0, "skip": 0}
+    server = servers.SERVERS[options.server](build, options.workers)
+    bench = Bench(server, build)
+    try:
+        for suite in SUITES:
+            for name, test in suite.tests(server):
+                if options.only in name:
+                    run_test(name, test, bench, counts)
+        end_checks(bench, counts)
+    finally:
+        server.remove()
+    print(f"# {counts['ok']} passed, {counts['not ok']} failed, {counts['skip']} skipped "
+          f"({options.server}, {options.workers} workers)")
+    return 1 if counts["not ok"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

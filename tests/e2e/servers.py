@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The server under test: musterd, or Prosody as a reference that shows that the suite tests the protocol and not our server."""
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+START_DEADLINE_S = 30.0
+STOP_DEADLINE_S = 30.0
+DOMAIN = "localhost"
+
+
+def free_ports(count):
+    """Loopback ports below the ephemeral range, so that no outgoing connection takes one before the server does."""
+    ports = []
+    while len(ports) < count:
+        port = random.randint(20000, 31999)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in ports:
+            ports.append(port)
+    return ports
+
+
+def openssl(*arguments):
+    subprocess.run(["openssl", *arguments], check=True, stdin=subprocess.DEVNULL, capture_output=True)
+
+
+def make_certificates(folder):
+    """A test CA and a certificate for localhost signed by it: ca.pem, cert.pem, key.pem."""
+    path = lambda name: os.path.join(folder, name)
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    openssl("req", "-x509", *key, "-days", "2", "-subj", "/CN=test CA", "-keyout", path("ca.key"), "-out", path("ca.pem"),
+            "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+    openssl("req", *key, "-subj", "/CN=localhost", "-keyout", path("key.pem"), "-out", path("cert.csr"))
+    with open(path("cert.ext"), "w") as out:
+        out.write("subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=critical,CA:FALSE\n"
+                  "keyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\n"
+                  "authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n")
+    openssl("x509", "-req", "-in", path("cert.csr"), "-CA", path("ca.pem"), "-CAkey", path("ca.key"), "-CAcreateserial",
+            "-days", "2", "-extfile", path("cert.ext"), "-out", path("cert.pem"))
+
+
+class Server:
+    """A server in a folder of its own, on free loopback ports. restart() keeps the state."""
+
+    is_musterd = False
+    log_name = "server.log"
+
+    def __init__(self, build, workers):
+        self.build = build
+        self.workers = workers
+        self.process = None
+        self.folder = tempfile.mkdtemp(prefix="muster-e2e-")
+        os.chmod(self.folder, 0o700)
+        make_certificates(self.folder)
+        self.ca = self.path("ca.pem")
+        self.certificate = self.path("cert.pem")
+        self.choose_ports()
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def choose_ports(self):
+        self.starttls_port, self.direct_port, self.plain_port = free_ports(3)
+
+    def log_text(self):
+        try:
+            with open(self.path(self.log_name), errors="replace") as log:
+                return log.read()
+        except FileNotFoundError:
+            return ""
+
+    def spawn(self, command):
+        with open(self.path(self.log_name), "a") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def start(self):
+        for attempt in range(3):
+            self.write_config()
+            self.launch()
+            if self.wait_ready():
+                return self
+            tail = self.log_text()[-2000:]
+            if attempt == 2 or "in use" not in tail:
+                raise RuntimeError(f"the server did not start:\n{tail}")
+            self.choose_ports()  # another program was faster
+        return self
+
+    def wait_ready(self):
+        end = time.monotonic() + START_DEADLINE_S
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                return False
+            if self.is_ready():
+                return True
+            time.sleep(0.01)
+        return False
+
+    def listens(self, port):
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    def stop(self):
+        """SIGTERM; returns the exit code."""
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(STOP_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # leave a trace of where it hangs
+            self.process.wait()
+            code = "still there after SIGTERM"
+        self.process = None
+        return code
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+
+    def restart(self):
+        code = self.stop()
+        self.start()
+        return code
+
+    def remove(self):
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+        if not os.environ.get("E2E_KEEP"):
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Musterd(Server):
+    is_musterd = True
+    log_name = "musterd.log"
+    extra = ""  # YAML a test adds
+
+    def write_config(self):
+        os.makedirs(self.path("state"), mode=0o700, exist_ok=True)
+        with open(self.path("musterd.yaml"), "w") as out:
+            out.write(f"""\
+domains: [{DOMAIN}]
+state: {self.path("state")}
+tls: {{certificate: {self.path("cert.pem")}, key: {self.path("key.pem")}}}
+listen:
+  - {{address: 127.0.0.1, port: {self.starttls_port}, tls: starttls}}
+  - {{address: 127.0.0.1, port: {self.direct_port}, tls: direct}}
+  - {{address: 127.0.0.1, port: {self.plain_port}, tls: none}}
+admin: {{socket: {self.path("admin.sock")}}}
+workers: {self.workers}
+{self.extra}""")
+
+    def launch(self):
+        self.ready_from = len(self.log_text())
+        self.spawn([os.path.join(self.build, "musterd"), "--config", self.path("musterd.yaml")])
+
+    def is_ready(self):
+        return " ready " in self.log_text()[self.ready_from:]
+
+    def musterctl(self, *arguments, body="", check=True):
+        done = subprocess.run([os.path.join(self.build, "musterctl"), "--config", self.path("musterd.yaml"), *arguments],
+                              input=body, capture_output=True, text=True)
+        if check and done.returncode != 0:
+            raise RuntimeError(f"musterctl {' '.join(arguments)}: exit {done.returncode}: {done.stderr.strip()}")
+        return done
+
+    def add_user(self, jid, password):
+        self.musterctl("user", "add", jid, body=password + "\n")
+
+
+class Prosody(Server):
+    log_name = "prosody.log"
+
+    def choose_ports(self):
+        self.starttls_port, self.direct_port = free_ports(2)
+        self.plain_port = self.starttls_port
+
+    def write_config(self):
+        os.makedirs(self.path("data"), exist_ok=True)
+        with open(self.path("prosody.cfg.lua"), "w") as out:
+            out.write(f"""\
+run_as_root = true
+pidfile = "{self.path("prosody.pid")}"
+data_path = "{self.path("data")}"
+log = {{ {{ levels = {{ min = "info" }}, to = "console" }} }}
+interfaces = {{ "127.0.0.1" }}
+c2s_ports = {{ {self.starttls_port} }}
+c2s_direct_tls_ports = {{ {self.direct_port} }}
+s2s_ports = {{}}
+http_ports = {{}}
+https_ports = {{}}
+modules_enabled = {{ "roster", "saslauth", "tls", "disco", "ping", "presence", "message", "iq", "posix" }}
+modules_disabled = {{ "s2s", "offline" }}
+c2s_require_encryption = false
+authentication = "internal_hashed"
+ssl = {{ certificate = "{self.path("cert.pem")}", key = "{self.path("key.pem")}" }}
+VirtualHost "{DOMAIN}"
+""")
+
+    def launch(self):
+        self.spawn(["prosody", "--config", self.path("prosody.cfg.lua"), "-F"])
+
+    def is_ready(self):
+        return self.listens(self.starttls_port) and self.listens(self.direct_port)
+
+    def add_user(self, jid, password):
+        name, domain = jid.split("@")
+        subprocess.run(["prosodyctl", "--config", self.path("prosody.cfg.lua"), "register", name, domain, password],
+                       check=True, stdin=subprocess.DEVNULL, capture_output=True)
+
+
+SERVERS = {"musterd": Musterd, "prosody": Prosody}

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Adapter for slixmpp; the line protocol is described in clients.py."""
+import asyncio
+import json
+import logging
+import sys
+from pathlib import Path
+
+logging.basicConfig(level=logging.CRITICAL)  # before slixmpp is there to say that it lacks a faster stringprep
+import slixmpp  # noqa: E402
+from slixmpp.exceptions import IqError, IqTimeout
+from slixmpp.xmlstream.handler import Callback
+from slixmpp.xmlstream.matcher import MatchXPath
+
+
+def emit(event, **fields):
+    print(json.dumps({"event": event, **{k: str(v or "") for k, v in fields.items()}}), flush=True)
+
+
+class Adapter(slixmpp.ClientXMPP):
+    def __init__(self, command):
+        super().__init__(command["jid"], command["password"])
+        self.auto_authorize = self.auto_subscribe = None  # the scenario decides
+        self.ca_certs = Path(command["ca"])
+        self.register_plugin("xep_0030")
+        self.register_plugin("xep_0199")
+        self.is_online = False
+        self.add_event_handler("session_start", self.on_start)
+        self.add_event_handler("failed_all_auth", lambda _: self.give_up("authentication"))
+        self.add_event_handler("ssl_invalid_chain", lambda e: self.give_up(f"certificate: {e}"))
+        self.add_event_handler("connection_failed", lambda e: self.give_up(f"connection: {e}"))
+        self.add_event_handler("disconnected", self.on_end)
+        self.add_event_handler("message", self.on_message)
+        self.add_event_handler("stream_error", lambda e: emit("stream-error", condition=e["condition"]))
+        self.add_event_handler("roster_update", self.on_push)
+        self.register_handler(Callback("any presence", MatchXPath("{jabber:client}presence"), self.on_presence))
+
+    def on_start(self, _):
+        self.is_online = True
+        emit("online", jid=self.boundjid.full)
+
+    def give_up(self, reason):
+        self.is_online or emit("failed", reason=reason)
+        self.cancel_connection_attempt()
+        self.abort()
+
+    def on_end(self, reason):
+        self.cancel_connection_attempt()
+        emit("closed" if self.is_online else "failed", reason=reason)
+
+    def on_presence(self, presence):
+        xml = presence.xml
+        text = lambda name: xml.findtext("{jabber:client}" + name) or ""
+        emit("presence", **{"from": presence["from"]}, type=xml.get("type"), show=text("show"), status=text("status"),
+             priority=text("priority"), id=xml.get("id"))
+
+    def on_message(self, message):
+        emit("message", **{"from": message["from"]}, type=message.xml.get("type"), body=message["body"],
+             id=message["id"])
+
+    def item(self, event, element, **more):
+        groups = sorted(g.text or "" for g in element.findall("{jabber:iq:roster}group"))
+        emit(event, jid=element.get("jid"), name=element.get("name"), subscription=element.get("subscription"),
+             ask=element.get("ask"), groups=",".join(groups), **more)
+
+    def on_push(self, iq):
+        if iq["type"] == "set":
+            for element in iq.xml.iter("{jabber:iq:roster}item"):
+                self.item("push", element)
+
+    async def ask(self, command):
+        do, request = command["do"], command["id"]
+        try:
+            if do == "ping":
+                reply = await self["xep_0199"].send_ping(command["to"], timeout=15)
+            elif do == "disco":
+                reply = await self["xep_0030"].get_info(jid=command["to"], timeout=15, cached=False)
+            else:
+                iq = self.make_iq_set() if do in ("roster-set", "roster-remove") else self.make_iq_get()
+                if do == "unknown":
+                    iq = self.make_iq_get(queryxmlns="urn:example:unknown", ito=command["to"])
+                elif do == "roster-get":
+                    iq.enable("roster")
+                elif do == "roster-remove":
+                    iq["roster"]["items"] = {command["jid"]: {"subscription": "remove"}}
+                else:
+                    groups = [g for g in command.get("groups", "").split(",") if g]
+                    iq["roster"]["items"] = {command["jid"]: {"name": command.get("name", ""), "groups": groups}}
+                    for element in iq.xml.iter("{jabber:iq:roster}item"):
+                        element.attrib.pop("subscription", None)
+                reply = await iq.send(timeout=15)
+            if do == "roster-get":
+                for element in reply.xml.iter("{jabber:iq:roster}item"):
+                    self.item("roster-item", element, id=request)
+            features = [f.get("var") for f in reply.xml.iter("{http://jabber.org/protocol/disco#info}feature")] \
+                if hasattr(reply, "xml") else []
+            emit("reply", id=request, type="result", features=" ".join(features))
+        except IqError as error:
+            emit("reply", id=request, type="error", condition=error.condition)
+        except IqTimeout:
+            emit("reply", id=request, type="timeout")
+
+    def do(self, command):
+        do = command["do"]
+        if do == "presence":
+            self.send_presence(pto=command.get("to"), ptype=command.get("type"), pshow=command.get("show"),
+                               pstatus=command.get("status"), ppriority=command.get("priority"))
+        elif do == "message":
+            self.send_message(command["to"], command.get("body"), mtype=command.get("type", "chat"))
+        elif do == "close":
+            self.disconnect(wait=2.0)
+        else:
+            asyncio.ensure_future(self.ask(command))
+
+
+async def main():
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=1 << 22)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    client = None
+    while line := await reader.readline():
+        command = json.loads(line)
+        if command["do"] == "connect":
+            client = Adapter(command)
+            direct = command["tls"] == "direct"
+            plain = command["tls"] == "none"
+            client.connect((command["host"], int(command["port"])), use_ssl=direct, force_starttls=not (direct or plain),
+                           disable_starttls=direct or plain)
+        else:
+            client.do(command)
+            if command["do"] == "close":
+                break
+    if client is not None and client.is_connected():
+        await asyncio.wait_for(client.disconnected, 10)
+
+
+asyncio.run(main())
