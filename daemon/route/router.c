@@ -119,8 +119,8 @@ static void presence(struct router *r, struct session *s, const struct stanza *s
 static void iq(struct router *r, struct session *s, const struct stanza *stanza)
 {
     bool is_request = stanza->type.iq == IQ_GET || stanza->type.iq == IQ_SET;
-    /* RFC 6120 s. 8.2.3: an id; a request has exactly one child (the first is looked at). */
-    if (stanza->type.iq == IQ_UNKNOWN || !stanza->id.ptr || (is_request && !stanza->child_name.ptr)) {
+    /* RFC 6120 s. 8.2.3: an id, and within a request exactly one child. */
+    if (stanza->type.iq == IQ_UNKNOWN || !stanza->id.ptr || (is_request && !stanza_has_one_child(stanza))) {
         router_refuse(r, s, stanza, STANZA_BAD_REQUEST);
         return;
     }

@@ -2,6 +2,7 @@
 /* What a presence says about its resource (RFC 6121 s. 4.7.2): the depth-1 children of its content, walked on
  * the raw bytes. The scanner has found them well-formed; were they not, the answer is PRESENCE_BAD, and
  * nothing behind them is read. */
+#include "stanza/child.h"
 #include "stanza/stanza.h"
 
 /* White space around show and priority is dropped (XML Schema's collapse); what is left has no business being
@@ -15,116 +16,15 @@ struct token {
     bool is_ended; /* white space followed */
 };
 
-/* A child element of the content. */
-struct child {
-    struct span name;
-    struct span attributes; /* what follows the name within the start tag */
-    struct span content;
-};
-
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-/* Behind the '>' that ends the tag at in[0] == '<'; quoted values may hold '>'. 0 when it does not end. */
-static size_t tag_end(struct span in)
-{
-    char quote = 0;
-    for (size_t i = 1; i < in.len; i++) {
-        char c = in.ptr[i];
-        if (quote)
-            quote = c == quote ? 0 : quote;
-        else if (c == '"' || c == '\'')
-            quote = c;
-        else if (c == '>')
-            return i + 1;
-    }
-    return 0;
-}
-
-/* Behind the CDATA section at in[0]; 0 when it does not end. */
-static size_t cdata_end(struct span in)
-{
-    const char *end = memmem(in.ptr, in.len, "]]>", 3);
-    return end ? (size_t)(end - in.ptr) + 3 : 0;
-}
-
-static bool is_cdata(struct span in)
-{
-    return span_starts(in, SPAN("<![CDATA["));
-}
-
-/* Go to the next '<' in *rest; false when there is none. */
-static bool next_markup(struct span *rest)
-{
-    const char *at = rest->len ? memchr(rest->ptr, '<', rest->len) : NULL;
-    if (!at)
-        return false;
-    *rest = span_skip(*rest, (size_t)(at - rest->ptr));
-    return true;
-}
-
-/* The start tag's name and attributes; the tag is `<` ... `>`. */
-static void read_tag(struct span tag, bool is_empty, struct child *ret_child)
-{
-    struct span inside = span_make(tag.ptr + 1, tag.len - 2 - (is_empty ? 1 : 0));
-    size_t len = 0;
-    while (len < inside.len && !is_space(inside.ptr[len]))
-        len++;
-    ret_child->name = span_make(inside.ptr, len);
-    ret_child->attributes = span_skip(inside, len);
-}
-
-enum { CHILD_NONE = 1, CHILD_BAD = 2 };
-
-/* Take the next element off *rest with all that is in it. 0, CHILD_NONE at the end, CHILD_BAD. */
-static int next_child(struct span *rest, struct child *ret_child)
-{
-    uint32_t depth = 0;
-    const char *content = NULL;
-    while (next_markup(rest)) {
-        if (is_cdata(*rest)) {
-            size_t len = cdata_end(*rest);
-            if (len == 0)
-                return CHILD_BAD;
-            *rest = span_skip(*rest, len);
-            continue;
-        }
-        struct span tag = span_make(rest->ptr, tag_end(*rest));
-        if (tag.len < 3) /* "<a>" */
-            return CHILD_BAD;
-        *rest = span_skip(*rest, tag.len);
-        if (tag.ptr[1] == '/') {
-            if (depth == 0)
-                return CHILD_BAD;
-            if (--depth > 0)
-                continue;
-            ret_child->content = span_make(content, (size_t)(tag.ptr - content));
-            return 0;
-        }
-        bool is_empty = tag.ptr[tag.len - 2] == '/';
-        if (depth == 0) {
-            read_tag(tag, is_empty, ret_child);
-            content = rest->ptr;
-            ret_child->content = span_make(content, 0);
-            if (is_empty)
-                return 0;
-        }
-        depth += !is_empty;
-    }
-    return depth ? CHILD_BAD : CHILD_NONE;
-}
-
 /* Does the tag declare a default namespace other than the content namespace? */
 static bool is_foreign(struct span attributes)
 {
     size_t i = 0;
     while (i < attributes.len) {
-        while (i < attributes.len && is_space(attributes.ptr[i]))
+        while (i < attributes.len && stanza_is_space(attributes.ptr[i]))
             i++;
         struct span name = span_make(attributes.ptr + i, 0);
-        while (i < attributes.len && attributes.ptr[i] != '=' && !is_space(attributes.ptr[i]))
+        while (i < attributes.len && attributes.ptr[i] != '=' && !stanza_is_space(attributes.ptr[i]))
             i++, name.len++;
         while (i < attributes.len && attributes.ptr[i] != '"' && attributes.ptr[i] != '\'')
             i++;
@@ -143,7 +43,7 @@ static bool is_foreign(struct span attributes)
 
 static bool token_add(struct token *t, char c)
 {
-    if (is_space(c)) {
+    if (stanza_is_space(c)) {
         t->is_ended = t->len > 0;
         return true;
     }
@@ -195,7 +95,7 @@ static bool read_token(struct span content, struct token *ret_token)
                 i += 3;
                 continue;
             }
-        } else if (is_cdata(rest)) {
+        } else if (stanza_is_cdata(rest)) {
             is_within_cdata = true;
             i += SPAN("<![CDATA[").len;
             continue;
@@ -243,11 +143,11 @@ int presence_read(const struct stanza *s, struct presence_details *ret_details)
 {
     struct presence_details details = {.priority = 0};
     struct span rest = s->content;
-    struct child child = {0};
+    struct stanza_child child = {0};
     struct token token;
     uint32_t shows = 0, priorities = 0;
     int outcome;
-    while ((outcome = next_child(&rest, &child)) == 0) {
+    while ((outcome = stanza_child_next(&rest, &child)) == 0) {
         bool names_show = span_is(child.name, "show"), names_priority = span_is(child.name, "priority");
         if ((!names_show && !names_priority) || is_foreign(child.attributes))
             continue;

@@ -88,6 +88,9 @@ struct presence_details {
 enum { PRESENCE_BAD = 1 };
 int presence_read(const struct stanza *s, struct presence_details *ret_details);
 
+/* Is there exactly one element within? RFC 6120 s. 8.2.3 asks it of an iq request. */
+bool stanza_has_one_child(const struct stanza *s);
+
 /* An iq's answer without or with payload: `payload` is complete XML, may be empty. An empty `from` or `to` is
  * left out; id kept. NULL without memory. */
 struct frame *stanza_result_frame(const struct stanza *request, struct span from, struct span to,

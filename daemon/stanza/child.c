@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stanza/child.h"
+
+#include <stdint.h>
+
+#include "stanza/stanza.h"
+
+/* Behind the '>' that ends the tag at in[0] == '<'; quoted values may hold '>'. 0 when it does not end. */
+static size_t tag_end(struct span in)
+{
+    char quote = 0;
+    for (size_t i = 1; i < in.len; i++) {
+        char c = in.ptr[i];
+        if (quote)
+            quote = c == quote ? 0 : quote;
+        else if (c == '"' || c == '\'')
+            quote = c;
+        else if (c == '>')
+            return i + 1;
+    }
+    return 0;
+}
+
+size_t stanza_cdata_end(struct span in)
+{
+    const char *end = memmem(in.ptr, in.len, "]]>", 3);
+    return end ? (size_t)(end - in.ptr) + 3 : 0;
+}
+
+bool stanza_is_cdata(struct span in)
+{
+    return span_starts(in, SPAN("<![CDATA["));
+}
+
+/* Go to the next '<' in *rest; false when there is none. */
+static bool next_markup(struct span *rest)
+{
+    const char *at = rest->len ? memchr(rest->ptr, '<', rest->len) : NULL;
+    if (!at)
+        return false;
+    *rest = span_skip(*rest, (size_t)(at - rest->ptr));
+    return true;
+}
+
+/* The start tag's name and attributes; the tag is `<` ... `>`. */
+static void read_tag(struct span tag, bool is_empty, struct stanza_child *ret_child)
+{
+    struct span inside = span_make(tag.ptr + 1, tag.len - 2 - (is_empty ? 1 : 0));
+    size_t len = 0;
+    while (len < inside.len && !stanza_is_space(inside.ptr[len]))
+        len++;
+    ret_child->name = span_make(inside.ptr, len);
+    ret_child->attributes = span_skip(inside, len);
+}
+
+int stanza_child_next(struct span *rest, struct stanza_child *ret_child)
+{
+    uint32_t depth = 0;
+    const char *content = NULL;
+    while (next_markup(rest)) {
+        if (stanza_is_cdata(*rest)) {
+            size_t len = stanza_cdata_end(*rest);
+            if (len == 0)
+                return CHILD_BAD;
+            *rest = span_skip(*rest, len);
+            continue;
+        }
+        struct span tag = span_make(rest->ptr, tag_end(*rest));
+        if (tag.len < 3) /* "<a>" */
+            return CHILD_BAD;
+        *rest = span_skip(*rest, tag.len);
+        if (tag.ptr[1] == '/') {
+            if (depth == 0)
+                return CHILD_BAD;
+            if (--depth > 0)
+                continue;
+            ret_child->content = span_make(content, (size_t)(tag.ptr - content));
+            return 0;
+        }
+        bool is_empty = tag.ptr[tag.len - 2] == '/';
+        if (depth == 0) {
+            read_tag(tag, is_empty, ret_child);
+            content = rest->ptr;
+            ret_child->content = span_make(content, 0);
+            if (is_empty)
+                return 0;
+        }
+        depth += !is_empty;
+    }
+    return depth ? CHILD_BAD : CHILD_NONE;
+}
+
+bool stanza_has_one_child(const struct stanza *s)
+{
+    struct stanza_child child;
+    struct span rest = s->content;
+    return stanza_child_next(&rest, &child) == 0 && stanza_child_next(&rest, &child) == CHILD_NONE;
+}
