@@ -220,6 +220,7 @@ int broker_start(struct broker *b, const struct config *config, struct buffer *r
     *b = (struct broker){.config = config};
     pthread_mutex_init(&b->lock, NULL);
     pthread_cond_init(&b->wake, NULL);
+    address_limit_init(&b->addresses, config->limits.connections_per_address);
     descriptors_raise();
     uint32_t cores = core_count();
     b->worker_count = config->workers ? config->workers : cores < WORKERS_MIN ? WORKERS_MIN : cores;
@@ -310,8 +311,11 @@ static void workers_stop(struct broker *b)
     broker_ask(b, ask_stop, NULL);
     if (!wait_until_quiet(b)) {
         broker_ask(b, ask_abort, NULL);
-        if (!wait_until_quiet(b))
-            log_error("stop-incomplete", "clients=%d", atomic_load(&b->clients));
+        if (!wait_until_quiet(b)) {
+            /* A disk that does not answer, most likely. What was acknowledged is on it; the rest cannot be waited for. */
+            log_error("stop-incomplete", "clients=%d exit=1", atomic_load(&b->clients));
+            _exit(1);
+        }
     }
     broker_ask(b, ask_end, NULL);
     for (uint32_t i = 0; i < b->worker_count; i++)
@@ -356,6 +360,7 @@ void broker_stop(struct broker *b)
     free(b->routers);
     free(b->domains);
     b->tls = tls_context_unref(b->tls);
+    address_limit_fini(&b->addresses);
     pthread_cond_destroy(&b->wake);
     pthread_mutex_destroy(&b->lock);
 }

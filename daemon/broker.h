@@ -8,6 +8,7 @@
 
 #include "admin/control.h"
 #include "config/config.h"
+#include "net/address.h"
 #include "ring/jobs.h"
 #include "store/store.h"
 #include "tls/context.h"
@@ -28,6 +29,7 @@ struct broker {
     struct router **routers;
     uint32_t worker_count;
     int *listener_fds;       /* worker_count * config->listener_count */
+    struct address_limit addresses;
     _Atomic int32_t clients; /* connections, also those between two workers */
     pthread_mutex_t lock;
     pthread_cond_t wake;

@@ -102,6 +102,7 @@ static void stats_write(struct broker *b, struct buffer *out)
         {"accounts_loaded", (uint64_t)t.accounts},
         {"entities", (uint64_t)t.entities},
         {"connections_accepted", t.net.accepted},
+        {"connections_refused", t.net.refused},
         {"tls_handshakes", t.net.handshakes},
         {"tls_handshakes_failed", t.net.handshakes_failed},
         {"tls_kernel_records", t.net.kernel_records},

@@ -139,6 +139,7 @@ static void on_closed(struct stream *s)
     struct client *c = client_of(s);
     struct worker *w = c->worker;
     list_remove(&c->link);
+    address_give(&w->broker->addresses, c->address);
     stream_fini(s);
     slab_give(&w->clients, c);
     atomic_fetch_sub(&w->broker->clients, 1);
@@ -158,11 +159,17 @@ static void on_accepted(struct listener *l, int fd)
 {
     struct worker_listener *listener = container_of(l, struct worker_listener, listener);
     struct worker *w = listener->worker;
-    struct client *c = slab_take(&w->clients);
+    struct address_count *address = NULL;
+    int outcome = address_take(&w->broker->addresses, fd, &address);
+    struct client *c = outcome == 0 ? slab_take(&w->clients) : NULL;
     if (!c) {
+        /* Without a word: a stream error would cost what the limit is there to save. */
+        w->net.counters.refused++;
+        address_give(&w->broker->addresses, address);
         close(fd);
         return;
     }
+    c->address = address;
     c->worker = w;
     list_init(&c->link);
     list_append(&w->client_list, &c->link);
@@ -243,5 +250,5 @@ bool worker_is_idle(const struct worker *w)
     for (uint32_t i = 0; i < w->listener_count; i++)
         if (!listener_is_closed(&w->listeners[i].listener))
             return false;
-    return w->lookups == 0 && w->router.operations == 0;
+    return w->lookups == 0 && w->streams.jobs == 0 && w->router.operations == 0;
 }

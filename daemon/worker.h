@@ -39,6 +39,7 @@ struct client {
     struct stream stream; /* first: events name the stream */
     struct list link;
     struct worker *worker;
+    struct address_count *address; /* NULL: its address is not counted */
 };
 
 /* Make everything and serve until told to stop; the thread's function. Reports to the broker when it is ready or has failed. */

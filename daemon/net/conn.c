@@ -20,6 +20,9 @@
  * fill its own queue, where it is counted. */
 #define SEND_BYTES_MAX (4 * RECORD_PLAIN_MAX)
 
+/* Answers to KeyUpdates that a peer asks for and does not read: beyond this it is playing. */
+#define REPLY_BYTES_MAX 65536
+
 /* RFC 6120 s. 4.6.4: no liveness check more often than every 5 minutes. */
 #define KEEPALIVE_IDLE_S 300
 #define KEEPALIVE_INTERVAL_S 30
@@ -92,6 +95,10 @@ static size_t conn_open_records(struct conn *c, char *bytes, size_t len)
         done += used;
         if (c->raw_out.len != reply_before)
             conn_touch(c);
+        if (c->raw_out.len > REPLY_BYTES_MAX) {
+            conn_abort(c);
+            break;
+        }
         if (outcome == RECORD_CLOSED) {
             c->is_ended = true;
             c->events->ended(c, "close-notify", false);
@@ -315,7 +322,7 @@ static void conn_settle(struct conn *c)
             conn_abort(c);
         } else if (c->send_bytes) {
             conn_send_start(c);
-        } else if (c->is_closing && !c->handshake) {
+        } else if (c->is_closing && !c->is_switching && (!c->handshake || c->is_ended)) {
             conn_finish(c);
         }
     }
@@ -413,10 +420,7 @@ int conn_send(struct conn *c, struct frame *f)
     if (error)
         return error;
     conn_touch(c);
-    if (!c->net || c->out.bytes <= c->net->queue_bytes_max)
-        return 0;
-    c->net->counters.slow_readers++;
-    return CONN_SLOW;
+    return c->net && c->out.bytes > c->net->queue_bytes_max ? CONN_SLOW : 0;
 }
 
 int conn_send_bytes(struct conn *c, struct span bytes)

@@ -32,7 +32,7 @@ struct net {
     struct list dirty;        /* have something to send, or to look at, when the turn ends */
     struct list dying;        /* at rest: to be closed or handed over when the turn ends */
     struct net_counters {
-        uint64_t accepted, closed, handshakes, handshakes_failed, kernel_records;
+        uint64_t accepted, refused, closed, handshakes, handshakes_failed, kernel_records;
         uint64_t sends, bytes_sent, receives, bytes_received, frames_sent, slow_readers;
     } counters;
     uint32_t conns; /* attached here */
@@ -91,8 +91,8 @@ struct conn {
 void conn_open(struct conn *c, struct net *net, int fd, const struct conn_events *events);
 
 /* Queue a frame; takes over the caller's reference. It leaves when the turn ends. Frames for a connection that is
- * ending are dropped. Returns 0, CONN_SLOW (the limit is passed; the frame is queued nevertheless: the
- * caller ends the connection), or -ENOMEM. */
+ * ending are dropped. Returns 0, CONN_SLOW (the limit is passed; the frame is queued nevertheless: what that
+ * means is the caller's to judge), or -ENOMEM. */
 enum { CONN_SLOW = 1 };
 int conn_send(struct conn *c, struct frame *f);
 int conn_send_bytes(struct conn *c, struct span bytes);

@@ -53,6 +53,7 @@ static void handshake_fail(struct conn *c, const char *reason)
     c->net->counters.handshakes_failed++;
     log_info("tls-failed", "reason=%s", reason);
     conn_handshake_free(c);
+    outqueue_fini(&c->out); /* what was meant for TLS does not leave in the clear */
     c->is_ended = true;
     c->events->ended(c, "tls-handshake", false);
 }

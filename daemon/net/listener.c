@@ -12,7 +12,7 @@
 
 /* A login storm arrives in one burst: let the kernel keep as many as it will (net.core.somaxconn). */
 #define LISTENER_BACKLOG 4096
-/* Out of descriptors: connections wait in the backlog until some are free again. */
+/* Out of descriptors or memory: connections wait in the backlog until there are some again. */
 #define LISTENER_RETRY_MS 500
 
 static int address_parse(const char *address, uint16_t port, struct sockaddr_storage *ret, socklen_t *ret_len)
@@ -108,7 +108,8 @@ static void listener_accept_done(struct op *op, int result, unsigned flags, char
         l->accepted(l, result);
     if (l->is_armed || l->is_closing)
         return;
-    if (result == -EMFILE || result == -ENFILE || result == -ENOMEM || result == -ENOBUFS) {
+    bool is_passing = result >= 0 || result == -ECONNABORTED || result == -ECANCELED || result == -EINTR || result == -EAGAIN;
+    if (!is_passing) {
         log_warn("accept-paused", "error=%s retry_ms=%d", strerror(-result), LISTENER_RETRY_MS);
         loop_timer_start(l->loop, &l->retry, LISTENER_RETRY_MS);
         return;

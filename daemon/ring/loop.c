@@ -249,6 +249,7 @@ void loop_run(struct loop *l)
 {
     while (!l->is_stopping)
         loop_turn(l, LOOP_WAIT_MS_MAX);
+    io_uring_submit(&l->ring); /* the last turn's doorbells: others may still wait for them */
 }
 
 void loop_stop(struct loop *l)

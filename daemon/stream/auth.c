@@ -18,6 +18,7 @@ struct stream_auth {
     bool has_credentials;
     struct sasl_credentials credentials;
     struct job job;
+    struct stream_worker *worker; /* while the job is out */
 };
 
 static void auth_free(struct stream_auth *a)
@@ -154,6 +155,7 @@ static void auth_job_run(struct job *j)
 static void auth_job_done(struct job *j)
 {
     struct stream_auth *a = container_of(j, struct stream_auth, job);
+    a->worker->jobs--;
     auth_answer(a, a->outcome);
 }
 
@@ -180,6 +182,8 @@ void stream_auth_provide(struct stream_auth *a, const struct sasl_credentials *c
         a->credentials = *credentials;
     struct net *net = a->stream->worker->net;
     a->job = (struct job){.home = net->loop, .run = auth_job_run, .done = auth_job_done};
+    a->worker = a->stream->worker;
+    a->worker->jobs++;
     jobs_submit(net->jobs, &a->job);
 }
 

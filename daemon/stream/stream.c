@@ -10,6 +10,9 @@
 
 /* The peer may keep its end open this long after ours (RFC 6120 s. 4.4 leaves it to us). */
 #define CLOSE_TIMEOUT_MS 5000
+/* How long a reader's queue may stay over its limit, and how many times the limit it may reach meanwhile. */
+#define BEHIND_MS_MAX 10000
+#define BEHIND_FACTOR_MAX 16
 /* What a waiting stream takes in before its peer is held back: a burst of typical stanzas. */
 #define WAITING_BYTES_MAX 65536
 
@@ -22,14 +25,47 @@ void stream_enter(struct stream *s, enum stream_state state)
     s->state = (uint8_t)state;
 }
 
+static void stream_cut(struct stream *s, const char *reason)
+{
+    log_info("stream-cut", "jid=%.*s reason=%s queued_bytes=%llu", (int)s->jid_len, s->jid ? s->jid : "", reason,
+             (unsigned long long)s->conn.out.bytes);
+    conn_abort(&s->conn);
+}
+
+/* Over the limit: a large roster, or the presence of ten thousand contacts at once, fills any queue for a moment. Slow is
+ * who has not brought it down after a while; too slow is who has let it grow many times over. */
+static void stream_is_behind(struct stream *s)
+{
+    if (s->conn.out.bytes > s->conn.net->queue_bytes_max * BEHIND_FACTOR_MAX) {
+        s->conn.net->counters.slow_readers++;
+        stream_cut(s, "slow-reader");
+    } else if (!s->behind_bytes) {
+        s->behind_bytes = s->conn.out.bytes;
+        loop_timer_start(s->conn.net->loop, &s->timer, BEHIND_MS_MAX);
+    }
+}
+
+static void stream_behind_expired(struct stream *s)
+{
+    uint64_t before = s->behind_bytes, now = s->conn.out.bytes;
+    s->behind_bytes = 0;
+    if (now <= s->conn.net->queue_bytes_max)
+        return;
+    if (now < before) { /* it comes down */
+        stream_is_behind(s);
+        return;
+    }
+    s->conn.net->counters.slow_readers++;
+    stream_cut(s, "slow-reader");
+}
+
 void stream_send(struct stream *s, struct frame *f)
 {
     int outcome = conn_send(&s->conn, f);
-    if (outcome == 0)
-        return;
-    log_info("stream-cut", "jid=%.*s reason=%s queued_bytes=%llu", (int)s->jid_len, s->jid ? s->jid : "",
-             outcome == CONN_SLOW ? "slow-reader" : "out-of-memory", (unsigned long long)s->conn.out.bytes);
-    conn_abort(&s->conn);
+    if (outcome == CONN_SLOW && s->state == STREAM_BOUND)
+        stream_is_behind(s);
+    else if (outcome < 0)
+        stream_cut(s, "out-of-memory");
 }
 
 void stream_say(struct stream *s, struct span bytes)
@@ -272,7 +308,8 @@ static void stream_pull(struct stream *s)
     s->is_pulling = false;
     if (s->in.len == 0)
         buffer_fini(&s->in);
-    if (s->in.len < WAITING_BYTES_MAX)
+    /* An unfinished stanza may be longer than what a waiting stream takes in: its own limit bounds it. */
+    if (!s->is_waiting || s->in.len < WAITING_BYTES_MAX)
         conn_resume(&s->conn);
 }
 
@@ -356,6 +393,8 @@ static void stream_timer_expired(struct timer *t)
     struct stream *s = container_of(t, struct stream, timer);
     if (s->state == STREAM_CLOSING)
         conn_abort(&s->conn);
+    else if (s->state == STREAM_BOUND)
+        stream_behind_expired(s);
     else
         stream_fail(s, STREAM_CONNECTION_TIMEOUT, "not logged in within the time allowed");
 }

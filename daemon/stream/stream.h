@@ -105,6 +105,7 @@ struct stream_worker {
     struct xml_limits limits;
     struct xml_scan *spare_scan; /* for a stream at a stanza boundary */
     struct arena arena;          /* reset after every item */
+    uint32_t jobs;               /* password checks out on job threads */
     struct stanza stanza;        /* scratch: large */
     struct stream_counters {
         uint64_t opened, authenticated, authentication_failures, bound, stream_errors, stanzas, keepalives;
@@ -116,7 +117,8 @@ struct stream {
     struct stream_worker *worker;
     struct buffer in;      /* an unfinished item, or what waits */
     struct xml_scan *scan; /* of the unfinished item; NULL at a boundary */
-    struct timer timer;    /* log-in deadline, then closing deadline */
+    struct timer timer;    /* log-in deadline, then a slow reader's, then closing deadline */
+    uint64_t behind_bytes; /* queued when it was found to be slow; 0: it is not */
     struct stream_auth *auth; /* while authenticating */
     struct session *session;  /* the owner's, from bind to end */
     char *jid;             /* bare from authentication, full from bind; NULL before */
@@ -156,7 +158,7 @@ void stream_detach(struct stream *s);
 /* The stream is where it belongs: its peer's new header is awaited. */
 void stream_settle(struct stream *s);
 
-/* Queue a frame; takes over the reference. A reader that is too slow is cut. */
+/* Queue a frame; takes over the reference. A reader that stays behind is cut. */
 void stream_send(struct stream *s, struct frame *f);
 
 /* End the stream with an error, or without (stream_end). */
