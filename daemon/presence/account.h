@@ -38,6 +38,7 @@ struct account {
     struct roster roster;
     struct frame *head;       /* ` to='bare JID'`: goes into the gap of broadcast frames */
     struct message *pending, **pending_last; /* waits until READY, in order */
+    bool is_stale;            /* the store's rows were changed behind its back: read them anew before it goes on */
     bool is_settling;         /* its queue is being run: nobody else runs or forgets it */
     struct interest interests[]; /* by worker */
 };

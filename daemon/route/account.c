@@ -135,11 +135,21 @@ static void account_wake_streams(struct account *a)
     }
 }
 
+static void account_reload(struct router *r, struct account *a)
+{
+    a->is_stale = false;
+    roster_fini(&a->roster, &r->entities);
+    roster_init(&a->roster);
+    a->state = account_load(r, a) == 0 ? ACCOUNT_LOADING : ACCOUNT_MISSING;
+}
+
 void router_account_settle(struct router *r, struct account *a)
 {
     if (a->is_settling)
         return;
     a->is_settling = true;
+    if (a->is_stale && (a->state == ACCOUNT_READY || a->state == ACCOUNT_MISSING) && !a->session_count && a->pending)
+        account_reload(r, a);
     while (a->state == ACCOUNT_READY || a->state == ACCOUNT_MISSING) {
         struct message *m = account_pending_take(a);
         if (!m)
@@ -357,6 +367,7 @@ static void changed_run(struct router *r, struct route_message *base)
                     m->is_removed ? "the account was removed" : "the account was changed by the administrator");
     }
     a->is_settling = was_settling;
+    a->is_stale = true; /* what waits for it, a new log-in perhaps, must see the new rows */
     router_account_settle(r, a);
 }
 

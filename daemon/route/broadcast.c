@@ -22,6 +22,44 @@ static void broadcast_fini(struct route_message *base)
     frame_unref(((struct broadcast_message *)base)->frame);
 }
 
+/* ---- to watchers whose account is busy ---- */
+
+struct delivery_message {
+    struct route_message base;
+    struct account *account;
+    struct frame *frame;
+    uint32_t session_number;
+};
+
+static void delivery_fini(struct route_message *base)
+{
+    frame_unref(((struct delivery_message *)base)->frame);
+}
+
+static void delivery_run(struct router *r, struct route_message *base)
+{
+    struct delivery_message *m = (struct delivery_message *)base;
+    account_each_session(s, m->account)
+    {
+        if (!session_is_available(s) || (m->session_number && s->number != m->session_number))
+            continue;
+        r->counters.presence_deliveries++;
+        stream_send(s->stream, frame_ref(m->frame));
+    }
+}
+
+void router_deliver_later(struct router *r, struct account *a, struct frame *frame, uint32_t session_number)
+{
+    struct delivery_message *m = route_message_new(sizeof *m, delivery_run, delivery_fini);
+    if (!m)
+        return;
+    m->base.router = r;
+    m->account = a;
+    m->frame = frame_ref(frame);
+    m->session_number = session_number;
+    account_pend(a, &m->base.message);
+}
+
 /* To every available resource of every watcher here. */
 static void watchers_deliver(struct router *r, const struct watch *w, struct frame *frame)
 {
@@ -29,6 +67,10 @@ static void watchers_deliver(struct router *r, const struct watch *w, struct fra
     int32_t taken = (int32_t)w->count;
     frame_ref_many(frame, taken);
     for (uint32_t i = 0; i < w->count; i++) {
+        if (router_must_wait(w->watchers[i])) {
+            router_deliver_later(r, w->watchers[i], frame, 0);
+            continue;
+        }
         account_each_session(s, w->watchers[i])
         {
             if (!session_is_available(s))
@@ -113,12 +155,14 @@ void router_session_unavailable(struct router *r, struct session *s, struct fram
     bool was_available = session_is_available(s);
     if (!frame && (was_available || s->directed))
         frame = stanza_presence_frame(PRESENCE_UNAVAILABLE, session_jid(s), (struct span){0}, (struct span){0});
-    if (was_available && frame) {
+    if (was_available) {
         s->presence = frame_unref(s->presence);
         bool is_last = --a->available_count == 0;
         r->counters.presence_changes++;
-        own_resources_deliver(a, frame, s->stream->state == STREAM_BOUND ? s : NULL);
-        router_broadcast(r, a, frame, is_last);
+        if (frame) { /* without memory nobody is told, but nothing is left behind either */
+            own_resources_deliver(a, frame, s->stream->state == STREAM_BOUND ? s : NULL);
+            router_broadcast(r, a, frame, is_last);
+        }
         if (is_last)
             router_unwatch_all(r, a);
     }
@@ -171,7 +215,7 @@ void router_presence(struct router *r, struct session *s, const struct stanza *s
 void router_directed_presence(struct router *r, struct session *s, const struct stanza *stanza)
 {
     struct span to = jid_full(&stanza->to);
-    if (stanza->type.presence == PRESENCE_AVAILABLE) {
+    if (stanza->type.presence == PRESENCE_AVAILABLE && router_is_local(r, jid_domain(&stanza->to))) {
         int outcome = directed_add(s, to, r->settings->directed_max);
         if (outcome != 0) {
             router_refuse(r, s, stanza, outcome == DIRECTED_FULL ? STANZA_POLICY_VIOLATION : STANZA_RESOURCE_CONSTRAINT);

@@ -49,8 +49,8 @@ static void inbound_message(struct router *r, struct account *a, const struct st
                             const struct jid *from, const struct jid *to)
 {
     struct session *match = to->resource_len ? account_session(a, jid_resource(to)) : NULL;
-    if (match && !session_is_available(match) && stanza->type.message != MESSAGE_ERROR) {
-        /* s. 8.5.3.1: a connected resource matches, also before its first presence. */
+    if (match && !session_is_available(match)) {
+        /* s. 8.5.3.1: a connected resource matches, also before its first presence; errors too, for it may have sent already. */
         deliver(r, match, frame);
         return;
     }

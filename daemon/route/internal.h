@@ -56,6 +56,13 @@ void router_watch(struct router *r, struct account *a, uint32_t session_number);
 void router_unwatch(struct router *r, struct account *a, struct roster_item *item);
 void router_unwatch_all(struct router *r, struct account *a);
 void router_broadcast(struct router *r, struct account *a, struct frame *frame, bool is_last);
+/* While something waits in an account's queue, presence from its contacts goes there too, or it would overtake what the same contact
+ * said before it (RFC 6120 s. 10.1). `session_number` 0: to every available session. */
+static inline bool router_must_wait(const struct account *a)
+{
+    return a->state != ACCOUNT_READY || a->pending;
+}
+void router_deliver_later(struct router *r, struct account *a, struct frame *frame, uint32_t session_number);
 void router_probe_answer(struct router *r, struct account *a, struct span from, const struct stanza *probe);
 
 /* ---- subscriptions and rosters (commit.c, subscribing.c, rostering.c) ---- */
@@ -88,6 +95,10 @@ struct session *commit_session(const struct commit *c); /* the asking session, N
 
 void router_subscription_out(struct router *r, struct session *s, const struct stanza *stanza);
 void router_subscription_in(struct router *r, struct account *a, const struct stanza *stanza, struct frame *frame, const struct jid *from);
+/* A subscription stanza in the account's own name, to a contact of a domain of ours. */
+void router_say_subscription(struct router *r, struct account *a, const struct entity *contact, enum presence_type type);
+/* RFC 6121 s. 3.2.2, 3.3.3: the contact sees the account go, from each resource, and sees no more of it. */
+void router_hide_from(struct router *r, struct account *a, const struct entity *contact);
 enum subscription_event subscription_event_of(enum presence_type type);
 /* The roster push for `contact` to every interested session. */
 void router_push(struct router *r, struct account *a, const struct entity *contact);

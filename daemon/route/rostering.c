@@ -27,30 +27,16 @@ static void set_committed(struct commit *c)
     router_push(c->router, c->account, c->contact);
 }
 
-static void say(struct commit *c, enum presence_type type)
-{
-    struct jid to = entity_jid(c->contact);
-    struct span from = entity_text(c->account->entity);
-    if (router_is_local(c->router, jid_domain(&to)))
-        router_send_stanza(c->router, stanza_presence_frame(type, from, jid_full(&to), (struct span){0}), from, &to);
-}
-
 /* RFC 6121 s. 2.5.2: what the removal ends is said to the contact. */
 static void removal_committed(struct commit *c)
 {
     struct router *r = c->router;
-    struct jid to = entity_jid(c->contact);
-    if (subscription_has_from(c->before) && router_is_local(r, jid_domain(&to))) {
-        router_revoke(r, c->account, c->contact);
-        account_each_session(s, c->account)
-            if (session_is_available(s))
-                router_send_stanza(r, stanza_presence_frame(PRESENCE_UNAVAILABLE, session_jid(s), jid_full(&to), (struct span){0}),
-                                   session_jid(s), &to);
-    }
+    if (subscription_has_from(c->before))
+        router_hide_from(r, c->account, c->contact);
     if (subscription_has_to(c->before) || subscription_is_pending_out(c->before))
-        say(c, PRESENCE_UNSUBSCRIBE);
+        router_say_subscription(r, c->account, c->contact, PRESENCE_UNSUBSCRIBE);
     if (subscription_has_from(c->before) || subscription_is_pending_in(c->before))
-        say(c, PRESENCE_UNSUBSCRIBED);
+        router_say_subscription(r, c->account, c->contact, PRESENCE_UNSUBSCRIBED);
     router_push(r, c->account, c->contact);
 }
 

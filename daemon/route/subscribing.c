@@ -4,6 +4,11 @@
 #include "route/internal.h"
 #include "xml/write.h"
 
+/* Requests wait, and all of them are delivered at log-in: limits.subscription_requests times this must fit a session's
+ * queue. A nickname and a line of greeting fit. */
+#define REQUEST_BYTES_MAX 4096
+#define REQUEST_ID_BYTES_MAX 256
+
 enum subscription_event subscription_event_of(enum presence_type type)
 {
     switch (type) {
@@ -18,7 +23,7 @@ enum subscription_event subscription_event_of(enum presence_type type)
     }
 }
 
-static void send_subscription(struct router *r, struct account *a, const struct entity *contact, enum presence_type type)
+void router_say_subscription(struct router *r, struct account *a, const struct entity *contact, enum presence_type type)
 {
     struct jid to = entity_jid(contact);
     struct frame *f = stanza_presence_frame(type, entity_text(a->entity), entity_text(contact), (struct span){0});
@@ -29,7 +34,7 @@ static void send_subscription(struct router *r, struct account *a, const struct 
 }
 
 /* RFC 6121 s. 3.2.2, 3.3.3: the contact sees the account go, from each resource. */
-static void hide_from(struct router *r, struct account *a, const struct entity *contact)
+void router_hide_from(struct router *r, struct account *a, const struct entity *contact)
 {
     struct jid to = entity_jid(contact);
     if (!router_is_local(r, jid_domain(&to)))
@@ -69,7 +74,7 @@ static void outbound_committed(struct commit *c)
     bool had_from = subscription_has_from(c->before), has_from = subscription_has_from((enum subscription_state)row->state);
     r->counters.subscriptions++;
     if (had_from && !has_from)
-        hide_from(r, c->account, c->contact);
+        router_hide_from(r, c->account, c->contact);
     forward(c);
     if (is_push_due(c, row))
         router_push(r, c->account, c->contact);
@@ -151,15 +156,15 @@ static void inbound_committed(struct commit *c)
     if (c->stanza && !c->is_answered_by_us)
         deliver_subscription(r, c->account, c->stanza, c->event == SUBSCRIPTION_SUBSCRIBE);
     if (c->is_answered_by_us)
-        send_subscription(r, c->account, c->contact, PRESENCE_SUBSCRIBED);
+        router_say_subscription(r, c->account, c->contact, PRESENCE_SUBSCRIBED);
     if (is_push_due(c, row))
         router_push(r, c->account, c->contact);
     if (!had_from && has_from)
         router_grant(r, c->account, c->contact);
     if (had_from && !has_from)
-        hide_from(r, c->account, c->contact);
+        router_hide_from(r, c->account, c->contact);
     if (subscription_inbound[c->before][c->event].actions & SUBSCRIPTION_REPLY_UNSUBSCRIBED)
-        send_subscription(r, c->account, c->contact, PRESENCE_UNSUBSCRIBED);
+        router_say_subscription(r, c->account, c->contact, PRESENCE_UNSUBSCRIBED);
 }
 
 static uint32_t requests_count(const struct account *a)
@@ -168,6 +173,19 @@ static uint32_t requests_count(const struct account *a)
     for (uint32_t i = 0; i < a->roster.count; i++)
         count += subscription_is_pending_in(a->roster.items[i].state);
     return count;
+}
+
+/* s. 3.1.3: the complete stanza is kept; one that is long for a request is kept without what it carries. */
+static struct span request_keep(struct commit *c, const struct stanza *stanza, const struct frame *frame)
+{
+    struct arena *arena = &c->request.arena;
+    if (frame->len <= REQUEST_BYTES_MAX)
+        return arena_copy(arena, span_make(frame->bytes, frame->len));
+    struct span id = stanza->id.len <= REQUEST_ID_BYTES_MAX ? stanza->id : (struct span){0};
+    struct frame *bare = stanza_presence_frame(PRESENCE_SUBSCRIBE, entity_text(c->contact), entity_text(c->account->entity), id);
+    struct span kept = bare ? arena_copy(arena, span_make(bare->bytes, bare->len)) : (struct span){0};
+    frame_unref(bare);
+    return kept;
 }
 
 void router_subscription_in(struct router *r, struct account *a, const struct stanza *stanza, struct frame *frame,
@@ -185,8 +203,10 @@ void router_subscription_in(struct router *r, struct account *a, const struct st
     struct store_item *row = commit_item(c);
     c->event = event;
     row->state = rule->next;
-    if (rule->actions & SUBSCRIPTION_REPLY_SUBSCRIBED)
-        send_subscription(r, a, c->contact, PRESENCE_SUBSCRIBED);
+    if (rule->actions & SUBSCRIPTION_REPLY_SUBSCRIBED) {
+        router_say_subscription(r, a, c->contact, PRESENCE_SUBSCRIBED);
+        router_grant(r, a, c->contact); /* s. 3.1.5: the contact has lost its side; what was granted before found no use there */
+    }
     if (rule->actions & SUBSCRIPTION_DELIVER)
         c->stanza = frame_ref(frame);
     if (event == SUBSCRIPTION_SUBSCRIBE && rule->next != c->before) {
@@ -199,7 +219,7 @@ void router_subscription_in(struct router *r, struct account *a, const struct st
             commit_free(c);
             return;
         } else {
-            row->request = arena_copy(&c->request.arena, span_make(frame->bytes, frame->len));
+            row->request = request_keep(c, stanza, frame);
         }
     }
     if (!subscription_is_pending_in((enum subscription_state)row->state))

@@ -202,7 +202,10 @@ static bool granted(struct router *r, struct account *a, struct span publisher_t
     if (!publisher)
         return false;
     int outcome = watch_add(publisher, incarnation, a, &r->entities);
-    if (outcome == 0 || outcome == WATCH_THERE) {
+    if ((outcome == 0 || outcome == WATCH_THERE) && router_must_wait(a)) {
+        for (uint32_t i = 0; i < shown->frame_count; i++)
+            router_deliver_later(r, a, shown->frames[i], session_number);
+    } else if (outcome == 0 || outcome == WATCH_THERE) {
         account_each_session(s, a)
             if (session_is_available(s) && (!session_number || s->number == session_number))
                 shown_deliver(r, shown, s);
@@ -391,6 +394,13 @@ static void watch_request_run(struct router *r, struct route_message *base)
     while (route_list_next(&m->lists.list, &position, &publisher_text, &number)) {
         struct account *a = router_account_find(r, publisher_text);
         r->counters.probes++;
+        if (a && a->state == ACCOUNT_READY && !may_see(r, a, watcher)) {
+            /* RFC 6121 s. 4.3.2.1: the two rosters disagree (a crash between their commits): the publisher's counts. */
+            struct jid to = jid_of_prepared(watcher);
+            router_send_stanza(r, stanza_presence_frame(PRESENCE_UNSUBSCRIBED, publisher_text, watcher, (struct span){0}),
+                               publisher_text, &to);
+            continue;
+        }
         if (!a || !a->available_count || !may_see(r, a, watcher))
             continue;
         if (!m->is_retry && a->interests[base->from].granted_sequence > m->seen)
@@ -424,8 +434,6 @@ void router_unwatch(struct router *r, struct account *a, struct roster_item *ite
 void router_unwatch_all(struct router *r, struct account *a)
 {
     struct list_message **releases = calloc(r->count, sizeof(struct list_message *));
-    if (!releases)
-        return;
     for (uint32_t i = 0; i < a->roster.count; i++) {
         struct roster_item *item = &a->roster.items[i];
         if (!item->watch_slot)
@@ -433,11 +441,12 @@ void router_unwatch_all(struct router *r, struct account *a)
         uint32_t incarnation = item->contact->watch->incarnation;
         watch_remove(item, &r->entities);
         struct span publisher = entity_text(item->contact);
-        struct buffer *list = list_for(releases, router_home(r, publisher), release_run);
+        struct buffer *list = releases ? list_for(releases, router_home(r, publisher), release_run) : NULL;
         if (list)
             route_list_put(list, publisher, incarnation);
     }
-    lists_post(r, releases);
+    if (releases)
+        lists_post(r, releases);
 }
 
 struct revoke_message {

@@ -16,7 +16,7 @@ struct stream;
 struct directed;
 
 struct session {
-    struct list link; /* in account->sessions, oldest first */
+    struct list link; /* in account->sessions */
     struct account *account;
     struct stream *stream;
     struct frame *presence; /* last broadcast presence, without `to`; NULL: not available */
