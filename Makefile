@@ -11,14 +11,16 @@ FUZZ_SECONDS ?= 60
 set_up = test -e $(1)/build.ninja || meson setup $(2) $(1); \
 	test -e $(1)/tests/e2e/strophe_client || meson setup --reconfigure $(1)
 
-.PHONY: help run demo-client build test asan fuzz install clean
+.PHONY: help run demo-client build test test-guest asan tsan fuzz install clean
 
 help:
 	@echo "make run          build, make a certificate and two demo accounts, run the broker on loopback until Ctrl-C"
 	@echo "make demo-client  beside 'make run': two clients add each other and change presence"
 	@echo "make build        build everything into $(BUILD)/ (musterd, musterctl, tests)"
 	@echo "make test         build and run every test that this machine can run"
+	@echo "make test-guest   the suites under Debian's kernels 6.12 and 7.3 in qemu, TLS records by the kernel"
 	@echo "make asan         the same with AddressSanitizer and UndefinedBehaviorSanitizer, in $(BUILD)-asan/"
+	@echo "make tsan         what crosses threads, with ThreadSanitizer, in $(BUILD)-tsan/"
 	@echo "make fuzz         run each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) seconds, in $(BUILD)-fuzz/"
 	@echo "make install      install (DESTDIR= and PREFIX= are honoured)"
 	@echo "make clean        remove the build folders; ./run stays"
@@ -54,6 +56,20 @@ asan:
 	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ASAN_OPTIONS=detect_leaks=1:halt_on_error=1 \
 		python3 tests/run-tests.py $(BUILD)-asan --timeout-multiplier 3
 
+# The same daemon under Debian's own newer kernels, where TLS records are the kernel's work.
+test-guest:
+	@$(DEPS) build test guest
+	@$(call set_up,$(BUILD))
+	meson compile -C $(BUILD)
+	@tests/guest/run.py --build $(BUILD)
+
+# What crosses threads: the mailbox, the jobs, and every delivery between the accounts of 4 workers.
+tsan:
+	@$(DEPS) build test
+	@$(call set_up,$(BUILD)-tsan,-Db_sanitize=thread -Db_lundef=false)
+	meson compile -C $(BUILD)-tsan
+	@TSAN_OPTIONS=halt_on_error=1 python3 tests/run-tests.py $(BUILD)-tsan --timeout-multiplier 3 --suite threads
+
 fuzz:
 	@$(DEPS) build fuzz
 	@test -e $(BUILD)-fuzz/build.ninja || \
@@ -67,4 +83,4 @@ install: build
 	meson install -C $(BUILD) --no-rebuild
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-fuzz
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz

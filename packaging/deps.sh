@@ -1,13 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Install the Debian packages that are missing: deps.sh GROUP..., groups build, test, fuzz (Debian 12 and 13).
+# Install the Debian packages that are missing: deps.sh GROUP..., groups build, test, fuzz, guest (Debian 12 and 13).
 # Silent when nothing is missing; root or sudo; one clear message when it cannot.
 set -u
 
 build=(gcc make meson ninja-build pkgconf libc6-dev libcmocka-dev libexpat1-dev libsqlite3-dev libssl-dev libunistring-dev
     liburing-dev libyaml-dev openssl python3 ca-certificates)
-test=(libstrophe-dev python3-slixmpp)
+test=(gnutls-bin libstrophe-dev python3-slixmpp)
 fuzz=(clang llvm libclang-rt-dev)
+guest=(qemu-system-x86 qemu-system-common busybox-static kmod)
 
 is_installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
@@ -24,8 +25,13 @@ for group in "$@"; do
         command -v npm >/dev/null || packages+=(npm)
         ;;
     fuzz) packages=("${fuzz[@]}") ;;
+    guest)
+        packages=("${guest[@]}")
+        # Debian 12 has it in qemu-system-common.
+        grep -q '^VERSION_ID="12"' /etc/os-release || packages+=(virtiofsd)
+        ;;
     *)
-        echo "deps.sh: unknown group '$group'; there are build, test, fuzz" >&2
+        echo "deps.sh: unknown group '$group'; there are build, test, fuzz, guest" >&2
         exit 2
         ;;
     esac
