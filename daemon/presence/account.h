@@ -20,6 +20,7 @@ enum account_state {
     ACCOUNT_READY,
     ACCOUNT_BUSY,    /* a change is on its way to the disk: what arrives meanwhile waits */
     ACCOUNT_MISSING, /* there is no such account */
+    ACCOUNT_FAILED,  /* the store could not say: nothing is concluded from that */
 };
 
 /* One worker's watchers of this account, as its home counts them: grants sent and not yet released. */
@@ -57,6 +58,12 @@ uint32_t account_non_negative_count(const struct account *a);
 
 void account_pend(struct account *a, struct message *m);
 struct message *account_pending_take(struct account *a); /* NULL: none */
+
+/* Is nothing under way with it, for better or worse? */
+static inline bool account_is_settled(const struct account *a)
+{
+    return a->state != ACCOUNT_LOADING && a->state != ACCOUNT_BUSY;
+}
 
 #define account_each_session(s, a)                                                                           \
     for (struct session *s = container_of((a)->sessions.next, struct session, link), *s##_next;              \

@@ -52,8 +52,7 @@ static void load_handle(struct message *m, void *context)
     int result = l->request.result;
     if (result == 0)
         result = load_apply(r, a, &l->request.roster);
-    /* A store that fails looks like a missing account to those who wait; the store has logged why. */
-    a->state = result == 0 ? ACCOUNT_READY : ACCOUNT_MISSING;
+    a->state = result == 0 ? ACCOUNT_READY : result == STORE_NOT_FOUND ? ACCOUNT_MISSING : ACCOUNT_FAILED;
     arena_fini(&l->request.arena);
     free(l);
     r->operations--;
@@ -140,7 +139,7 @@ static void account_reload(struct router *r, struct account *a)
     a->is_stale = false;
     roster_fini(&a->roster, &r->entities);
     roster_init(&a->roster);
-    a->state = account_load(r, a) == 0 ? ACCOUNT_LOADING : ACCOUNT_MISSING;
+    a->state = account_load(r, a) == 0 ? ACCOUNT_LOADING : ACCOUNT_FAILED;
 }
 
 void router_account_settle(struct router *r, struct account *a)
@@ -148,9 +147,9 @@ void router_account_settle(struct router *r, struct account *a)
     if (a->is_settling)
         return;
     a->is_settling = true;
-    if (a->is_stale && (a->state == ACCOUNT_READY || a->state == ACCOUNT_MISSING) && !a->session_count && a->pending)
+    if (a->is_stale && account_is_settled(a) && !a->session_count && a->pending)
         account_reload(r, a);
-    while (a->state == ACCOUNT_READY || a->state == ACCOUNT_MISSING) {
+    while (account_is_settled(a)) {
         struct message *m = account_pending_take(a);
         if (!m)
             break;
@@ -159,7 +158,7 @@ void router_account_settle(struct router *r, struct account *a)
     if (a->state == ACCOUNT_READY)
         account_wake_streams(a);
     a->is_settling = false;
-    if (!a->pending && !a->session_count && (a->state == ACCOUNT_READY || a->state == ACCOUNT_MISSING))
+    if (!a->pending && !a->session_count && account_is_settled(a))
         account_forget(r, a);
 }
 
@@ -193,6 +192,10 @@ static void bind_run(struct router *r, struct route_message *base)
         return;
     if (a->state == ACCOUNT_MISSING) {
         stream_fail(stream, STREAM_NOT_AUTHORIZED, "the account is gone");
+        return;
+    }
+    if (a->state == ACCOUNT_FAILED) {
+        stream_refuse_bind(stream, STANZA_INTERNAL_SERVER_ERROR);
         return;
     }
     char made[17];

@@ -215,7 +215,8 @@ void router_presence(struct router *r, struct session *s, const struct stanza *s
 void router_directed_presence(struct router *r, struct session *s, const struct stanza *stanza)
 {
     struct span to = jid_full(&stanza->to);
-    if (stanza->type.presence == PRESENCE_AVAILABLE && router_is_local(r, jid_domain(&stanza->to))) {
+    bool is_somebody = stanza->to.local_len && router_is_local(r, jid_domain(&stanza->to)); /* who may hear of the end */
+    if (stanza->type.presence == PRESENCE_AVAILABLE && is_somebody) {
         int outcome = directed_add(s, to, r->settings->directed_max);
         if (outcome != 0) {
             router_refuse(r, s, stanza, outcome == DIRECTED_FULL ? STANZA_POLICY_VIOLATION : STANZA_RESOURCE_CONSTRAINT);

@@ -143,6 +143,12 @@ void router_inbound(struct router *r, struct account *a, struct frame *frame, co
     struct stanza *stanza = &r->stanza;
     if (!a || frame_read(r, frame, stanza) < 0)
         return;
+    if (a->state == ACCOUNT_FAILED) {
+        if (stanza->kind != STANZA_PRESENCE)
+            router_bounce(r, stanza, STANZA_INTERNAL_SERVER_ERROR, to, from);
+        arena_reset(&r->arena);
+        return;
+    }
     switch (stanza->kind) {
     case STANZA_MESSAGE:
         inbound_message(r, a, stanza, frame, from, to);
