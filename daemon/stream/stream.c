@@ -356,8 +356,10 @@ static void stream_conn_ended(struct conn *c, const char *reason, bool is_our_li
         return;
     if (is_our_limit)
         stream_fail(s, STREAM_RESET, "this connection's keys cannot be changed; connect again");
+    else if (s->state == STREAM_SECURING)
+        stream_is_over(s); /* nothing may be said: neither in clear nor under keys */
     else
-        stream_is_over(s);
+        stream_end(s); /* the peer may have closed its direction only, and still read */
 }
 
 static void stream_conn_closed(struct conn *c)

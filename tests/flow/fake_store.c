@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fake_store.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+struct store {
+    struct fake_account *accounts;
+    struct store_request *first, **last;
+    struct sasl_credentials credentials;
+    int errors[STORE_COMMAND + 1];
+    struct store_counters counters;
+    uint8_t secret[32];
+};
+
+/* The keys of "secret" (RFC 5802 s. 3). One iteration: what it costs to guess them is not the question here.
+ */
+static void keys_make(struct sasl_keys *k, const EVP_MD *md)
+{
+    unsigned char salted[32], client_key[32];
+    unsigned bytes = (unsigned)EVP_MD_get_size(md);
+    k->hash_bytes = (uint8_t)bytes;
+    k->iterations = 1;
+    memset(k->salt, 's', sizeof k->salt);
+    PKCS5_PBKDF2_HMAC("secret", 6, k->salt, sizeof k->salt, 1, md, (int)bytes, salted);
+    HMAC(md, salted, (int)bytes, (const unsigned char *)"Client Key", 10, client_key, NULL);
+    EVP_Digest(client_key, bytes, k->stored_key, NULL, md, NULL);
+    HMAC(md, salted, (int)bytes, (const unsigned char *)"Server Key", 10, k->server_key, NULL);
+}
+
+struct store *fake_store_new(void)
+{
+    struct store *s = calloc(1, sizeof *s);
+    assert(s);
+    s->last = &s->first;
+    keys_make(&s->credentials.sha256, EVP_sha256());
+    keys_make(&s->credentials.sha1, EVP_sha1());
+    return s;
+}
+
+static void item_free(struct fake_item *i)
+{
+    free(i->contact);
+    free(i->name);
+    free(i->groups);
+    free(i->request);
+    free(i);
+}
+
+static void account_free(struct fake_account *a)
+{
+    for (struct fake_item *i = a->items, *next; i; i = next) {
+        next = i->next;
+        item_free(i);
+    }
+    free(a->jid);
+    free(a);
+}
+
+struct store *fake_store_free(struct store *s)
+{
+    assert(!s->first);
+    for (struct fake_account *a = s->accounts, *next; a; a = next) {
+        next = a->next;
+        account_free(a);
+    }
+    free(s);
+    return NULL;
+}
+
+struct fake_account *fake_store_account(struct store *s, const char *jid, bool is_made)
+{
+    struct fake_account **link = &s->accounts;
+    while (*link && strcmp((*link)->jid, jid) != 0)
+        link = &(*link)->next;
+    if (*link || !is_made)
+        return *link;
+    struct fake_account *a = calloc(1, sizeof *a);
+    assert(a);
+    a->jid = strdup(jid);
+    return *link = a;
+}
+
+void fake_store_account_remove(struct store *s, const char *jid)
+{
+    struct fake_account **link = &s->accounts;
+    while (*link && strcmp((*link)->jid, jid) != 0)
+        link = &(*link)->next;
+    struct fake_account *a = *link;
+    if (!a)
+        return;
+    *link = a->next;
+    account_free(a);
+}
+
+static struct fake_item **item_link(struct fake_account *a, const char *contact)
+{
+    struct fake_item **link = &a->items;
+    while (*link && strcmp((*link)->contact, contact) != 0)
+        link = &(*link)->next;
+    return link;
+}
+
+struct fake_item *fake_store_item(struct store *s, const char *jid, const char *contact, bool is_made)
+{
+    struct fake_account *a = fake_store_account(s, jid, is_made);
+    if (!a)
+        return NULL;
+    struct fake_item **link = item_link(a, contact);
+    if (*link || !is_made)
+        return *link;
+    struct fake_item *i = calloc(1, sizeof *i);
+    assert(i);
+    i->contact = strdup(contact);
+    i->name = strdup("");
+    i->groups = strdup("");
+    i->request = strdup("");
+    return *link = i;
+}
+
+void fake_store_fail(struct store *s, enum store_operation operation, int error)
+{
+    s->errors[operation] = error;
+}
+
+bool fake_store_has_work(const struct store *s)
+{
+    return s->first != NULL;
+}
+
+static int roster_load(const struct fake_account *a, struct store_request *r)
+{
+    uint32_t count = 0;
+    for (const struct fake_item *i = a->items; i; i = i->next)
+        count++;
+    struct store_item *items = arena_take(&r->arena, (count + 1) * sizeof *items);
+    assert(items);
+    r->roster = (struct store_roster){.items = items, .count = count, .version = a->version};
+    for (const struct fake_item *i = a->items; i; i = i->next, items++) {
+        *items = (struct store_item){.contact = arena_copy(&r->arena, span_of(i->contact)),
+                                     .name = arena_copy(&r->arena, span_of(i->name)),
+                                     .groups = arena_copy(&r->arena, span_of(i->groups)),
+                                     .request = arena_copy(&r->arena, span_of(i->request)),
+                                     .version = i->version,
+                                     .state = i->state,
+                                     .is_approved = i->is_approved,
+                                     .is_listed = i->is_listed};
+    }
+    return 0;
+}
+
+static void text_set(char **text, struct span s)
+{
+    free(*text);
+    *text = strndup(s.ptr ? s.ptr : "", s.len);
+}
+
+static int change_run(struct store *s, const struct store_request *r)
+{
+    char *jid = strndup(r->jid.ptr, r->jid.len);
+    struct fake_account *a = fake_store_account(s, jid, false);
+    for (uint32_t n = 0; a && n < r->change_count; n++) {
+        const struct store_change *change = &r->changes[n];
+        char *contact = strndup(change->item.contact.ptr, change->item.contact.len);
+        assert(change->item.version == a->version + 1); /* no change is lost and none made twice */
+        a->version = change->item.version;
+        if (change->is_removal) {
+            struct fake_item **link = item_link(a, contact), *old = *link;
+            if (old) {
+                *link = old->next;
+                item_free(old);
+            }
+        } else {
+            struct fake_item *i = fake_store_item(s, jid, contact, true);
+            text_set(&i->name, change->item.name);
+            text_set(&i->groups, change->item.groups);
+            text_set(&i->request, change->item.request);
+            i->version = change->item.version;
+            i->state = change->item.state;
+            i->is_approved = change->item.is_approved;
+            i->is_listed = change->item.is_listed;
+        }
+        free(contact);
+    }
+    free(jid);
+    return a ? 0 : STORE_NOT_FOUND;
+}
+
+static int request_run(struct store *s, struct store_request *r)
+{
+    if (s->errors[r->operation])
+        return -s->errors[r->operation];
+    if (r->operation == STORE_CHANGE)
+        return change_run(s, r);
+    char *jid = strndup(r->jid.ptr, r->jid.len);
+    const struct fake_account *a = fake_store_account(s, jid, false);
+    free(jid);
+    if (!a)
+        return STORE_NOT_FOUND;
+    if (r->operation == STORE_ROSTER)
+        return roster_load(a, r);
+    assert(r->operation == STORE_CREDENTIALS);
+    r->credentials = s->credentials;
+    return 0;
+}
+
+void fake_store_run_one(struct store *s)
+{
+    struct store_request *r = s->first;
+    s->first = r->next;
+    if (!s->first)
+        s->last = &s->first;
+    s->counters.requests++;
+    r->result = request_run(s, r);
+    r->done(r);
+}
+
+/* ---- store.h ---- */
+
+int store_open(const char *state_path, const struct span *domains, unsigned domain_count,
+               struct store **ret_store, struct buffer *ret_message)
+{
+    (void)state_path;
+    (void)domains;
+    (void)domain_count;
+    (void)ret_message;
+    *ret_store = fake_store_new();
+    return 0;
+}
+
+struct store *store_close(struct store *s)
+{
+    return fake_store_free(s);
+}
+
+const uint8_t *store_secret(const struct store *s)
+{
+    return s->secret;
+}
+
+void store_submit(struct store *s, struct store_request *r)
+{
+    r->next = NULL;
+    *s->last = r;
+    s->last = &r->next;
+}
+
+struct store_counters store_counters_read(struct store *s)
+{
+    return s->counters;
+}

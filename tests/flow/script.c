@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "script.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define WORDS_MAX 8
+
+static void line_append(char **line, const char *text)
+{
+    char *joined = NULL;
+    if (asprintf(&joined, "%s%s", *line, text) < 0)
+        abort();
+    free(*line);
+    *line = joined;
+}
+
+static void line_add(struct script *s, unsigned number, const char *text)
+{
+    s->lines = realloc(s->lines, (s->count + 1) * sizeof *s->lines);
+    if (!s->lines || asprintf(&s->lines[s->count++], "%u:%s", number, text) < 0)
+        abort();
+}
+
+struct script *script_read(const char *path, unsigned *ret_count)
+{
+    FILE *file = fopen(path, "r");
+    if (!file) {
+        perror(path);
+        exit(1);
+    }
+    struct script *scripts = NULL;
+    unsigned count = 0, number = 0;
+    char *line = NULL;
+    size_t size = 0;
+    while (getline(&line, &size, file) > 0) {
+        number++;
+        line[strcspn(line, "\n")] = 0;
+        if (strncmp(line, "=== ", 4) == 0) {
+            scripts = realloc(scripts, (count + 1) * sizeof *scripts);
+            if (!scripts)
+                abort();
+            scripts[count++] = (struct script){.title = strdup(line + 4), .path = path};
+        } else if (line[0] == ' ' && count && scripts[count - 1].count) {
+            struct script *s = &scripts[count - 1];
+            line_append(&s->lines[s->count - 1], line + strspn(line, " ") - 1);
+        } else if (line[0] && line[0] != '#') {
+            if (!count) {
+                fprintf(stderr, "%s:%u: no title before it\n", path, number);
+                exit(1);
+            }
+            line_add(&scripts[count - 1], number, line);
+        }
+    }
+    free(line);
+    fclose(file);
+    *ret_count = count;
+    return scripts;
+}
+
+/* ---- commands ---- */
+
+struct words {
+    char *at[WORDS_MAX + 1];
+    unsigned count;
+    char text[512];
+};
+
+static void words_cut(struct words *w, const char *text)
+{
+    char *rest = w->text;
+    *w = (struct words){.count = 0};
+    snprintf(w->text, sizeof w->text, "%s", text);
+    for (char *word; (word = strsep(&rest, " ")) && w->count < WORDS_MAX;)
+        if (*word)
+            w->at[w->count++] = word;
+}
+
+static bool words_have(const struct words *w, unsigned from, const char *word)
+{
+    for (unsigned i = from; i < w->count; i++)
+        if (strcmp(w->at[i], word) == 0)
+            return true;
+    return false;
+}
+
+static void do_account(struct world *w, struct words *a)
+{
+    char jid[96];
+    for (unsigned i = 1; i < a->count; i++) {
+        snprintf(jid, sizeof jid, "%s@localhost", a->at[i]);
+        fake_store_account(w->broker.store, jid, true);
+    }
+}
+
+static void do_row(struct world *w, struct words *a)
+{
+    struct fake_item *i = world_row(w, a->at[1], a->at[2], a->at[3]);
+    i->is_approved = words_have(a, 4, "approved");
+    i->is_listed = !words_have(a, 4, "unlisted");
+}
+
+static void do_limit(struct world *w, struct words *a)
+{
+    uint32_t value = (uint32_t)strtoul(a->at[2], NULL, 10);
+    struct {
+        const char *name;
+        uint32_t *at;
+    } limits[] = {
+        {"stanza", &w->config.limits.stanza_bytes},
+        {"unauthenticated", &w->config.limits.unauthenticated_stanza_bytes},
+        {"queue", &w->config.limits.queue_bytes},
+        {"roster", &w->config.limits.roster_items},
+        {"resources", &w->config.limits.resources},
+        {"login", &w->config.limits.login_timeout_ms},
+        {"directed", &w->config.limits.directed_presences},
+        {"requests", &w->config.limits.subscription_requests},
+    };
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+        if (strcmp(limits[i].name, a->at[1]) == 0) {
+            *limits[i].at = value;
+            world_settings(w);
+            return;
+        }
+    world_fail(w, "no limit is named %s", a->at[1]);
+}
+
+static void do_conflict(struct world *w, struct words *a)
+{
+    w->config.resource_conflict = strcmp(a->at[1], "refuse") == 0   ? CONFIG_CONFLICT_REFUSE
+                                  : strcmp(a->at[1], "rename") == 0 ? CONFIG_CONFLICT_RENAME
+                                                                    : CONFIG_CONFLICT_REPLACE;
+    world_settings(w);
+}
+
+static void do_connect(struct world *w, struct words *a)
+{
+    world_connect(w, world_user(w, a->at[1]), -1);
+    world_settle(w);
+}
+
+static void log_in_as_far_as(struct world *w, const char *name, enum user_phase goal)
+{
+    struct user *u = world_user(w, name);
+    world_connect(w, u, -1);
+    user_login(u, goal);
+    world_settle(w);
+}
+
+static void do_open(struct world *w, struct words *a)
+{
+    log_in_as_far_as(w, a->at[1], USER_OPENING);
+}
+
+static void do_auth(struct world *w, struct words *a)
+{
+    log_in_as_far_as(w, a->at[1], USER_REOPENING);
+}
+
+/* A log-in that may be refused, or wait. */
+static void do_try(struct world *w, struct words *a)
+{
+    log_in_as_far_as(w, a->at[1], USER_BOUND);
+}
+
+static void do_login(struct world *w, struct words *a)
+{
+    for (unsigned i = 1; i < a->count; i++)
+        world_login(w, a->at[i]);
+}
+
+static void do_online(struct world *w, struct words *a)
+{
+    for (unsigned i = 1; i < a->count; i++)
+        world_online(w, a->at[i]);
+}
+
+static void do_forget(struct world *w, struct words *a)
+{
+    (void)a;
+    for (uint32_t i = 0; i < w->user_count; i++)
+        user_forget(&w->users[i]);
+}
+
+static void do_settle(struct world *w, struct words *a)
+{
+    (void)a;
+    world_settle(w);
+}
+
+static void do_advance(struct world *w, struct words *a)
+{
+    world_advance(w, strtoul(a->at[1], NULL, 10));
+}
+
+static void do_cut(struct world *w, struct words *a)
+{
+    struct user *u = world_user(w, a->at[1]);
+    u->is_deaf = true; /* who has gone hears no farewell */
+    u->peer->is_ended = true;
+    world_settle(w);
+}
+
+static void do_break(struct world *w, struct words *a)
+{
+    world_user(w, a->at[1])->peer->error = ECONNRESET;
+    world_settle(w);
+}
+
+static void do_stall(struct world *w, struct words *a)
+{
+    world_user(w, a->at[1])->peer->is_stalled = true;
+}
+
+static void do_unstall(struct world *w, struct words *a)
+{
+    world_user(w, a->at[1])->peer->is_stalled = false;
+    world_settle(w);
+}
+
+static void do_short(struct world *w, struct words *a)
+{
+    world_user(w, a->at[1])->peer->send_bytes_max = strtoul(a->at[2], NULL, 10);
+}
+
+static void do_store(struct world *w, struct words *a)
+{
+    static const char *const operations[] = {"credentials", "roster", "change"};
+    if (strcmp(a->at[1], "hold") == 0) {
+        w->is_store_held = true;
+    } else if (strcmp(a->at[1], "go") == 0) {
+        w->is_store_held = false;
+        world_settle(w);
+    } else if (strcmp(a->at[1], "one") == 0) {
+        fake_store_run_one(w->broker.store);
+        world_settle(w);
+    } else {
+        for (int i = 0; i < 3; i++)
+            fake_store_fail(w->broker.store, i, a->at[2] && strcmp(a->at[2], operations[i]) == 0 ? EIO : 0);
+    }
+}
+
+static void do_stored(struct world *w, struct words *a)
+{
+    const struct fake_item *i = world_row(w, a->at[1], a->at[2], NULL);
+    if (strcmp(a->at[3], "gone") == 0) {
+        if (i)
+            world_fail(w, "the row is there, in state %s", world_state_name(i->state));
+        return;
+    }
+    if (!i)
+        world_fail(w, "there is no such row");
+    if (i->state != world_state(a->at[3]) || i->is_approved != words_have(a, 4, "approved") ||
+        i->is_listed == words_have(a, 4, "unlisted") || (i->request[0] != 0) != words_have(a, 4, "request"))
+        world_fail(w, "stored is %s%s%s%s", world_state_name(i->state), i->is_approved ? " approved" : "",
+                   i->is_listed ? "" : " unlisted", i->request[0] ? " request" : "");
+}
+
+static void changed(struct world *w, const char *name, bool is_removed)
+{
+    char jid[96];
+    snprintf(jid, sizeof jid, "%s@localhost", name);
+    if (is_removed)
+        fake_store_account_remove(w->broker.store, jid);
+    router_account_changed(w->broker.routers, w->broker.worker_count, span_of(jid), is_removed);
+    world_settle(w);
+}
+
+static void do_remove(struct world *w, struct words *a)
+{
+    changed(w, a->at[1], true);
+}
+
+static void do_reset(struct world *w, struct words *a)
+{
+    changed(w, a->at[1], false);
+}
+
+static void do_shutdown(struct world *w, struct words *a)
+{
+    (void)a;
+    for (uint32_t i = 0; i < w->broker.worker_count; i++)
+        worker_stop(&w->broker.workers[i]);
+    /* it is asked by a message, so a turn follows */
+    for (uint32_t i = 0; i < w->broker.worker_count; i++)
+        fake_loop_turn(w->broker.workers[i].loop, NULL);
+    world_settle(w);
+}
+
+static const struct {
+    const char *name;
+    void (*act)(struct world *w, struct words *words);
+    unsigned words_min;
+} commands[] = {
+    {"account", do_account, 2},   {"row", do_row, 4},           {"limit", do_limit, 3},
+    {"conflict", do_conflict, 2}, {"connect", do_connect, 2},   {"open", do_open, 2},
+    {"auth", do_auth, 2},         {"try", do_try, 2},           {"login", do_login, 2},
+    {"online", do_online, 2},     {"forget", do_forget, 1},     {"settle", do_settle, 1},
+    {"advance", do_advance, 2},   {"cut", do_cut, 2},           {"break", do_break, 2},
+    {"stall", do_stall, 2},       {"unstall", do_unstall, 2},   {"short", do_short, 3},
+    {"store", do_store, 2},       {"stored", do_stored, 4},     {"remove", do_remove, 2},
+    {"reset", do_reset, 2},       {"shutdown", do_shutdown, 1},
+};
+
+static void say(struct world *w, const char *name, const char *bytes, bool is_settled)
+{
+    struct user *u = world_user(w, name);
+    const char *header = strstr(bytes, "$header");
+    if (!u->peer)
+        world_fail(w, "%s is not connected", name);
+    if (header) {
+        user_say(u, span_make(bytes, (size_t)(header - bytes)));
+        user_say(u, span_of(USER_HEADER));
+        bytes = header + strlen("$header");
+    }
+    user_say(u, span_of(bytes));
+    if (is_settled)
+        world_settle(w);
+}
+
+/* NAME: NAME+ NAME> NAME>> ; false: it is none of these. */
+static bool line_of_a_user(struct world *w, const char *line)
+{
+    char name[32] = "";
+    size_t len = strspn(line, "abcdefghijklmnopqrstuvwxyz0123456789");
+    if (len == 0 || len >= sizeof name || !line[len] || !strchr(":+>", line[len]))
+        return false;
+    memcpy(name, line, len);
+    char kind = line[len];
+    const char *rest = line + len + 1;
+    bool is_any = kind == '>' && *rest == '>';
+    rest += is_any;
+    rest += *rest == ' ';
+    if (kind != '>')
+        say(w, name, rest, kind == ':');
+    else if (strcmp(rest, "nothing") == 0)
+        world_expect_nothing(w, name);
+    else if (strcmp(rest, "closed") == 0)
+        world_expect_closed(w, name);
+    else if (is_any)
+        world_expect_any(w, name, "%s", rest);
+    else
+        world_expect(w, name, "%s", rest);
+    return true;
+}
+
+static void line_play(struct world *w, const char *line)
+{
+    if (line_of_a_user(w, line))
+        return;
+    struct words words;
+    words_cut(&words, line);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(commands[i].name, words.at[0]) == 0 && words.count >= commands[i].words_min) {
+            commands[i].act(w, &words);
+            return;
+        }
+    world_fail(w, "not understood");
+}
+
+void script_play(const struct script *s, uint32_t workers, size_t receive_bytes_max)
+{
+    struct world *w = world_new(workers, 11, receive_bytes_max);
+    char where[1024];
+    w->where = where;
+    for (unsigned i = 0; i < s->count; i++) {
+        const char *text = strchr(s->lines[i], ':') + 1;
+        snprintf(where, sizeof where, "%s:%u: %s", s->path, (unsigned)strtoul(s->lines[i], NULL, 10), text);
+        line_play(w, text);
+    }
+    snprintf(where, sizeof where, "%s, the end of \"%s\"", s->path, s->title);
+    world_expect_silence(w);
+    world_free(w);
+}

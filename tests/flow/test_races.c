@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Log-ins, changes of presence, subscriptions, roster changes and lost connections of a few accounts, in
+ * which everything that can happen at the same time happens in an order drawn by a seed: which worker turns,
+ * how many of its messages have arrived, when the store answers, when a client says its next thing. At the
+ * end, at rest, every client must see exactly what the rosters allow. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "world.h"
+
+#define ACCOUNTS 4
+#define PLAYERS_MAX 6
+#define ACTIONS 14
+#define STATUSES_MAX 4096
+/* Steps in which nobody says anything new, drawn against one in which somebody does. */
+#define PATIENCE 6
+#define STEPS_MAX 1000000
+
+/* With a letter drawn behind each name, so that the accounts' homes are others in every game. */
+static const char *const names[ACCOUNTS] = {"alice", "bob", "carol", "dave"};
+static char accounts[ACCOUNTS][16];
+static bool is_traced;
+
+/* What a client believes of another one. */
+struct view {
+    unsigned status; /* 0: not there */
+};
+
+struct player {
+    struct user *user;
+    unsigned left;     /* actions to come */
+    bool is_gone;      /* has ended its connection */
+    bool is_available; /* by what it said last */
+    unsigned status;   /* of its last presence */
+    struct view views[PLAYERS_MAX];
+    unsigned comings; /* how often it has become available on this connection: each time it is told anew */
+    uint8_t seen[STATUSES_MAX]; /* how often each status came on this connection */
+};
+
+struct game {
+    struct world *w;
+    struct player players[PLAYERS_MAX];
+    unsigned player_count, next_status, next_id;
+    bool is_strict; /* rosters stay as they are, a resource an account: nothing may come twice */
+    bool may_see[ACCOUNTS][ACCOUNTS]; /* strict: the first sees the second */
+};
+
+static unsigned account_index(const char *jid)
+{
+    for (unsigned i = 0; i < ACCOUNTS; i++)
+        if (strncmp(jid, names[i], strlen(names[i])) == 0)
+            return i;
+    abort();
+}
+
+static struct player *player_of(struct game *g, const char *full_jid)
+{
+    for (unsigned i = 0; i < g->player_count; i++)
+        if (strcmp(g->players[i].user->jid, full_jid) == 0)
+            return &g->players[i];
+    return NULL;
+}
+
+/* ---- what a client is told ---- */
+
+static void hear_presence(struct game *g, struct player *p, const struct said *s)
+{
+    struct player *from = s->from ? player_of(g, s->from) : NULL;
+    if (!from || (s->type && strcmp(s->type, "unavailable") != 0))
+        return;
+    unsigned who = account_index(p->user->jid), whom = account_index(s->from);
+    struct view *view = &p->views[from - g->players];
+    if (g->is_strict && who != whom && !g->may_see[who][whom])
+        world_fail(g->w, "%s may not see %s and is told %s", p->user->jid, s->from, s->text);
+    if (s->type && from == p) { /* it is deaf from here on, and starts anew with its next presence */
+        memset(p->views, 0, sizeof p->views);
+        return;
+    }
+    if (s->type) {
+        if (g->is_strict && !view->status)
+            world_fail(g->w, "%s is told of the end of %s, of which it knew nothing", p->user->jid, s->from);
+        view->status = 0;
+        return;
+    }
+    const char *at = strstr(s->text, "status>");
+    unsigned status = at ? (unsigned)strtoul(at + strlen("status>"), NULL, 10) : 0;
+    assert_in_range(status, 1, STATUSES_MAX - 1);
+    if (g->is_strict && p->seen[status] == p->comings)
+        world_fail(g->w, "%s is told once too often: %s", p->user->jid, s->text);
+    if (view->status > status)
+        world_fail(g->w, "%s is told of an older presence of %s after a newer one", p->user->jid, s->from);
+    p->seen[status]++;
+    view->status = status;
+}
+
+static void hear_all(struct game *g)
+{
+    for (unsigned i = 0; i < g->player_count; i++) {
+        struct player *p = &g->players[i];
+        for (struct said *s; (s = user_take(p->user));) {
+            if (is_traced)
+                printf("%s is told %s\n", p->user->jid, s->text);
+            if (strcmp(s->name, "presence") == 0)
+                hear_presence(g, p, s);
+            if (strcmp(s->name, "error") == 0)
+                world_fail(g->w, "%s is told %s", p->user->jid, s->text);
+            said_free(s);
+        }
+    }
+}
+
+/* ---- what a client does ---- */
+
+static void say(struct player *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(struct player *p, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (is_traced)
+        printf("%s says %s\n", p->user->jid, text);
+    user_say(p->user, span_of(text));
+}
+
+static void log_in(struct game *g, struct player *p)
+{
+    world_connect(g->w, p->user, (int)fake_random(4));
+    user_login(p->user, USER_BOUND);
+    p->is_gone = p->is_available = false;
+    memset(p->views, 0, sizeof p->views);
+    memset(p->seen, 0, sizeof p->seen);
+    p->comings = 0;
+}
+
+static void leave(struct player *p)
+{
+    switch (fake_random(3)) {
+    case 0:
+        if (p->user->phase == USER_BOUND)
+            say(p, "</stream:stream>");
+        p->user->peer->is_ended = true;
+        break;
+    case 1:
+        p->user->peer->is_ended = true;
+        break;
+    default:
+        p->user->peer->error = 104; /* ECONNRESET */
+    }
+    p->is_gone = true;
+    p->is_available = false;
+    if (is_traced)
+        printf("%s leaves\n", p->user->jid);
+}
+
+static void be_present(struct game *g, struct player *p)
+{
+    p->comings += !p->is_available;
+    p->status = ++g->next_status;
+    p->is_available = true;
+    say(p, "<presence><status>%u</status></presence>", p->status);
+}
+
+static void change_a_subscription(struct player *p)
+{
+    static const char *const types[] = {"subscribe",  "subscribe",   "subscribed",
+                                        "subscribed", "unsubscribe", "unsubscribed"};
+    const char *to = accounts[fake_random(ACCOUNTS)];
+    if (fake_random(8) == 0)
+        say(p,
+            "<iq type='set' id='r'><query xmlns='jabber:iq:roster'><item jid='%s@localhost' "
+            "subscription='remove'/></query></iq>",
+            to);
+    else
+        say(p, "<presence type='%s' to='%s@localhost'/>", types[fake_random(6)], to);
+}
+
+static void act(struct game *g, struct player *p)
+{
+    if (p->is_gone || !p->user->peer) {
+        /* The same resource again: only when the server has let go of the old one, so that no conflict
+         * muddles the count. */
+        if (!p->user->peer || p->user->peer->is_server_closed)
+            log_in(g, p);
+        return;
+    }
+    p->left--;
+    if (p->user->phase != USER_BOUND) {
+        if (fake_random(12) == 0)
+            leave(p);
+        return;
+    }
+    switch (fake_random(g->is_strict ? 8 : 14)) {
+    case 0:
+        leave(p);
+        return;
+    case 1:
+        say(p, "<presence type='unavailable'/>");
+        p->is_available = false;
+        return;
+    case 2:
+        say(p, "<iq type='get' id='g'><query xmlns='jabber:iq:roster'/></iq>");
+        return;
+    case 3: /* keeps the account busy for a while */
+        say(p,
+            "<iq type='set' id='s'><query xmlns='jabber:iq:roster'><item jid='x%u@localhost'/></query></iq>",
+            fake_random(3));
+        return;
+    case 4:
+    case 5:
+    case 6:
+    case 7:
+        be_present(g, p);
+        return;
+    default:
+        change_a_subscription(p);
+    }
+}
+
+/* ---- what must be true in the end ---- */
+
+static bool row_has(struct world *w, unsigned owner, unsigned contact, const char *states)
+{
+    char name[8];
+    const struct fake_item *i = world_row(w, accounts[owner], accounts[contact], NULL);
+    if (!i)
+        return false;
+    snprintf(name, sizeof name, " %s ", world_state_name(i->state));
+    return strstr(states, name) != NULL;
+}
+
+static void views_check(struct game *g)
+{
+    for (unsigned i = 0; i < g->player_count; i++) {
+        struct player *p = &g->players[i];
+        if (!p->is_available)
+            continue;
+        for (unsigned n = 0; n < g->player_count; n++) {
+            struct player *other = &g->players[n];
+            unsigned who = account_index(p->user->jid), whom = account_index(other->user->jid);
+            bool is_seen = who == whom ||
+                           (row_has(g->w, who, whom, " T TPi B ") && row_has(g->w, whom, who, " F FPo B "));
+            unsigned expected = is_seen && other->is_available ? other->status : 0;
+            /* Who has given up a contact may keep what it last saw: had the contact gone at the same moment,
+             * nobody would say so. */
+            if (!is_seen && p->views[n].status &&
+                !(other->is_available && other->status == p->views[n].status))
+                continue;
+            if (p->views[n].status != expected)
+                world_fail(g->w, "%s sees %s with status %u, expected %u", p->user->jid, other->user->jid,
+                           p->views[n].status, expected);
+        }
+    }
+}
+
+static void rosters_make(struct game *g)
+{
+    static const char *const pairs[][2] = {{"N", "N"}, {"B", "B"}, {"B", "B"},
+                                           {"T", "F"}, {"F", "T"}, {"NPo", "NPi"}};
+    char jid[64];
+    for (unsigned i = 0; i < ACCOUNTS; i++) {
+        snprintf(accounts[i], sizeof accounts[i], "%s%c", names[i], 'a' + (int)fake_random(26));
+        snprintf(jid, sizeof jid, "%s@localhost", accounts[i]);
+        fake_store_account(g->w->broker.store, jid, true);
+    }
+    for (unsigned i = 0; i < ACCOUNTS; i++)
+        for (unsigned n = i + 1; n < ACCOUNTS; n++) {
+            const char *const *pair = pairs[fake_random(6)];
+            world_row(g->w, accounts[i], accounts[n], pair[0]);
+            world_row(g->w, accounts[n], accounts[i], pair[1]);
+            g->may_see[i][n] = *pair[0] == 'T' || *pair[0] == 'B';
+            g->may_see[n][i] = *pair[1] == 'T' || *pair[1] == 'B';
+        }
+}
+
+static void play(uint32_t workers, uint64_t seed, bool is_strict)
+{
+    char where[64], name[24];
+    struct game g = {.w = world_new(workers, seed * 2654435761u + 1, 0), .is_strict = is_strict};
+    snprintf(where, sizeof where, "%s, seed %llu", is_strict ? "rosters at rest" : "rosters that change",
+             (unsigned long long)seed);
+    g.w->where = where;
+    rosters_make(&g);
+    g.player_count = is_strict ? ACCOUNTS : PLAYERS_MAX;
+    for (unsigned i = 0; i < g.player_count; i++) {
+        snprintf(name, sizeof name, "%s%s", accounts[i % ACCOUNTS], i < ACCOUNTS ? "" : "2");
+        g.players[i].user = world_user(g.w, name);
+        g.players[i].left = ACTIONS;
+    }
+    unsigned steps = 0;
+    for (bool is_busy = true; is_busy;) {
+        if (++steps > STEPS_MAX)
+            world_fail(g.w, "it never comes to rest");
+        struct player *p = &g.players[fake_random(g.player_count)];
+        if (p->left && fake_random(PATIENCE) == 0)
+            act(&g, p);
+        is_busy = world_step(g.w);
+        hear_all(&g);
+        for (unsigned i = 0; i < g.player_count; i++)
+            is_busy |= g.players[i].left > 0;
+    }
+    world_settle(g.w);
+    hear_all(&g);
+    world_check(g.w);
+    views_check(&g);
+    world_free(g.w);
+}
+
+/* MUSTER_FLOW_SEEDS: how many schedules of each kind; MUSTER_FLOW_SEED: only this one, and all that is said
+ * is shown. */
+static void play_many(bool is_strict)
+{
+    const char *count = getenv("MUSTER_FLOW_SEEDS"), *only = getenv("MUSTER_FLOW_SEED");
+    is_traced = only != NULL;
+    uint64_t first = only ? strtoull(only, NULL, 10) : 1, last = only    ? first
+                                                                 : count ? strtoull(count, NULL, 10)
+                                                                         : 1500;
+    for (uint64_t seed = first; seed <= last; seed++)
+        play(1u << seed % 3, seed, is_strict);
+}
+
+static void test_rosters_at_rest(void **unused)
+{
+    (void)unused;
+    play_many(true);
+}
+
+static void test_rosters_that_change(void **unused)
+{
+    (void)unused;
+    play_many(false);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rosters_at_rest),
+        cmocka_unit_test(test_rosters_that_change),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

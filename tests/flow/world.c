@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "presence/watch.h"
+
+/* More turns than any dialogue needs: something goes in circles. */
+#define SETTLE_ROUNDS_MAX 20000
+/* Closing streams are cut after some seconds. */
+#define FAREWELL_MS 8000
+
+void world_fail(struct world *w, const char *format, ...)
+{
+    char text[4096];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    fail_msg("%s (%u workers): %s", w->where ? w->where : "?", w->broker.worker_count, text);
+    abort();
+}
+
+/* broker.c's, as far as workers call it. */
+void broker_worker_started(struct broker *b, int error, const char *message)
+{
+    (void)message;
+    b->workers_ready += error == 0;
+}
+
+void world_settings(struct world *w)
+{
+    const struct config *c = &w->config;
+    w->broker.router_settings = (struct router_settings){
+        .domains = w->domains,
+        .domain_count = 1,
+        .roster_items_max = c->limits.roster_items,
+        .resources_max = c->limits.resources,
+        .directed_max = c->limits.directed_presences,
+        .requests_max = c->limits.subscription_requests,
+        .resource_conflict = c->resource_conflict == CONFIG_CONFLICT_REFUSE   ? RESOURCE_REFUSE
+                             : c->resource_conflict == CONFIG_CONFLICT_RENAME ? RESOURCE_RENAME
+                                                                              : RESOURCE_REPLACE,
+    };
+    w->broker.stream_settings = (struct stream_settings){
+        .domains = w->domains,
+        .domain_count = 1,
+        .secret = store_secret(w->broker.store),
+        .stanza_bytes_max = c->limits.stanza_bytes,
+        .unauthenticated_bytes_max = c->limits.unauthenticated_stanza_bytes,
+        .login_timeout_ms = c->limits.login_timeout_ms,
+    };
+    for (uint32_t i = 0; i < w->broker.worker_count; i++) {
+        w->broker.workers[i].net.queue_bytes_max = c->limits.queue_bytes;
+        w->broker.workers[i].streams.limits.stanza_bytes = c->limits.stanza_bytes;
+    }
+}
+
+static void config_fill(struct world *w)
+{
+    w->domain_texts[0] = (char *)"localhost";
+    w->domains[0] = SPAN("localhost");
+    w->listener = (struct config_listener){.address = (char *)"127.0.0.1", .port = 1, .tls = CONFIG_TLS_NONE};
+    w->config = (struct config){
+        .domains = w->domain_texts, .domain_count = 1, .listeners = &w->listener, .listener_count = 1};
+    w->config.limits.stanza_bytes = 20000;
+    w->config.limits.unauthenticated_stanza_bytes = 10000;
+    w->config.limits.queue_bytes = 1000000;
+    w->config.limits.roster_items = 100;
+    w->config.limits.resources = 4;
+    w->config.limits.login_timeout_ms = 2000;
+    w->config.limits.directed_presences = 8;
+    w->config.limits.subscription_requests = 4;
+}
+
+struct world *world_new(uint32_t workers, uint64_t seed, size_t receive_bytes_max)
+{
+    struct world *w = calloc(1, sizeof *w);
+    assert_non_null(w);
+    fake_reset(seed);
+    fake_receive_bytes_max = receive_bytes_max;
+    config_fill(w);
+    struct broker *b = &w->broker;
+    b->config = &w->config;
+    b->worker_count = workers;
+    b->store = fake_store_new();
+    b->workers = calloc(workers, sizeof *b->workers);
+    b->routers = calloc(workers, sizeof(struct router *));
+    b->listener_fds = calloc(workers, sizeof(int));
+    for (uint32_t i = 0; i < workers; i++) {
+        struct worker *worker = &b->workers[i];
+        worker->broker = b;
+        worker->index = i;
+        worker->listener_count = 1;
+        worker->listeners = calloc(1, sizeof *worker->listeners);
+        b->routers[i] = &worker->router;
+        b->listener_fds[i] = fake_listener();
+    }
+    for (uint32_t i = 0; i < workers; i++)
+        worker_thread(&b->workers[i]); /* its loop_run returns at once */
+    assert_int_equal(b->workers_ready, workers);
+    world_settings(w);
+    for (uint32_t i = 0; i < workers; i++)
+        worker_listen(&b->workers[i]);
+    return w;
+}
+
+/* ---- running ---- */
+
+static bool users_read(struct world *w)
+{
+    bool has_news = false;
+    for (uint32_t i = 0; i < w->user_count; i++)
+        has_news |= user_read(&w->users[i]);
+    return has_news;
+}
+
+void world_settle(struct world *w)
+{
+    for (unsigned round = 0; round < SETTLE_ROUNDS_MAX; round++) {
+        bool is_busy = users_read(w);
+        for (uint32_t i = 0; i < w->broker.worker_count; i++) {
+            struct loop *l = w->broker.workers[i].loop;
+            if (!fake_loop_has_work(l))
+                continue;
+            fake_loop_turn(l, NULL);
+            is_busy = true;
+        }
+        if (!w->is_store_held && fake_store_has_work(w->broker.store)) {
+            fake_store_run_one(w->broker.store);
+            is_busy = true;
+        }
+        if (fake_jobs_have_work()) {
+            fake_jobs_run_one();
+            is_busy = true;
+        }
+        if (!is_busy)
+            return;
+    }
+    world_fail(w, "it never comes to rest");
+}
+
+static bool is_chosen(void)
+{
+    return fake_random(2) == 0;
+}
+
+bool world_step(struct world *w)
+{
+    bool has_store = !w->is_store_held && fake_store_has_work(w->broker.store);
+    uint32_t candidates[WORLD_USERS_MAX], count = 0;
+    users_read(w);
+    for (uint32_t i = 0; i < w->broker.worker_count; i++)
+        if (fake_loop_has_work(w->broker.workers[i].loop))
+            candidates[count++] = i;
+    if (has_store)
+        candidates[count++] = UINT32_MAX;
+    if (!count)
+        return false;
+    uint32_t one = candidates[fake_random(count)];
+    if (one == UINT32_MAX)
+        fake_store_run_one(w->broker.store);
+    else
+        fake_loop_turn(w->broker.workers[one].loop, is_chosen);
+    users_read(w);
+    return true;
+}
+
+void world_advance(struct world *w, uint64_t ms)
+{
+    for (uint64_t done = 0; done < ms; done += TIMER_TICK_MS) {
+        fake_clock_advance(TIMER_TICK_MS);
+        world_settle(w);
+    }
+}
+
+/* ---- what must hold at rest ---- */
+
+static struct account *account_of(const struct hash_node *n)
+{
+    return container_of(n, struct entity, node)->account;
+}
+
+/* How many watchers of `a` the worker has in its list. */
+static uint32_t slots_count(const struct router *r, const struct account *a)
+{
+    struct jid jid = entity_jid(a->entity);
+    const struct entity *e = entity_find(&r->entities, &jid);
+    return e && e->watch && e->watch->incarnation == a->incarnation ? e->watch->count : 0;
+}
+
+static void account_check(struct world *w, struct router *r, const struct account *a)
+{
+    struct span jid = entity_text(a->entity);
+    if (a->state != ACCOUNT_READY || a->pending || a->is_settling)
+        world_fail(w, "%.*s is not at rest: state %d", (int)jid.len, jid.ptr, a->state);
+    if (!a->session_count)
+        world_fail(w, "%.*s is in memory without a session", (int)jid.len, jid.ptr);
+    if (router_home(r, jid) != r->index)
+        world_fail(w, "%.*s is not at home on worker %u", (int)jid.len, jid.ptr, r->index);
+    uint32_t sessions = 0, available = 0;
+    account_each_session(s, a)
+    {
+        sessions++;
+        available += session_is_available(s);
+        if (s->stream->session != s || s->stream->worker->net->loop != r->loop)
+            world_fail(w, "%s has a stream that is not its own", s->jid);
+    }
+    assert_int_equal(sessions, a->session_count);
+    assert_int_equal(available, a->available_count);
+    for (uint32_t i = 0; i < r->count; i++) {
+        uint32_t slots = slots_count(r->peers[i], a),
+                 grants = a->available_count ? a->interests[i].grants : slots;
+        if (grants != slots)
+            world_fail(w, "%.*s counts %u grants at worker %u, which has %u slots", (int)jid.len, jid.ptr,
+                       grants, i, slots);
+        if (!a->available_count && slots)
+            world_fail(w, "%.*s is offline and still watched at worker %u", (int)jid.len, jid.ptr, i);
+    }
+}
+
+static void watch_check(struct world *w, struct router *r, const struct watch *watch)
+{
+    struct span publisher = entity_text(watch->publisher);
+    struct router *home = r->peers[router_home(r, publisher)];
+    struct jid jid = entity_jid(watch->publisher);
+    const struct entity *e = entity_find(&home->entities, &jid);
+    const struct account *a = e ? e->account : NULL;
+    if (!watch->count || !a || !a->available_count || a->incarnation != watch->incarnation)
+        world_fail(w, "worker %u has a stale watch of %.*s", r->index, (int)publisher.len, publisher.ptr);
+    for (uint32_t i = 0; i < watch->count; i++) {
+        const struct roster_item *item = roster_find(&watch->watchers[i]->roster, watch->publisher);
+        if (!item || item->watch_slot != i + 1 || !watch->watchers[i]->available_count)
+            world_fail(w, "slot %u of the watch of %.*s is wrong", i, (int)publisher.len, publisher.ptr);
+    }
+}
+
+void world_check(struct world *w)
+{
+    for (uint32_t i = 0; i < w->broker.worker_count; i++) {
+        struct worker *worker = &w->broker.workers[i];
+        struct router *r = &worker->router;
+        assert_int_equal(r->operations, 0);
+        assert_int_equal(worker->lookups, 0);
+        for (uint32_t to = 0; to < r->count; to++)
+            assert_int_equal(r->sent[to], r->peers[to]->received[i]);
+        for (struct hash_node *n = hash_table_next(&r->entities.table, NULL); n;
+             n = hash_table_next(&r->entities.table, n)) {
+            if (account_of(n))
+                account_check(w, r, account_of(n));
+            if (container_of(n, struct entity, node)->watch)
+                watch_check(w, r, container_of(n, struct entity, node)->watch);
+        }
+    }
+}
+
+/* ---- the end ---- */
+
+static void users_cut(struct world *w)
+{
+    for (uint32_t i = 0; i < w->user_count; i++) {
+        struct user *u = &w->users[i];
+        u->is_deaf = false;
+        if (u->peer) {
+            u->peer->is_stalled = false;
+            u->peer->is_ended = true;
+        }
+    }
+}
+
+static void worker_finish(struct world *w, struct worker *worker)
+{
+    struct router *r = &worker->router;
+    if (!worker_is_idle(worker))
+        world_fail(w, "worker %u is not idle", worker->index);
+    if (r->sessions.live || r->accounts.live || r->entities.table.count)
+        world_fail(w, "worker %u is left with %lld sessions, %lld accounts, %u entities", worker->index,
+                   (long long)r->sessions.live, (long long)r->accounts.live, r->entities.table.count);
+    assert_true(list_empty(&worker->client_list));
+    assert_int_equal(worker->net.conns, 0);
+    stream_worker_fini(&worker->streams);
+    net_fini(&worker->net);
+    loop_free(worker->loop);
+    router_fini(r);
+}
+
+void world_free(struct world *w)
+{
+    struct broker *b = &w->broker;
+    w->is_store_held = false;
+    users_cut(w);
+    world_settle(w);
+    world_advance(w, FAREWELL_MS);
+    world_check(w);
+    for (uint32_t i = 0; i < b->worker_count; i++)
+        worker_stop(&b->workers[i]);
+    world_advance(w, 2 * TIMER_TICK_MS);
+    int64_t live = 0;
+    for (uint32_t i = 0; i < b->worker_count; i++)
+        live += b->workers[i].clients.live;
+    if (live || atomic_load(&b->clients))
+        world_fail(w, "%lld clients are left, %d counted", (long long)live, (int)atomic_load(&b->clients));
+    for (uint32_t i = 0; i < b->worker_count; i++)
+        worker_finish(w, &b->workers[i]);
+    for (uint32_t i = 0; i < b->worker_count; i++) {
+        b->workers[i].clients.live = 0; /* clients migrate: only the sum says anything */
+        slab_fini(&b->workers[i].clients);
+        free(b->workers[i].listeners);
+    }
+    for (uint32_t i = 0; i < w->user_count; i++)
+        user_fini(&w->users[i]);
+    fake_finish();
+    fake_store_free(b->store);
+    free(b->workers);
+    free(b->routers);
+    free(b->listener_fds);
+    free(w);
+}
+
+/* ---- clients ---- */
+
+struct user *world_user(struct world *w, const char *name)
+{
+    for (uint32_t i = 0; i < w->user_count; i++)
+        if (strcmp(w->users[i].name, name) == 0)
+            return &w->users[i];
+    assert_true(w->user_count < WORLD_USERS_MAX);
+    struct user *u = &w->users[w->user_count++];
+    user_init(u, name);
+    return u;
+}
+
+void world_connect(struct world *w, struct user *u, int worker)
+{
+    uint32_t at =
+        worker < 0 ? w->connections++ % w->broker.worker_count : (uint32_t)worker % w->broker.worker_count;
+    user_connect(u, w->broker.listener_fds[at]);
+}
+
+static void each_name(struct world *w, const char *names, void (*act)(struct world *w, const char *name))
+{
+    char text[256], *rest = text;
+    assert_true(strlen(names) < sizeof text);
+    strcpy(text, names);
+    for (char *name; (name = strsep(&rest, " "));)
+        if (*name)
+            act(w, name);
+}
+
+static void login(struct world *w, const char *name)
+{
+    struct user *u = world_user(w, name);
+    world_connect(w, u, -1);
+    user_login(u, USER_BOUND);
+    world_settle(w);
+    if (u->phase != USER_BOUND)
+        world_fail(w, "%s could not log in: %s", name, u->first ? u->first->text : "nothing was said");
+}
+
+static void online(struct world *w, const char *name)
+{
+    login(w, name);
+    world_say(w, name, "<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>");
+    world_say(w, name, "<presence/>");
+}
+
+void world_login(struct world *w, const char *names)
+{
+    each_name(w, names, login);
+}
+
+void world_online(struct world *w, const char *names)
+{
+    each_name(w, names, online);
+    for (uint32_t i = 0; i < w->user_count; i++)
+        user_forget(&w->users[i]);
+}
+
+static char *text_made(const char *format, va_list arguments)
+{
+    char *text = NULL;
+    if (vasprintf(&text, format, arguments) < 0)
+        abort();
+    return text;
+}
+
+void world_say(struct world *w, const char *user, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = text_made(format, arguments);
+    va_end(arguments);
+    user_say(world_user(w, user), span_of(text));
+    free(text);
+    world_settle(w);
+}
+
+static char *expectation(struct world *w, const char *format, va_list arguments)
+{
+    char *xml = text_made(format, arguments), *expected = user_canonical(xml);
+    if (!expected)
+        world_fail(w, "the test expects what is no XML: %s", xml);
+    free(xml);
+    return expected;
+}
+
+void world_expect(struct world *w, const char *user, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    char *expected = expectation(w, format, arguments);
+    va_end(arguments);
+    struct said *s = user_take(world_user(w, user));
+    if (!s || !user_is_expected(expected, s->text))
+        world_fail(w, "%s is told\n  %s\nexpected:\n  %s", user, s ? s->text : "nothing", expected);
+    said_free(s);
+    free(expected);
+}
+
+void world_expect_any(struct world *w, const char *user, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    char *expected = expectation(w, format, arguments);
+    va_end(arguments);
+    struct user *u = world_user(w, user);
+    struct said **link = &u->first;
+    while (*link && !user_is_expected(expected, (*link)->text))
+        link = &(*link)->next;
+    struct said *s = *link;
+    if (!s)
+        world_fail(w, "%s is told\n  %s\nand not:\n  %s", user, u->first ? u->first->text : "nothing",
+                   expected);
+    *link = s->next;
+    if (!*link)
+        u->last = link;
+    said_free(s);
+    free(expected);
+}
+
+void world_expect_nothing(struct world *w, const char *user)
+{
+    const struct user *u = world_user(w, user);
+    if (u->first)
+        world_fail(w, "%s is told\n  %s\nexpected: nothing", user,
+                   u->first->name[0] ? u->first->text : "the stream's end");
+}
+
+void world_expect_closed(struct world *w, const char *user)
+{
+    struct user *u = world_user(w, user);
+    struct said *s = user_take(u);
+    if (!s || s->name[0])
+        world_fail(w, "%s is told\n  %s\nexpected: the stream's end", user, s ? s->text : "nothing");
+    said_free(s);
+    if (!u->peer->is_server_ended)
+        world_fail(w, "%s: the connection is not ended", user);
+}
+
+void world_expect_silence(struct world *w)
+{
+    for (uint32_t i = 0; i < w->user_count; i++)
+        world_expect_nothing(w, w->users[i].name);
+}
+
+/* ---- rosters ---- */
+
+static const char *const state_names[SUBSCRIPTION_STATE_COUNT] = {
+    [SUBSCRIPTION_NONE] = "N",
+    [SUBSCRIPTION_NONE_PENDING_OUT] = "NPo",
+    [SUBSCRIPTION_NONE_PENDING_IN] = "NPi",
+    [SUBSCRIPTION_NONE_PENDING_OUT_IN] = "NPio",
+    [SUBSCRIPTION_TO] = "T",
+    [SUBSCRIPTION_TO_PENDING_IN] = "TPi",
+    [SUBSCRIPTION_FROM] = "F",
+    [SUBSCRIPTION_FROM_PENDING_OUT] = "FPo",
+    [SUBSCRIPTION_BOTH] = "B",
+};
+
+int world_state(const char *name)
+{
+    for (int i = 0; i < SUBSCRIPTION_STATE_COUNT; i++)
+        if (strcmp(state_names[i], name) == 0)
+            return i;
+    return -1;
+}
+
+const char *world_state_name(int state)
+{
+    return state >= 0 && state < SUBSCRIPTION_STATE_COUNT ? state_names[state] : "?";
+}
+
+struct fake_item *world_row(struct world *w, const char *owner, const char *contact, const char *state)
+{
+    char owner_jid[64], contact_jid[64];
+    snprintf(owner_jid, sizeof owner_jid, "%s@localhost", owner);
+    snprintf(contact_jid, sizeof contact_jid, "%s@localhost", contact);
+    struct fake_item *i = fake_store_item(w->broker.store, owner_jid, contact_jid, state != NULL);
+    if (state) {
+        i->state = (uint8_t)world_state(state);
+        i->is_listed = true;
+        if (subscription_is_pending_in(i->state)) {
+            free(i->request);
+            if (asprintf(&i->request, "<presence type='subscribe' from='%s' to='%s'/>", contact_jid,
+                         owner_jid) < 0)
+                abort();
+        }
+    }
+    return i;
+}

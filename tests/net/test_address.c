@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Connections by address, with peers that are not of the loopback: in a network namespace of the test's own,
+ * whose lo carries some documentation addresses (RFC 5737, RFC 3849). */
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "net/address.h"
+
+static bool has_namespace;
+
+static int namespace_enter(void **state)
+{
+    (void)state;
+    /* As root directly; else by way of a user namespace, where that is allowed. */
+    has_namespace = unshare(CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0;
+    if (!has_namespace)
+        return 0;
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    struct ifreq lo = {.ifr_name = "lo"};
+    assert_int_equal(ioctl(fd, SIOCGIFFLAGS, &lo), 0);
+    lo.ifr_flags |= IFF_UP;
+    assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &lo), 0);
+    static const char *const addresses[] = {"192.0.2.1", "192.0.2.2"};
+    for (int i = 0; i < 2; i++) {
+        struct ifreq alias = {0};
+        struct sockaddr_in where = {.sin_family = AF_INET};
+        snprintf(alias.ifr_name, sizeof alias.ifr_name, "lo:%d", i + 1);
+        inet_pton(AF_INET, addresses[i], &where.sin_addr);
+        memcpy(&alias.ifr_addr, &where, sizeof where);
+        assert_int_equal(ioctl(fd, SIOCSIFADDR, &alias), 0);
+    }
+    close(fd);
+    return 0;
+}
+
+/* A connected pair whose accepted end has `address` as its peer. */
+static void pair_from(const char *address, int ret_fds[2])
+{
+    struct sockaddr_in where = {.sin_family = AF_INET};
+    socklen_t len = sizeof where;
+    inet_pton(AF_INET, address, &where.sin_addr);
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&where, len), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&where, &len), 0);
+    struct sockaddr_in from = where;
+    from.sin_port = 0;
+    ret_fds[0] = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(ret_fds[0], (struct sockaddr *)&from, sizeof from), 0);
+    assert_int_equal(connect(ret_fds[0], (struct sockaddr *)&where, len), 0);
+    ret_fds[1] = accept(listener, NULL, NULL);
+    assert_true(ret_fds[1] >= 0);
+    close(listener);
+}
+
+static void pair_close(int fds[2])
+{
+    close(fds[0]);
+    close(fds[1]);
+}
+
+static void test_limit_counts_by_address(void **state)
+{
+    (void)state;
+    if (!has_namespace) {
+        print_message("no network namespace can be made here\n");
+        skip();
+    }
+    struct address_limit limit;
+    struct address_count *first, *second, *third, *other;
+    int one[2], two[2];
+    address_limit_init(&limit, 2);
+    pair_from("192.0.2.1", one);
+    pair_from("192.0.2.2", two);
+    assert_int_equal(address_take(&limit, one[1], &first), 0);
+    assert_non_null(first);
+    assert_int_equal(address_take(&limit, one[1], &second), 0);
+    assert_int_equal(address_take(&limit, one[1], &third), ADDRESS_FULL);
+    assert_null(third);
+    assert_int_equal(address_take(&limit, two[1], &other), 0);
+    address_give(&limit, second);
+    assert_int_equal(address_take(&limit, one[1], &third), 0);
+    assert_int_equal(address_take(&limit, one[1], &second), ADDRESS_FULL);
+    address_give(&limit, first);
+    address_give(&limit, third);
+    address_give(&limit, other);
+    assert_int_equal(limit.counts.count, 0);
+    pair_close(one);
+    pair_close(two);
+    address_limit_fini(&limit);
+}
+
+static void test_loopback_and_no_limit_count_nothing(void **state)
+{
+    (void)state;
+    struct address_limit limit, none;
+    struct address_count *count;
+    int fds[2];
+    address_limit_init(&limit, 1);
+    address_limit_init(&none, 0);
+    pair_from("127.0.0.1", fds);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(address_take(&limit, fds[1], &count), 0);
+        assert_null(count);
+        assert_int_equal(address_take(&none, fds[1], &count), 0);
+        assert_null(count);
+    }
+    address_give(&limit, NULL);
+    pair_close(fds);
+    address_limit_fini(&limit);
+    address_limit_fini(&none);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_limit_counts_by_address),
+        cmocka_unit_test(test_loopback_and_no_limit_count_nothing),
+    };
+    return cmocka_run_group_tests_name("net/address", tests, namespace_enter, NULL);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The watch index against a plain matrix of who watches whom. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "presence/watch.h"
+
+#define WATCHERS 9
+#define PUBLISHERS 7
+#define STEPS 20000
+
+static uint64_t random_state = 4101842887655102017ull;
+
+static uint32_t random_below(uint32_t bound)
+{
+    random_state ^= random_state >> 12;
+    random_state ^= random_state << 25;
+    random_state ^= random_state >> 27;
+    return (uint32_t)((random_state * 2685821657736338717ull) >> 33) % bound;
+}
+
+struct fixture {
+    struct entity_table entities;
+    struct account *watchers[WATCHERS];
+    struct entity *publishers[PUBLISHERS];
+    bool is_watching[WATCHERS][PUBLISHERS];
+    uint32_t incarnations[PUBLISHERS]; /* of the list; 0: there is none */
+};
+
+static struct entity *entity_made(struct fixture *f, char kind, unsigned i)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%c%u@l", kind, i);
+    struct jid jid = {.text = text, .local_len = 2, .domain_len = 1};
+    return entity_take(&f->entities, &jid);
+}
+
+static struct roster_item *item_of(struct fixture *f, unsigned w, unsigned p)
+{
+    return roster_find(&f->watchers[w]->roster, f->publishers[p]);
+}
+
+static void fixture_init(struct fixture *f, enum subscription_state state)
+{
+    *f = (struct fixture){0};
+    entity_table_init(&f->entities);
+    for (unsigned p = 0; p < PUBLISHERS; p++)
+        f->publishers[p] = entity_made(f, 'p', p);
+    for (unsigned w = 0; w < WATCHERS; w++) {
+        f->watchers[w] = calloc(1, account_bytes(1));
+        assert_int_equal(account_init(f->watchers[w], entity_made(f, 'w', w)), 0);
+        for (unsigned p = 0; p < PUBLISHERS; p++) {
+            struct roster_item *item;
+            assert_int_equal(roster_add(&f->watchers[w]->roster, f->publishers[p], 100, &item), 0);
+            item->state = (uint8_t)state;
+        }
+    }
+}
+
+static void fixture_fini(struct fixture *f)
+{
+    for (unsigned p = 0; p < PUBLISHERS; p++) {
+        watch_drop(f->publishers[p], &f->entities);
+        entity_give(&f->entities, f->publishers[p]);
+    }
+    for (unsigned w = 0; w < WATCHERS; w++) {
+        account_fini(f->watchers[w], &f->entities);
+        free(f->watchers[w]);
+    }
+    assert_int_equal(f->entities.table.count, 0);
+    entity_table_fini(&f->entities);
+}
+
+static void compare(struct fixture *f)
+{
+    for (unsigned p = 0; p < PUBLISHERS; p++) {
+        const struct watch *watch = f->publishers[p]->watch;
+        uint32_t count = 0;
+        for (unsigned w = 0; w < WATCHERS; w++) {
+            uint32_t slot = item_of(f, w, p)->watch_slot;
+            count += f->is_watching[w][p];
+            assert_int_equal(slot != 0, f->is_watching[w][p]);
+            if (slot)
+                assert_ptr_equal(watch->watchers[slot - 1], f->watchers[w]);
+        }
+        assert_int_equal(watch ? watch->count : 0, count);
+        if (!count)
+            assert_null(watch);
+        else
+            assert_int_equal(watch->incarnation, f->incarnations[p]);
+    }
+}
+
+static void forget_watchers(struct fixture *f, unsigned p)
+{
+    for (unsigned w = 0; w < WATCHERS; w++)
+        f->is_watching[w][p] = false;
+    f->incarnations[p] = 0;
+}
+
+static void step_add(struct fixture *f, unsigned w, unsigned p)
+{
+    uint32_t incarnation = f->incarnations[p] ? f->incarnations[p] : 1;
+    if (random_below(20) == 0)
+        incarnation++; /* the publisher went and came */
+    if (f->incarnations[p] != incarnation)
+        forget_watchers(f, p);
+    int expected = f->is_watching[w][p] ? WATCH_THERE : 0;
+    assert_int_equal(watch_add(f->publishers[p], incarnation, f->watchers[w], &f->entities), expected);
+    f->is_watching[w][p] = true;
+    f->incarnations[p] = incarnation;
+}
+
+static void test_random(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    fixture_init(&f, SUBSCRIPTION_TO);
+    for (int step = 0; step < STEPS; step++) {
+        unsigned w = random_below(WATCHERS), p = random_below(PUBLISHERS), kind = random_below(40);
+        if (kind == 0) {
+            watch_drop(f.publishers[p], &f.entities);
+            forget_watchers(&f, p);
+        } else if (kind < 18) {
+            bool is_last = true;
+            assert_int_equal(watch_remove(item_of(&f, w, p), &f.entities), f.is_watching[w][p]);
+            f.is_watching[w][p] = false;
+            for (unsigned i = 0; i < WATCHERS; i++)
+                is_last = is_last && !f.is_watching[i][p];
+            if (is_last)
+                f.incarnations[p] = 0;
+        } else {
+            step_add(&f, w, p);
+        }
+        compare(&f);
+    }
+    fixture_fini(&f);
+}
+
+static void test_only_who_wants_it(void **unused)
+{
+    (void)unused;
+    for (int state = 0; state < SUBSCRIPTION_STATE_COUNT; state++) {
+        struct fixture f;
+        bool is_wanted =
+            state == SUBSCRIPTION_TO || state == SUBSCRIPTION_TO_PENDING_IN || state == SUBSCRIPTION_BOTH;
+        fixture_init(&f, (enum subscription_state)state);
+        assert_int_equal(watch_add(f.publishers[0], 1, f.watchers[0], &f.entities),
+                         is_wanted ? 0 : WATCH_UNWANTED);
+        assert_int_equal(f.publishers[0]->watch != NULL, is_wanted);
+        fixture_fini(&f);
+    }
+}
+
+static void test_a_stranger(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    fixture_init(&f, SUBSCRIPTION_TO);
+    struct entity *stranger = entity_made(&f, 's', 0);
+    assert_int_equal(watch_add(stranger, 1, f.watchers[0], &f.entities), WATCH_UNWANTED);
+    assert_null(stranger->watch);
+    watch_drop(stranger, &f.entities);
+    entity_give(&f.entities, stranger);
+    fixture_fini(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_only_who_wants_it),
+        cmocka_unit_test(test_a_stranger),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

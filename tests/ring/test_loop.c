@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loop on the kernel's own io_uring. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "ring/loop.h"
+
+#define TIMEOUT_MS 10000
+
+static struct loop *loop_made(const struct loop_owner *owner)
+{
+    struct loop *l = NULL;
+    char message[256] = "";
+    if (loop_new(owner, &l, message, sizeof message) < 0) {
+        print_message("%s\n", message);
+        skip();
+    }
+    return l;
+}
+
+static void nothing(void *context)
+{
+    (void)context;
+}
+static const struct loop_owner nobody = {nothing, NULL};
+
+/* ---- messages ---- */
+
+#define SENDERS 3
+#define MESSAGES 20000
+
+struct note {
+    struct message message;
+    unsigned sender, number;
+};
+
+struct receiver {
+    struct loop *loop;
+    unsigned next[SENDERS], received;
+};
+
+static void note_handle(struct message *m, void *context)
+{
+    struct note *n = container_of(m, struct note, message);
+    struct receiver *r = context;
+    assert_int_equal(n->number, r->next[n->sender]++);
+    if (++r->received == SENDERS * MESSAGES)
+        loop_stop(r->loop);
+    free(n);
+}
+
+struct sender {
+    struct receiver *to;
+    unsigned index, sent;
+    struct loop *own; /* NULL: a thread without one */
+    pthread_t thread;
+};
+
+static void note_send(struct sender *s)
+{
+    struct note *n = malloc(sizeof *n);
+    *n = (struct note){.message = {.handle = note_handle}, .sender = s->index, .number = s->sent++};
+    loop_post(s->to->loop, s->own, &n->message);
+}
+
+static void *thread_sends(void *argument)
+{
+    struct sender *s = argument;
+    while (s->sent < MESSAGES)
+        note_send(s);
+    return NULL;
+}
+
+/* A loop that posts some in every turn, and a message to itself so that there is a next one. */
+static void again(struct message *m, void *context)
+{
+    struct sender *s = context;
+    for (int i = 0; i < 100 && s->sent < MESSAGES; i++)
+        note_send(s);
+    if (s->sent < MESSAGES)
+        loop_post(s->own, s->own, m);
+    else
+        loop_stop(s->own);
+}
+
+static void *loop_sends(void *argument)
+{
+    struct sender *s = argument;
+    const struct loop_owner owner = {nothing, s};
+    char message[256];
+    struct message first = {.handle = again};
+    if (loop_new(&owner, &s->own, message, sizeof message) < 0)
+        abort();
+    loop_post(s->own, s->own, &first);
+    loop_run(s->own);
+    return NULL;
+}
+
+static void test_messages_keep_each_senders_order(void **unused)
+{
+    (void)unused;
+    struct receiver r = {0};
+    const struct loop_owner owner = {nothing, &r};
+    struct sender senders[SENDERS];
+    r.loop = loop_made(&owner);
+    for (unsigned i = 0; i < SENDERS; i++) {
+        senders[i] = (struct sender){.to = &r, .index = i};
+        pthread_create(&senders[i].thread, NULL, i == 0 ? thread_sends : loop_sends, &senders[i]);
+    }
+    loop_run(r.loop);
+    for (unsigned i = 0; i < SENDERS; i++) {
+        pthread_join(senders[i].thread, NULL);
+        loop_free(senders[i].own);
+    }
+    assert_int_equal(r.received, SENDERS * MESSAGES);
+    assert_int_equal(loop_counters_read(r.loop).messages, SENDERS * MESSAGES);
+    loop_free(r.loop);
+}
+
+/* A message that arrives while the loop sleeps wakes it, each time: one at a time, there and back. */
+struct court {
+    struct loop *loops[2];
+    unsigned hits;
+};
+
+struct ball {
+    struct message message;
+    struct court *court;
+    unsigned at; /* whose court it is in */
+};
+
+#define HITS 2000
+
+static void ball_handle(struct message *m, void *context)
+{
+    (void)context;
+    struct ball *b = container_of(m, struct ball, message);
+    struct loop *here = b->court->loops[b->at];
+    bool is_over = ++b->court->hits >= HITS;
+    b->at ^= 1;
+    if (is_over)
+        loop_stop(here);
+    if (b->court->hits <= HITS)
+        loop_post(b->court->loops[b->at], here, m);
+}
+
+struct side {
+    struct court *court;
+    pthread_barrier_t *barrier;
+};
+
+static void *other_side(void *argument)
+{
+    struct side *s = argument;
+    char message[256];
+    if (loop_new(&nobody, &s->court->loops[1], message, sizeof message) < 0)
+        abort();
+    pthread_barrier_wait(s->barrier);
+    loop_run(s->court->loops[1]);
+    return NULL;
+}
+
+static void test_a_message_wakes_a_sleeping_loop(void **unused)
+{
+    (void)unused;
+    struct court court = {0};
+    pthread_barrier_t barrier;
+    pthread_t thread;
+    struct side side = {&court, &barrier};
+    court.loops[0] = loop_made(&nobody);
+    pthread_barrier_init(&barrier, NULL, 2);
+    pthread_create(&thread, NULL, other_side, &side);
+    pthread_barrier_wait(&barrier);
+    struct ball ball = {{.handle = ball_handle}, &court, 0};
+    loop_post(court.loops[0], court.loops[0], &ball.message);
+    uint64_t began_ms = clock_now_ms();
+    loop_run(court.loops[0]);
+    pthread_join(thread, NULL);
+    assert_true(court.hits >= HITS);
+    assert_true(clock_now_ms() - began_ms < TIMEOUT_MS); /* a lost wake-up would sleep a minute */
+    loop_free(court.loops[0]);
+    loop_free(court.loops[1]);
+    pthread_barrier_destroy(&barrier);
+}
+
+/* ---- timers ---- */
+
+struct alarm {
+    struct timer timer;
+    struct loop *loop;
+    uint64_t rang_ms;
+    bool is_last;
+};
+
+static void alarm_rings(struct timer *t)
+{
+    struct alarm *a = container_of(t, struct alarm, timer);
+    assert_int_equal(a->rang_ms, 0);
+    a->rang_ms = clock_now_ms();
+    if (a->is_last)
+        loop_stop(a->loop);
+}
+
+static void test_timers(void **unused)
+{
+    (void)unused;
+    static const uint64_t after_ms[] = {0, 70, 150, 300};
+    struct alarm alarms[4] = {0}, never = {0};
+    struct loop *l = loop_made(&nobody);
+    uint64_t began_ms = clock_now_ms();
+    for (int i = 0; i < 4; i++) {
+        alarms[i].loop = l;
+        alarms[i].is_last = i == 3;
+        timer_init(&alarms[i].timer, alarm_rings);
+        loop_timer_start(l, &alarms[i].timer, after_ms[i]);
+    }
+    timer_init(&never.timer, alarm_rings);
+    loop_timer_start(l, &never.timer, 100);
+    loop_timer_stop(l, &never.timer);
+    loop_run(l);
+    for (int i = 0; i < 4; i++) {
+        assert_true(alarms[i].rang_ms >= began_ms + after_ms[i]); /* never early */
+        assert_true(i == 0 || alarms[i].rang_ms >= alarms[i - 1].rang_ms);
+    }
+    assert_int_equal(never.rang_ms, 0);
+    loop_free(l);
+}
+
+/* ---- sockets ---- */
+
+struct end {
+    struct op receive, send, accept;
+    struct loop *loop;
+    int fd, accepted;
+    size_t bytes;
+    unsigned completions, starved, sends;
+    int last; /* result of what ended the receive */
+    bool is_ended, is_accept_ended;
+    char check; /* next byte due */
+};
+
+static void received(struct op *op, int result, unsigned flags, char *bytes)
+{
+    struct end *e = container_of(op, struct end, receive);
+    e->completions++;
+    if (result > 0) {
+        assert_true(flags & LOOP_BUFFER);
+        for (int i = 0; i < result; i++)
+            assert_int_equal(bytes[i], (char)(e->check++));
+        e->bytes += (size_t)result;
+    }
+    if (flags & LOOP_MORE)
+        return;
+    if (result == -ENOBUFS || result > 0) { /* a pause: what waits in the socket is not lost */
+        e->starved += result == -ENOBUFS;
+        loop_receive(e->loop, &e->receive, e->fd);
+        return;
+    }
+    e->is_ended = true;
+    e->last = result;
+}
+
+static bool is_ended(void *context)
+{
+    return ((struct end *)context)->is_ended;
+}
+
+static void pattern_write(int fd, size_t len)
+{
+    char bytes[4096];
+    char next = 0;
+    while (len) {
+        size_t part = len < sizeof bytes ? len : sizeof bytes;
+        for (size_t i = 0; i < part; i++)
+            bytes[i] = next++;
+        assert_int_equal(write(fd, bytes, part), part);
+        len -= part;
+    }
+}
+
+static void test_receive_and_the_peers_end(void **unused)
+{
+    (void)unused;
+    int fds[2];
+    struct loop *l = loop_made(&nobody);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    struct end e = {.receive = {received}, .loop = l, .fd = fds[0]};
+    loop_receive(l, &e.receive, e.fd);
+    pattern_write(fds[1], 100000);
+    close(fds[1]);
+    assert_true(loop_drain(l, is_ended, &e, TIMEOUT_MS));
+    assert_int_equal(e.bytes, 100000);
+    assert_int_equal(e.last, 0);
+    close(fds[0]);
+    loop_free(l);
+}
+
+static void test_cancel(void **unused)
+{
+    (void)unused;
+    int fds[2];
+    struct loop *l = loop_made(&nobody);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    struct end e = {.receive = {received}, .loop = l, .fd = fds[0]};
+    loop_receive(l, &e.receive, e.fd);
+    assert_false(loop_drain(l, is_ended, &e, 100)); /* it stays armed */
+    loop_cancel(l, &e.receive);
+    assert_true(loop_drain(l, is_ended, &e, TIMEOUT_MS));
+    assert_int_equal(e.last, -ECANCELED);
+    /* armed and cancelled within one turn */
+    e.is_ended = false;
+    loop_receive(l, &e.receive, e.fd);
+    loop_cancel(l, &e.receive);
+    assert_true(loop_drain(l, is_ended, &e, TIMEOUT_MS));
+    assert_int_equal(e.last, -ECANCELED);
+    close(fds[0]);
+    close(fds[1]);
+    loop_free(l);
+}
+
+#define STARVED_ENDS 700 /* more than the loop has buffers */
+
+/* More sockets with something to read than there are buffers, all in one batch: some find none, and nothing
+ * is lost. */
+static bool all_ended(void *context)
+{
+    struct end *ends = context;
+    for (int i = 0; i < STARVED_ENDS; i++)
+        if (!ends[i].is_ended)
+            return false;
+    return true;
+}
+
+static void test_no_buffer_is_a_pause(void **unused)
+{
+    (void)unused;
+    static struct end ends[STARVED_ENDS];
+    static int peers[STARVED_ENDS];
+    struct loop *l = loop_made(&nobody);
+    int made = 0;
+    memset(ends, 0, sizeof ends);
+    for (; made < STARVED_ENDS; made++) {
+        int fds[2];
+        if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0) {
+            print_message("too few descriptors: raise ulimit -n to %d\n", 2 * STARVED_ENDS + 50);
+            for (int i = 0; i < made; i++) {
+                close(ends[i].fd);
+                close(peers[i]);
+            }
+            loop_free(l);
+            skip();
+        }
+        ends[made] = (struct end){.receive = {received}, .loop = l, .fd = fds[0]};
+        peers[made] = fds[1];
+        loop_receive(l, &ends[made].receive, fds[0]);
+        pattern_write(fds[1], 3000);
+        close(fds[1]);
+    }
+    assert_true(loop_drain(l, all_ended, ends, TIMEOUT_MS));
+    unsigned starved = 0;
+    for (int i = 0; i < STARVED_ENDS; i++) {
+        assert_int_equal(ends[i].bytes, 3000);
+        assert_int_equal(ends[i].last, 0);
+        starved += ends[i].starved;
+        close(ends[i].fd);
+    }
+    assert_true(starved > 0); /* else this shows nothing */
+    assert_int_equal(loop_counters_read(l).starved, starved);
+    loop_free(l);
+}
+
+static void sent(struct op *op, int result, unsigned flags, char *bytes)
+{
+    (void)flags;
+    (void)bytes;
+    struct end *e = container_of(op, struct end, send);
+    e->sends++;
+    e->last = result;
+    e->is_ended = true;
+}
+
+static void test_send(void **unused)
+{
+    (void)unused;
+    int fds[2];
+    char text[16] = "";
+    struct loop *l = loop_made(&nobody);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    struct end e = {.send = {sent}, .loop = l, .fd = fds[0]};
+    loop_send(l, &e.send, e.fd, "hello", 5);
+    assert_true(loop_drain(l, is_ended, &e, TIMEOUT_MS));
+    assert_int_equal(e.last, 5);
+    assert_int_equal(read(fds[1], text, sizeof text), 5);
+    assert_string_equal(text, "hello");
+    close(fds[1]);
+    e.is_ended = false;
+    loop_send(l, &e.send, e.fd, "hello", 5); /* no SIGPIPE */
+    assert_true(loop_drain(l, is_ended, &e, TIMEOUT_MS));
+    assert_int_equal(e.last, -EPIPE);
+    close(fds[0]);
+    loop_free(l);
+}
+
+/* A send that waits for a reader who does not read ends with shutdown(2): so a connection that is cut comes
+ * to rest. */
+static void test_shutdown_ends_a_send(void **unused)
+{
+    (void)unused;
+    int fds[2];
+    static char bytes[4 << 20];
+    struct loop *l = loop_made(&nobody);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    struct end e = {.send = {sent}, .loop = l, .fd = fds[0]};
+    for (;;) { /* until one finds no room at all */
+        e.is_ended = false;
+        loop_send(l, &e.send, e.fd, bytes, sizeof bytes);
+        if (!loop_drain(l, is_ended, &e, 200))
+            break;
+        assert_true(e.last > 0);
+    }
+    shutdown(fds[0], SHUT_RDWR);
+    assert_true(loop_drain(l, is_ended, &e, TIMEOUT_MS));
+    assert_true(e.last != 0);
+    close(fds[0]);
+    close(fds[1]);
+    loop_free(l);
+}
+
+static void accepted(struct op *op, int result, unsigned flags, char *bytes)
+{
+    (void)bytes;
+    struct end *e = container_of(op, struct end, accept);
+    if (result >= 0) {
+        e->accepted++;
+        close(result);
+    }
+    if (!(flags & LOOP_MORE)) {
+        e->is_accept_ended = true;
+        e->last = result;
+    }
+}
+
+static bool three_accepted(void *context)
+{
+    return ((struct end *)context)->accepted == 3;
+}
+
+static bool accept_ended(void *context)
+{
+    return ((struct end *)context)->is_accept_ended;
+}
+
+static void test_accept(void **unused)
+{
+    (void)unused;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    struct loop *l = loop_made(&nobody);
+    struct end e = {.accept = {accepted}, .loop = l, .fd = socket(AF_INET, SOCK_STREAM, 0)};
+    int clients[3];
+    assert_int_equal(bind(e.fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(e.fd, 8), 0);
+    getsockname(e.fd, (struct sockaddr *)&address, &len);
+    loop_accept(l, &e.accept, e.fd);
+    for (int i = 0; i < 3; i++) {
+        clients[i] = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(connect(clients[i], (struct sockaddr *)&address, sizeof address), 0);
+    }
+    assert_true(loop_drain(l, three_accepted, &e, TIMEOUT_MS));
+    assert_false(e.is_accept_ended);
+    loop_cancel(l, &e.accept);
+    assert_true(loop_drain(l, accept_ended, &e, TIMEOUT_MS));
+    assert_int_equal(e.last, -ECANCELED);
+    for (int i = 0; i < 3; i++)
+        close(clients[i]);
+    close(e.fd);
+    loop_free(l);
+}
+
+/* More operations in one turn than the submission queue holds. */
+static void test_more_than_the_queue_holds(void **unused)
+{
+    (void)unused;
+    int fds[2];
+    struct loop *l = loop_made(&nobody);
+    static struct end ends[3000];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    int room = 8 << 20;
+    setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+    char byte;
+    for (int i = 0; i < 3000; i++) {
+        ends[i] = (struct end){.send = {sent}, .loop = l, .fd = fds[0]};
+        loop_send(l, &ends[i].send, fds[0], "x", 1);
+    }
+    for (int i = 0; i < 3000; i++) {
+        if (i % 50 == 0) /* makes room, whatever the socket's buffer is */
+            while (recv(fds[1], &byte, 1, MSG_DONTWAIT) == 1)
+                ;
+        assert_true(loop_drain(l, is_ended, &ends[i], TIMEOUT_MS) ||
+                    recv(fds[1], &byte, 1, MSG_DONTWAIT) == 1);
+    }
+    for (int i = 0; i < 3000; i++)
+        assert_int_equal(ends[i].sends, 1);
+    close(fds[0]);
+    close(fds[1]);
+    loop_free(l);
+}
+
+int main(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_messages_keep_each_senders_order),
+        cmocka_unit_test(test_a_message_wakes_a_sleeping_loop),
+        cmocka_unit_test(test_timers),
+        cmocka_unit_test(test_receive_and_the_peers_end),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_no_buffer_is_a_pause),
+        cmocka_unit_test(test_send),
+        cmocka_unit_test(test_shutdown_ends_a_send),
+        cmocka_unit_test(test_accept),
+        cmocka_unit_test(test_more_than_the_queue_holds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
