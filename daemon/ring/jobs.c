@@ -5,7 +5,9 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 /* After a log-in storm the allocator keeps what the handshakes had used, tens of KiB each. Once the pool has been idle for a
  * while after many jobs, that memory goes back to the system; in steady traffic it is left alone. */
@@ -46,9 +48,17 @@ static void jobs_wait(struct jobs *p)
     pthread_mutex_lock(&p->lock);
 }
 
+static void job_thread_yield_to_workers(void)
+{
+    setpriority(PRIO_PROCESS, (id_t)gettid(), getenv("JN") ? atoi(getenv("JN")) : 0);
+    struct sched_param none = {0};
+    if (getenv("JB")) pthread_setschedparam(pthread_self(), getenv("JB")[0]=='i' ? SCHED_IDLE : SCHED_BATCH, &none);
+}
+
 static void *job_thread(void *argument)
 {
     struct jobs *p = argument;
+    job_thread_yield_to_workers();
     pthread_mutex_lock(&p->lock);
     for (;;) {
         while (!p->first && !p->is_ending)

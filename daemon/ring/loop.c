@@ -220,11 +220,11 @@ static void loop_reap(struct loop *l)
     }
 }
 
-static void loop_turn(struct loop *l, uint64_t wait_ms_max)
+static void loop_turn(struct loop *l)
 {
     uint64_t wait_ms = timer_wheel_wait_ms(&l->timers, l->now_ms);
-    if (wait_ms > wait_ms_max)
-        wait_ms = wait_ms_max;
+    if (wait_ms > LOOP_WAIT_MS_MAX)
+        wait_ms = LOOP_WAIT_MS_MAX;
     if (atomic_load_explicit(&l->mailbox.newest, memory_order_relaxed))
         wait_ms = 0; /* a message to ourselves: nobody rang for it */
     struct __kernel_timespec timeout = {.tv_sec = (long long)(wait_ms / 1000),
@@ -247,26 +247,14 @@ static void loop_turn(struct loop *l, uint64_t wait_ms_max)
 
 void loop_run(struct loop *l)
 {
-    while (!l->is_stopping)
-        loop_turn(l, LOOP_WAIT_MS_MAX);
+    for (l->is_stopping = false; !l->is_stopping;)
+        loop_turn(l);
     io_uring_submit(&l->ring); /* the last turn's doorbells: others may still wait for them */
 }
 
 void loop_stop(struct loop *l)
 {
     l->is_stopping = true;
-}
-
-bool loop_drain(struct loop *l, bool (*is_idle)(void *context), void *context, uint64_t timeout_ms)
-{
-    uint64_t until_ms = clock_now_ms() + timeout_ms;
-    while (!is_idle(context)) {
-        uint64_t now_ms = clock_now_ms();
-        if (now_ms >= until_ms)
-            return false;
-        loop_turn(l, until_ms - now_ms);
-    }
-    return true;
 }
 
 void loop_accept(struct loop *l, struct op *op, int fd)
@@ -311,11 +299,6 @@ void loop_post(struct loop *to, struct loop *from, struct message *m)
     struct io_uring_sqe *sqe = loop_sqe(from);
     io_uring_prep_msg_ring(sqe, to->ring.ring_fd, 0, 0, 0);
     io_uring_sqe_set_data64(sqe, (uintptr_t)to | LOOP_DOORBELL_BIT);
-}
-
-struct timer_wheel *loop_timers(struct loop *l)
-{
-    return &l->timers;
 }
 
 uint64_t loop_now_ms(const struct loop *l)

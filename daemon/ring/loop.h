@@ -43,10 +43,6 @@ struct loop *loop_free(struct loop *l);
 void loop_run(struct loop *l);
 /* From the loop's own thread: the turn under way is the last. */
 void loop_stop(struct loop *l);
-/* Run the turns that wait for completions of operations under way, until `is_idle` says so or `timeout_ms` has
- * passed; for shutting down. Returns whether it became idle. */
-bool loop_drain(struct loop *l, bool (*is_idle)(void *context), void *context, uint64_t timeout_ms);
-
 /* Start operations. They are submitted at the end of the turn. */
 void loop_accept(struct loop *l, struct op *op, int fd);         /* multishot; result is the new fd */
 void loop_receive(struct loop *l, struct op *op, int fd);        /* multishot, into the loop's buffers */
@@ -58,7 +54,6 @@ void loop_cancel(struct loop *l, struct op *op);
  * one thread arrive in their order. The message belongs to the receiver. */
 void loop_post(struct loop *to, struct loop *from, struct message *m);
 
-struct timer_wheel *loop_timers(struct loop *l);
 /* Of this turn's beginning. */
 uint64_t loop_now_ms(const struct loop *l);
 void loop_timer_start(struct loop *l, struct timer *t, uint64_t after_ms);

@@ -238,14 +238,6 @@ void loop_stop(struct loop *l)
     (void)l;
 }
 
-bool loop_drain(struct loop *l, bool (*is_idle)(void *context), void *context, uint64_t timeout_ms)
-{
-    (void)timeout_ms;
-    while (!is_idle(context) && fake_loop_has_work(l))
-        fake_loop_turn(l, NULL);
-    return is_idle(context);
-}
-
 void loop_accept(struct loop *l, struct op *op, int fd)
 {
     struct fake_listen *a = listen_of(fd);
@@ -293,11 +285,6 @@ void loop_post(struct loop *to, struct loop *from, struct message *m)
     m->next = NULL;
     *to->last = m;
     to->last = &m->next;
-}
-
-struct timer_wheel *loop_timers(struct loop *l)
-{
-    return &l->timers;
 }
 
 uint64_t loop_now_ms(const struct loop *l)

@@ -262,7 +262,7 @@ static void rosters_make(struct game *g)
 {
     static const char *const pairs[][2] = {{"N", "N"}, {"B", "B"}, {"B", "B"},
                                            {"T", "F"}, {"F", "T"}, {"NPo", "NPi"}};
-    char jid[64];
+    char jid[96];
     for (unsigned i = 0; i < ACCOUNTS; i++) {
         snprintf(accounts[i], sizeof accounts[i], "%s%c", names[i], 'a' + (int)fake_random(26));
         snprintf(jid, sizeof jid, "%s@localhost", accounts[i]);

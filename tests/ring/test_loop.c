@@ -31,11 +31,46 @@ static struct loop *loop_made(const struct loop_owner *owner)
     return l;
 }
 
+/* What the present thread's loop is run for. */
+struct wait {
+    struct loop *loop;
+    bool (*is_done)(void *context);
+    void *context;
+    bool is_late;
+    struct timer timer;
+};
+static _Thread_local struct wait *waiting;
+
 static void nothing(void *context)
 {
     (void)context;
+    if (waiting && waiting->is_done(waiting->context))
+        loop_stop(waiting->loop);
 }
+
+static void wait_is_late(struct timer *t)
+{
+    struct wait *w = container_of(t, struct wait, timer);
+    w->is_late = true;
+    loop_stop(w->loop);
+}
+
 static const struct loop_owner nobody = {nothing, NULL};
+
+/* Turns until `is_done`; whether that came within timeout_ms. */
+static bool loop_until(struct loop *l, bool (*is_done)(void *context), void *context, uint64_t timeout_ms)
+{
+    struct wait w = {.loop = l, .is_done = is_done, .context = context};
+    if (is_done(context))
+        return true;
+    timer_init(&w.timer, wait_is_late);
+    loop_timer_start(l, &w.timer, timeout_ms);
+    waiting = &w;
+    loop_run(l);
+    waiting = NULL;
+    loop_timer_stop(l, &w.timer);
+    return !w.is_late || is_done(context);
+}
 
 /* ---- messages ---- */
 
@@ -301,7 +336,7 @@ static void test_receive_and_the_peers_end(void **unused)
     loop_receive(l, &e.receive, e.fd);
     pattern_write(fds[1], 100000);
     close(fds[1]);
-    assert_true(loop_drain(l, is_ended, &e, TIMEOUT_MS));
+    assert_true(loop_until(l, is_ended, &e, TIMEOUT_MS));
     assert_int_equal(e.bytes, 100000);
     assert_int_equal(e.last, 0);
     close(fds[0]);
@@ -316,15 +351,15 @@ static void test_cancel(void **unused)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     struct end e = {.receive = {received}, .loop = l, .fd = fds[0]};
     loop_receive(l, &e.receive, e.fd);
-    assert_false(loop_drain(l, is_ended, &e, 100)); /* it stays armed */
+    assert_false(loop_until(l, is_ended, &e, 100)); /* it stays armed */
     loop_cancel(l, &e.receive);
-    assert_true(loop_drain(l, is_ended, &e, TIMEOUT_MS));
+    assert_true(loop_until(l, is_ended, &e, TIMEOUT_MS));
     assert_int_equal(e.last, -ECANCELED);
     /* armed and cancelled within one turn */
     e.is_ended = false;
     loop_receive(l, &e.receive, e.fd);
     loop_cancel(l, &e.receive);
-    assert_true(loop_drain(l, is_ended, &e, TIMEOUT_MS));
+    assert_true(loop_until(l, is_ended, &e, TIMEOUT_MS));
     assert_int_equal(e.last, -ECANCELED);
     close(fds[0]);
     close(fds[1]);
@@ -369,7 +404,7 @@ static void test_no_buffer_is_a_pause(void **unused)
         pattern_write(fds[1], 3000);
         close(fds[1]);
     }
-    assert_true(loop_drain(l, all_ended, ends, TIMEOUT_MS));
+    assert_true(loop_until(l, all_ended, ends, TIMEOUT_MS));
     unsigned starved = 0;
     for (int i = 0; i < STARVED_ENDS; i++) {
         assert_int_equal(ends[i].bytes, 3000);
@@ -401,14 +436,14 @@ static void test_send(void **unused)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     struct end e = {.send = {sent}, .loop = l, .fd = fds[0]};
     loop_send(l, &e.send, e.fd, "hello", 5);
-    assert_true(loop_drain(l, is_ended, &e, TIMEOUT_MS));
+    assert_true(loop_until(l, is_ended, &e, TIMEOUT_MS));
     assert_int_equal(e.last, 5);
     assert_int_equal(read(fds[1], text, sizeof text), 5);
     assert_string_equal(text, "hello");
     close(fds[1]);
     e.is_ended = false;
     loop_send(l, &e.send, e.fd, "hello", 5); /* no SIGPIPE */
-    assert_true(loop_drain(l, is_ended, &e, TIMEOUT_MS));
+    assert_true(loop_until(l, is_ended, &e, TIMEOUT_MS));
     assert_int_equal(e.last, -EPIPE);
     close(fds[0]);
     loop_free(l);
@@ -427,12 +462,12 @@ static void test_shutdown_ends_a_send(void **unused)
     for (;;) { /* until one finds no room at all */
         e.is_ended = false;
         loop_send(l, &e.send, e.fd, bytes, sizeof bytes);
-        if (!loop_drain(l, is_ended, &e, 200))
+        if (!loop_until(l, is_ended, &e, 200))
             break;
         assert_true(e.last > 0);
     }
     shutdown(fds[0], SHUT_RDWR);
-    assert_true(loop_drain(l, is_ended, &e, TIMEOUT_MS));
+    assert_true(loop_until(l, is_ended, &e, TIMEOUT_MS));
     assert_true(e.last != 0);
     close(fds[0]);
     close(fds[1]);
@@ -479,10 +514,10 @@ static void test_accept(void **unused)
         clients[i] = socket(AF_INET, SOCK_STREAM, 0);
         assert_int_equal(connect(clients[i], (struct sockaddr *)&address, sizeof address), 0);
     }
-    assert_true(loop_drain(l, three_accepted, &e, TIMEOUT_MS));
+    assert_true(loop_until(l, three_accepted, &e, TIMEOUT_MS));
     assert_false(e.is_accept_ended);
     loop_cancel(l, &e.accept);
-    assert_true(loop_drain(l, accept_ended, &e, TIMEOUT_MS));
+    assert_true(loop_until(l, accept_ended, &e, TIMEOUT_MS));
     assert_int_equal(e.last, -ECANCELED);
     for (int i = 0; i < 3; i++)
         close(clients[i]);
@@ -509,7 +544,7 @@ static void test_more_than_the_queue_holds(void **unused)
         if (i % 50 == 0) /* makes room, whatever the socket's buffer is */
             while (recv(fds[1], &byte, 1, MSG_DONTWAIT) == 1)
                 ;
-        assert_true(loop_drain(l, is_ended, &ends[i], TIMEOUT_MS) ||
+        assert_true(loop_until(l, is_ended, &ends[i], TIMEOUT_MS) ||
                     recv(fds[1], &byte, 1, MSG_DONTWAIT) == 1);
     }
     for (int i = 0; i < 3000; i++)
