@@ -18,8 +18,9 @@ import test_admin  # noqa: E402
 import test_clients  # noqa: E402
 import test_durability  # noqa: E402
 import test_errors  # noqa: E402
+import test_tls  # noqa: E402
 
-SUITES = (test_clients, test_errors, test_admin, test_durability)
+SUITES = (test_clients, test_errors, test_tls, test_admin, test_durability)
 
 
 class Bench:
@@ -92,10 +93,17 @@ def end_checks(bench, counts):
         return
 
     def nothing_is_left(_):
+        """No session, connection, account or entity in memory, and no descriptor more than at the start."""
         deadline = time.monotonic() + clients.DEADLINE_S
-        while "@" in (sessions := server.musterctl("session", "list").stdout):
+        counted = ("connections", "sessions", "accounts_loaded", "entities")
+        while True:
+            stats = dict(line.split("\t") for line in server.musterctl("stats").stdout.splitlines())
+            left = [f"{name} {stats[name]}" for name in counted if stats[name] != "0"]
+            descriptors = server.descriptors()
+            if not left and descriptors == server.descriptors_at_rest:
+                return
             if time.monotonic() > deadline:
-                raise clients.Failure(f"sessions are left: {sessions}")
+                raise clients.Failure(f"left: {left}; descriptors {descriptors}, at the start {server.descriptors_at_rest}")
             time.sleep(0.05)
 
     def stops_cleanly(_):
@@ -103,7 +111,7 @@ def end_checks(bench, counts):
         if code != 0:
             raise clients.Failure(f"exit code {code} on SIGTERM")
 
-    run_test("end: no session is left", nothing_is_left, bench, counts)
+    run_test("end: nothing is left", nothing_is_left, bench, counts)
     run_test("end: SIGTERM stops with exit code 0", stops_cleanly, bench, counts)
 
 

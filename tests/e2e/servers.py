@@ -100,9 +100,21 @@ class Server:
             if self.process.poll() is not None:
                 return False
             if self.is_ready():
+                self.descriptors_at_rest = self.descriptors()
                 return True
             time.sleep(0.01)
         return False
+
+    def descriptors(self):
+        """What the server's descriptors stand for, sorted; sockets and the rest by kind only."""
+        folder = f"/proc/{self.process.pid}/fd"
+        kinds = []
+        for name in os.listdir(folder):
+            try:
+                kinds.append(os.readlink(f"{folder}/{name}").split(":")[0])
+            except FileNotFoundError:
+                pass  # closed between the two looks
+        return sorted(kinds)
 
     def listens(self, port):
         with socket.socket() as probe:
