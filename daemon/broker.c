@@ -69,9 +69,8 @@ static int settings_make(struct broker *b)
 static int kernel_records_choose(struct broker *b, struct buffer *ret_message)
 {
     struct record_kernel_abilities *k = &b->kernel_abilities;
-    if (b->config->offload.tls == CONFIG_OFFLOAD_OFF)
-        return 0;
-    record_kernel_probe(k);
+    if (b->config->offload.tls != CONFIG_OFFLOAD_OFF)
+        record_kernel_probe(k);
     if (k->tls13_suites) {
         b->kernel_records = k;
     } else if (b->config->offload.tls == CONFIG_OFFLOAD_ON) {

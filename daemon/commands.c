@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What musterctl asks of the running daemon. Runs on the control thread. */
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,8 @@ struct totals {
     struct net_counters net;
     struct loop_counters loop;
     int64_t accounts, sessions, clients, entities;
+    uint64_t record_bytes, entity_bytes, slab_bytes;
+    size_t account_bytes, session_bytes; /* of one */
 };
 
 /* Each counters struct is nothing but uint64_t. */
@@ -84,7 +87,43 @@ static void ask_totals(struct worker *w, void *context)
     t->sessions += w->router.sessions.live;
     t->clients += w->clients.live;
     t->entities += w->router.entities.table.count;
+    t->record_bytes += w->net.record_bytes;
+    t->entity_bytes += entity_table_bytes(&w->router.entities);
+    t->slab_bytes += slab_bytes(&w->clients) + slab_bytes(&w->router.accounts) + slab_bytes(&w->router.sessions);
+    t->account_bytes = w->router.accounts.object_bytes;
+    t->session_bytes = w->router.sessions.object_bytes;
     pthread_mutex_unlock(&t->lock);
+}
+
+/* What the allocator has given out, and what of it each room has for its objects in use. The rest: rosters, watch lists,
+ * frames, addresses, queues, the daemon itself. */
+static void memory_write(const struct totals *t, struct buffer *out)
+{
+    uint64_t conns = (uint64_t)t->clients * sizeof(struct conn);
+    uint64_t streams = (uint64_t)t->clients * (sizeof(struct client) - sizeof(struct conn));
+    uint64_t sessions = (uint64_t)t->sessions * t->session_bytes + t->entity_bytes;
+    uint64_t accounts = (uint64_t)t->accounts * t->account_bytes;
+    uint64_t in_slabs = conns + streams + accounts + (uint64_t)t->sessions * t->session_bytes;
+    uint64_t unused = t->slab_bytes > in_slabs ? t->slab_bytes - in_slabs : 0;
+    uint64_t named = conns + t->record_bytes + streams + sessions + accounts + unused;
+    struct mallinfo2 heap = mallinfo2();
+    uint64_t used = heap.uordblks + heap.hblkhd;
+    const struct {
+        const char *name;
+        uint64_t bytes;
+    } rows[] = {
+        {"memory_net_bytes", conns},
+        {"memory_tls_bytes", t->record_bytes},
+        {"memory_stream_bytes", streams},
+        {"memory_session_bytes", sessions},
+        {"memory_presence_bytes", accounts},
+        {"memory_slab_unused_bytes", unused},
+        {"memory_other_bytes", used > named ? used - named : 0},
+        {"memory_heap_used_bytes", used},
+        {"memory_heap_free_bytes", heap.fordblks},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        buffer_printf(out, "%s\t%llu\n", rows[i].name, (unsigned long long)rows[i].bytes);
 }
 
 static void stats_write(struct broker *b, struct buffer *out)
@@ -135,6 +174,7 @@ static void stats_write(struct broker *b, struct buffer *out)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         buffer_printf(out, "%s\t%llu\n", rows[i].name, (unsigned long long)rows[i].value);
+    memory_write(&t, out);
 }
 
 /* ---- commands on the database ---- */

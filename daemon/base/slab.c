@@ -32,6 +32,11 @@ void slab_fini(struct slab *s)
     s->free_objects = NULL;
 }
 
+size_t slab_bytes(const struct slab *s)
+{
+    return s->chunk_count * (sizeof(struct slab_chunk) + SLAB_OBJECTS_PER_CHUNK(s->object_bytes) * s->object_bytes);
+}
+
 #ifdef __SANITIZE_ADDRESS__
 /* Every object is an allocation of its own, so that AddressSanitizer sees its edges, its end and its loss. */
 void *slab_take(struct slab *s)

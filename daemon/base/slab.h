@@ -21,6 +21,8 @@ struct slab {
 
 void slab_init(struct slab *s, const char *name, size_t object_bytes);
 void slab_fini(struct slab *s);
+/* Of its chunks, in use or not. */
+size_t slab_bytes(const struct slab *s);
 /* A zeroed object; NULL without memory. */
 void *slab_take(struct slab *s);
 void slab_give(struct slab *s, void *object);

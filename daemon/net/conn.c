@@ -81,6 +81,17 @@ static void conn_receive_stop(struct conn *c)
         loop_cancel(c->net->loop, &c->receive);
 }
 
+/* The peer broke the rules of TLS. A fatal alert is the last that is said (RFC 8446 s. 6.2): neither what is queued nor
+ * close_notify follow it. */
+static void conn_refuse(struct conn *c, uint8_t alert)
+{
+    record_alert(c->record, c->net->record_worker, alert, &c->raw_out);
+    c->is_ended = true;
+    c->is_shut = true;
+    c->events->ended(c, "bad-record", false);
+    outqueue_fini(&c->out);
+}
+
 /* Open the records of `bytes`, in place, as far as they are whole. Returns the bytes used. */
 static size_t conn_open_records(struct conn *c, char *bytes, size_t len)
 {
@@ -103,9 +114,7 @@ static size_t conn_open_records(struct conn *c, char *bytes, size_t len)
             c->is_ended = true;
             c->events->ended(c, "close-notify", false);
         } else if (outcome == RECORD_BAD || outcome < 0) {
-            record_alert(c->record, c->net->record_worker, record_bad_alert(c->record), &c->raw_out);
-            c->is_ended = true;
-            c->events->ended(c, "bad-record", false);
+            conn_refuse(c, record_bad_alert(c->record));
         } else if (plain.len) {
             c->events->received(c, plain);
         }
@@ -145,11 +154,12 @@ static void conn_control(struct conn *c)
     int outcome = record_kernel_control(c->record);
     if (c->is_ended || conn_is_ending(c) || outcome == 0 || outcome == -EAGAIN)
         return;
-    if (outcome == RECORD_BAD)
-        record_alert(c->record, c->net->record_worker, record_bad_alert(c->record), &c->raw_out);
+    if (outcome != RECORD_CLOSED && outcome != RECORD_UNRENEWABLE) {
+        conn_refuse(c, record_bad_alert(c->record));
+        return;
+    }
     c->is_ended = true;
-    c->events->ended(c, outcome == RECORD_CLOSED ? "close-notify" : outcome == RECORD_UNRENEWABLE ? "key-update" : "bad-record",
-                     outcome == RECORD_UNRENEWABLE);
+    c->events->ended(c, outcome == RECORD_CLOSED ? "close-notify" : "key-update", outcome == RECORD_UNRENEWABLE);
 }
 
 static void conn_receive_done(struct op *op, int result, unsigned flags, char *bytes)
@@ -175,9 +185,11 @@ static void conn_receive_done(struct op *op, int result, unsigned flags, char *b
     if (result == -ENOBUFS || result == -ECANCELED || result == -EINTR || result == -EAGAIN)
         return;
     bool is_news = !c->is_ended && !conn_is_ending(c);
+    if (is_news && record_is_kernel(c->record) && record_kernel_alert_of(result) != TLS_ALERT_NONE) {
+        conn_refuse(c, record_kernel_alert_of(result));
+        return;
+    }
     c->is_ended = true;
-    if (is_news && record_is_kernel(c->record))
-        record_alert(c->record, c->net->record_worker, record_kernel_alert_of(result), &c->raw_out);
     if (is_news)
         c->events->ended(c, result == 0 ? "end-of-stream" : strerror(-result), false);
 }
@@ -301,9 +313,11 @@ static void conn_switch(struct conn *c)
     if (c->sealed_in.len)
         return; /* the rest of a record first: at the next boundary then */
     c->is_kernel_due = false;
+    size_t user_bytes = record_bytes(c->record);
     int error = record_kernel_new(c->record, c->fd, c->net->kernel->can_rekey, &c->record);
     if (!error) {
         c->net->counters.kernel_records++;
+        c->net->record_bytes += record_bytes(c->record) - user_bytes;
         return;
     }
     log_warn("kernel-records", "state=off error=%s", strerror(-error));
@@ -342,6 +356,7 @@ static void conn_fini(struct conn *c)
     c->send_bytes = NULL;
     conn_handshake_free(c);
     conn_bindings_forget(c);
+    c->net->record_bytes -= record_bytes(c->record);
     c->record = record_free(c->record);
     c->head = frame_unref(c->head);
     outqueue_fini(&c->out);
@@ -371,6 +386,7 @@ void net_turn_ends(struct net *n)
             conn_touch(c); /* its owner has changed its mind: it ends here */
         } else {
             n->conns--;
+            n->record_bytes -= record_bytes(c->record);
             c->is_detaching = false;
             c->net = NULL;
             c->events->detached(c);
@@ -405,6 +421,7 @@ void conn_attach(struct conn *c, struct net *net)
 {
     c->net = net;
     net->conns++;
+    net->record_bytes += record_bytes(c->record);
     if (c->send_bytes)
         conn_send_start(c);
     conn_touch(c);

@@ -33,9 +33,10 @@ struct net {
     struct list dying;        /* at rest: to be closed or handed over when the turn ends */
     struct net_counters {
         uint64_t accepted, refused, closed, handshakes, handshakes_failed, kernel_records;
-        uint64_t sends, bytes_sent, receives, bytes_received, frames_sent, slow_readers;
+        uint64_t sends, bytes_sent, receives, bytes_received, slow_readers;
     } counters;
-    uint32_t conns; /* attached here */
+    uint32_t conns;        /* attached here */
+    uint64_t record_bytes; /* of their record layers, for the memory report */
 };
 
 /* 0 or -ENOMEM. */

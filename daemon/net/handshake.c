@@ -62,6 +62,7 @@ static void handshake_succeed(struct conn *c)
 {
     struct conn_handshake *h = c->handshake;
     c->record = record_user_new(&h->secrets);
+    c->net->record_bytes += record_bytes(c->record);
     c->bindings = malloc(sizeof *c->bindings);
     if (!c->record || !c->bindings) {
         handshake_fail(c, "out-of-memory");

@@ -7,12 +7,18 @@
 void entity_table_init(struct entity_table *t)
 {
     hash_table_init(&t->table);
+    t->bytes = 0;
 }
 
 void entity_table_fini(struct entity_table *t)
 {
     assert(t->table.count == 0);
     hash_table_fini(&t->table);
+}
+
+size_t entity_table_bytes(const struct entity_table *t)
+{
+    return t->bytes + t->table.bucket_count * sizeof *t->table.buckets;
 }
 
 uint64_t entity_hash(struct span bare)
@@ -53,6 +59,7 @@ struct entity *entity_take(struct entity_table *t, const struct jid *jid)
         free(e);
         return NULL;
     }
+    t->bytes += sizeof *e + bare.len;
     return e;
 }
 
@@ -72,6 +79,7 @@ void entity_give(struct entity_table *t, struct entity *e)
     /* Whatever hangs here holds a reference, so it has gone before. */
     assert(!e->account && !e->watch);
     hash_table_remove(&t->table, &e->node);
+    t->bytes -= sizeof *e + entity_text(e).len;
     free(e);
 }
 

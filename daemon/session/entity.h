@@ -24,6 +24,7 @@ struct entity {
 
 struct entity_table {
     struct hash_table table;
+    size_t bytes; /* of all entities, for the memory report */
 };
 
 void entity_table_init(struct entity_table *t);
@@ -49,6 +50,8 @@ static inline uint32_t entity_home(uint64_t hash, uint32_t workers)
 {
     return (uint32_t)(((hash >> 32) * workers) >> 32);
 }
+/* Entities and the table they are in. */
+size_t entity_table_bytes(const struct entity_table *t);
 uint64_t entity_hash(struct span bare);
 
 #endif

@@ -13,6 +13,11 @@ struct record *record_free(struct record *r)
     return NULL;
 }
 
+size_t record_bytes(const struct record *r)
+{
+    return r ? r->ops->bytes : 0;
+}
+
 int record_open(struct record *r, struct record_worker *w, char *in, size_t in_len, struct span *ret_plain,
                 size_t *ret_used, struct buffer *reply)
 {

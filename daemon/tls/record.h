@@ -24,6 +24,7 @@ struct record_worker *record_worker_free(struct record_worker *w);
 /* User-space TLS records with these keys (copied). NULL without memory. */
 struct record *record_user_new(const struct tls_secrets *secrets);
 struct record *record_free(struct record *r); /* wipes; takes NULL */
+size_t record_bytes(const struct record *r);  /* its memory here, for the report; 0 for NULL */
 /* The keys as a user-space record has them now, sequence numbers included; the caller wipes them. */
 void record_user_secrets(const struct record *r, struct tls_secrets *ret_secrets);
 

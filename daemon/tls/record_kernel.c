@@ -339,4 +339,5 @@ static const struct record_ops kernel_ops = {
     .seal = kernel_seal,
     .alert = kernel_alert,
     .free = kernel_free,
+    .bytes = sizeof(struct record_kernel),
 };

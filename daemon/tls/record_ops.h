@@ -13,6 +13,7 @@ struct record_ops {
                 struct buffer *before);
     void (*alert)(struct record *r, struct record_worker *w, uint8_t description, struct buffer *out);
     void (*free)(struct record *r);
+    size_t bytes; /* of the kind's struct */
 };
 
 struct record {

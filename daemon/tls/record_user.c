@@ -398,4 +398,5 @@ static const struct record_ops user_ops = {
     .seal = user_seal,
     .alert = user_alert,
     .free = user_free,
+    .bytes = sizeof(struct record_user),
 };
