@@ -4,15 +4,20 @@
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-/* After a log-in storm the allocator keeps what the handshakes had used, tens of KiB each. Once the pool has been idle for a
- * while after many jobs, that memory goes back to the system; in steady traffic it is left alone. */
+/* After a log-in storm the allocator keeps what the handshakes had used, tens of KiB each. Once the pool has
+ * been idle for a while after many jobs, that memory goes back to the system; in steady traffic it is left
+ * alone. */
 #define TRIM_AFTER_IDLE_S 5
 #define TRIM_AFTER_JOBS 256
+
+/* A tenth of a worker's share where both want the same processor. */
+#define JOB_NICENESS 10
 
 struct jobs {
     pthread_mutex_t lock;
@@ -40,7 +45,8 @@ static void jobs_wait(struct jobs *p)
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += TRIM_AFTER_IDLE_S;
-    if (pthread_cond_timedwait(&p->wake, &p->lock, &until) != ETIMEDOUT || p->jobs_since_trim < TRIM_AFTER_JOBS)
+    if (pthread_cond_timedwait(&p->wake, &p->lock, &until) != ETIMEDOUT ||
+        p->jobs_since_trim < TRIM_AFTER_JOBS)
         return;
     p->jobs_since_trim = 0;
     pthread_mutex_unlock(&p->lock);
@@ -48,17 +54,20 @@ static void jobs_wait(struct jobs *p)
     pthread_mutex_lock(&p->lock);
 }
 
-static void job_thread_yield_to_workers(void)
+/* A log-in storm must not delay presence: a worker that wakes goes ahead of the jobs. No lower than this, for
+ * a job thread may hold a lock (the queue's, the allocator's) that a worker waits for. Failing costs latency
+ * only. */
+static void job_thread_step_back(void)
 {
-    setpriority(PRIO_PROCESS, (id_t)gettid(), getenv("JN") ? atoi(getenv("JN")) : 0);
-    struct sched_param none = {0};
-    if (getenv("JB")) pthread_setschedparam(pthread_self(), getenv("JB")[0]=='i' ? SCHED_IDLE : SCHED_BATCH, &none);
+    const struct sched_param none = {0};
+    pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
+    setpriority(PRIO_PROCESS, (id_t)gettid(), JOB_NICENESS);
 }
 
 static void *job_thread(void *argument)
 {
     struct jobs *p = argument;
-    job_thread_yield_to_workers();
+    job_thread_step_back();
     pthread_mutex_lock(&p->lock);
     for (;;) {
         while (!p->first && !p->is_ending)
