@@ -23,6 +23,10 @@ KINDS = ("slixmpp", "strophe", "xmppjs")
 DEADLINE_S = float(os.environ.get("E2E_DEADLINE_S", "20"))  # an emulated processor needs more
 
 
+# For the adapters' processes, beside our own environment.
+ENVIRONMENT = {}
+
+
 class Missing(Exception):
     """This client cannot run here; the text says why."""
 
@@ -87,7 +91,7 @@ class Client:
         self.events = []
         self.changed = threading.Condition()
         self.ended = False
-        environment = dict(os.environ, NODE_EXTRA_CA_CERTS=ca, PYTHONUNBUFFERED="1")
+        environment = dict(os.environ, NODE_EXTRA_CA_CERTS=ca, PYTHONUNBUFFERED="1", **ENVIRONMENT)
         self.process = subprocess.Popen(command_for(kind, build), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         text=True, encoding="utf-8", env=environment, start_new_session=True)
         self.reader = threading.Thread(target=self._read, daemon=True)

@@ -20,6 +20,9 @@ NS_STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 NS_CLIENT = "jabber:client"
 
 
+MAXIMUM_VERSION = ssl.TLSVersion.MAXIMUM_SUPPORTED
+
+
 def header(to="localhost", version="1.0", ns=NS_CLIENT, ns_stream=NS_STREAM, more=""):
     return (f"<?xml version='1.0'?><stream:stream xmlns='{ns}' xmlns:stream='{ns_stream}'"
             f"{f' to={chr(39)}{to}{chr(39)}' if to else ''}{f' version={chr(39)}{version}{chr(39)}' if version else ''}{more}>")
@@ -57,6 +60,7 @@ class Raw:
 
     def start_tls(self, alpn=None):
         context = ssl.create_default_context(cafile=self.server.ca)
+        context.maximum_version = MAXIMUM_VERSION
         if alpn:
             context.set_alpn_protocols(alpn)
         self.socket = context.wrap_socket(self.socket, server_hostname="localhost")

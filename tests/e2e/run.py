@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Run the end-to-end tests: run.py --build DIR [--workers N] [--server musterd|prosody] [--only TEXT].
+"""Run the end-to-end tests: run.py --build DIR [--workers N] [--server musterd|prosody] [--only TEXT] [--tls12].
 
 Prints one line a test, `ok NAME`, `not ok NAME` or `skip NAME: reason`, then what failed; exit 0 when nothing failed.
 E2E_TRACE=1 shows every line the clients say, E2E_KEEP=1 keeps the server's folder.
 """
 import argparse
 import os
+import ssl
 import sys
 import time
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import clients  # noqa: E402
+import raw  # noqa: E402
 import servers  # noqa: E402
 import test_admin  # noqa: E402
 import test_clients  # noqa: E402
@@ -115,12 +117,22 @@ def end_checks(bench, counts):
     run_test("end: SIGTERM stops with exit code 0", stops_cleanly, bench, counts)
 
 
+def speak_tls12(server):
+    """Of the clients: Python's and libstrophe's OpenSSL read a configuration, Node takes an option."""
+    os.environ["MUSTER_TLS_ALLOW_TLS12"] = "true"
+    with open(server.path("tls12.cnf"), "w") as out:
+        out.write("openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = tls12\n[tls12]\nMaxProtocol = TLSv1.2\n")
+    clients.ENVIRONMENT.update(OPENSSL_CONF=server.path("tls12.cnf"), NODE_OPTIONS="--tls-max-v1.2")
+    raw.MAXIMUM_VERSION = ssl.TLSVersion.TLSv1_2
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default="build")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--server", choices=servers.SERVERS, default="musterd")
     parser.add_argument("--only", default="", help="run the tests whose name contains this")
+    parser.add_argument("--tls12", action="store_true", help="allow TLS 1.2 and make every client speak nothing newer")
     options = parser.parse_args()
     sys.stdout.reconfigure(errors="backslashreplace", line_buffering=True)
 
@@ -133,6 +145,8 @@ def main():
     counts = {"ok": 0, "not ok": 0, "skip": 0}
     server = servers.SERVERS[options.server](build, options.workers)
     bench = Bench(server, build)
+    if options.tls12:
+        speak_tls12(server)
     try:
         for suite in SUITES:
             for name, test in suite.tests(server):

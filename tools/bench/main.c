@@ -24,6 +24,7 @@ static const struct scenario {
      "one publisher, many watchers: time to the last of them, CPU per delivery"},
     {"idle", FOR_IDLE, scenario_idle, "many sessions that do nothing: memory of each"},
     {"login", FOR_LOGIN, scenario_login, "many log-ins: time and CPU of each"},
+    {"storm", FOR_STORM, scenario_storm, "a fan-out with and without log-ins as fast as they go"},
 };
 
 #define SCENARIO_COUNT (sizeof scenarios / sizeof *scenarios)

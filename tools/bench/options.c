@@ -28,7 +28,8 @@ struct option_row {
 };
 
 #define FIELD(name) offsetof(struct options, name)
-#define PUBLISHING (FOR_MUTUAL | FOR_FANOUT)
+#define FANNING (FOR_FANOUT | FOR_STORM)
+#define PUBLISHING (FOR_MUTUAL | FANNING)
 #define ROSTERED (PUBLISHING | FOR_BEFRIEND)
 
 /* Sequences need a bit each per watch and a time each per publisher: this many stay affordable. */
@@ -88,17 +89,22 @@ static const struct option_row rows[] = {
      "at the end every second session leaves, again and again", {"none", "graceful", "cut"}},
     {"strict-login", OPTION_SET, FOR_MUTUAL, FIELD(strict_login), 1, 0, NULL,
      "a repeated initial presence is a violation, too", {0}},
-    {"publisher", OPTION_TEXT, FOR_FANOUT, FIELD(publisher), 0, 0, "JID",
+    {"publisher", OPTION_TEXT, FANNING, FIELD(publisher), 0, 0, "JID",
      "default: whoever has the most watchers", {0}},
-    {"watchers", OPTION_NUMBER, FOR_FANOUT, FIELD(watchers), 1, 10000000, "N",
+    {"watchers", OPTION_NUMBER, FANNING, FIELD(watchers), 1, 10000000, "N",
      "at most so many of them", {0}},
-    {"interval", OPTION_NUMBER, FOR_FANOUT, FIELD(interval_ms), 0, 600000, "MS",
+    {"interval", OPTION_NUMBER, FANNING, FIELD(interval_ms), 0, 600000, "MS",
      "pause between changes", {0}},
-    {"warm-up", OPTION_NUMBER, FOR_FANOUT, FIELD(warm_up), 0, 10000, "K",
+    {"warm-up", OPTION_NUMBER, FANNING, FIELD(warm_up), 0, 10000, "K",
      "changes before those that count", {0}},
     {"no-presence", OPTION_SET, FOR_IDLE | FOR_LOGIN, FIELD(no_presence), 1, 0, NULL,
      "send no presence", {0}},
-    {"logins", OPTION_NUMBER, FOR_LOGIN, FIELD(logins), 1, 10000000, "N", "log-ins to measure", {0}},
+    {"logins", OPTION_NUMBER, FOR_LOGIN | FOR_STORM, FIELD(logins), 1, 10000000, "N",
+     "log-ins to measure (storm: of each storm)", {0}},
+    {"storm-accounts", OPTION_TEXT, FOR_STORM, FIELD(storm_accounts), 0, 0, "FILE",
+     "who logs in meanwhile: jid<TAB>password lines, none of them in the fan-out", {0}},
+    {"repeats", OPTION_NUMBER, FOR_STORM, FIELD(repeats), 1, 1000, "N",
+     "quiet and stormy parts, in turn", {0}},
     {"json", OPTION_SET, FOR_NETWORK, FIELD(as_json), 1, 0, NULL, "report as one JSON object", {0}},
 };
 /* clang-format on */
@@ -120,6 +126,7 @@ static const struct options defaults = {
     .interval_ms = 20,
     .warm_up = 5,
     .logins = 200,
+    .repeats = 5,
 };
 
 static void help_print(enum scenario_bit scenario, const char *summary)

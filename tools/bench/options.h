@@ -14,7 +14,8 @@ enum scenario_bit {
     FOR_FANOUT = 8,
     FOR_IDLE = 16,
     FOR_LOGIN = 32,
-    FOR_NETWORK = FOR_BEFRIEND | FOR_MUTUAL | FOR_FANOUT | FOR_IDLE | FOR_LOGIN
+    FOR_STORM = 64,
+    FOR_NETWORK = FOR_BEFRIEND | FOR_MUTUAL | FOR_FANOUT | FOR_IDLE | FOR_LOGIN | FOR_STORM
 };
 
 enum leave_mode { LEAVE_NONE, LEAVE_GRACEFUL, LEAVE_CUT };
@@ -50,6 +51,9 @@ struct options {
     /* idle, login */
     uint64_t no_presence;
     uint64_t logins;
+    /* storm */
+    const char *storm_accounts;
+    uint64_t repeats;
 };
 
 #define OPTIONS_HELP 1  /* help was asked for and printed */

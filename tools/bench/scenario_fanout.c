@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "fanout.h"
 #include "scenarios.h"
-#include "stage.h"
 
 /* Whoever was named, or who has the most watchers; ACCOUNTS_UNKNOWN when there is none. */
 static uint32_t publisher_choose(const struct accounts *a, const char *name)
@@ -40,17 +40,38 @@ static void members_choose(struct crowd *crowd, uint32_t publisher, uint64_t lim
             crowd->members[crowd->member_count++] = a->lines[i].contact;
 }
 
+int fanout_open(struct stage *st, uint32_t changes, uint32_t *ret_publisher)
+{
+    const struct options *o = st->crowd.options;
+    uint32_t publisher = publisher_choose(&st->crowd.accounts, o->publisher);
+    if (publisher == ACCOUNTS_UNKNOWN) {
+        fprintf(stderr, "muster-bench: nobody in %s has a watcher, or --publisher is not in %s\n", o->rosters,
+                o->accounts);
+        return 1;
+    }
+    members_choose(&st->crowd, publisher, o->watchers);
+    *ret_publisher = publisher;
+    return stage_login(st, changes);
+}
+
+bool fanout_change(struct stage *st, uint32_t publisher, struct histogram *last)
+{
+    uint64_t sent_ns = clock_now_ns();
+    stage_publish(st, publisher);
+    if (!stage_wait(st, "deliveries"))
+        return false;
+    histogram_add(last, st->last_arrival_ns - sent_ns);
+    crowd_rest(&st->crowd, st->crowd.options->interval_ms);
+    return true;
+}
+
 /* One change after the other; time to the last watcher of each into `last`. False when some did not arrive.
  */
 static bool changes_run(struct stage *st, uint32_t publisher, uint64_t count, struct histogram *last)
 {
     for (uint64_t i = 0; i < count; i++) {
-        uint64_t sent_ns = clock_now_ns();
-        stage_publish(st, publisher);
-        if (!stage_wait(st, "deliveries"))
+        if (!fanout_change(st, publisher, last))
             return false;
-        histogram_add(last, st->last_arrival_ns - sent_ns);
-        crowd_rest(&st->crowd, st->crowd.options->interval_ms);
         progress_show("changes", i, count);
     }
     return true;
@@ -60,14 +81,8 @@ static int fanout_run(struct stage *st, const struct options *o)
 {
     struct histogram last = {0};
     struct procstat stat[2];
-    uint32_t publisher = publisher_choose(&st->crowd.accounts, o->publisher);
-    if (publisher == ACCOUNTS_UNKNOWN) {
-        fprintf(stderr, "muster-bench: nobody in %s has a watcher, or --publisher is not in %s\n", o->rosters,
-                o->accounts);
-        return 1;
-    }
-    members_choose(&st->crowd, publisher, o->watchers);
-    if (stage_login(st, (uint32_t)(o->rounds + o->warm_up)) != 0)
+    uint32_t publisher;
+    if (fanout_open(st, (uint32_t)(o->rounds + o->warm_up), &publisher) != 0)
         return 1;
     bool complete = checker_is_complete(st->checker) && changes_run(st, publisher, o->warm_up, &last);
     last = (struct histogram){0};

@@ -4,15 +4,8 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "crowd.h"
+#include "logins.h"
 #include "scenarios.h"
-
-struct logins {
-    struct crowd crowd;
-    uint64_t finished; /* logged out again */
-    uint32_t next;     /* account to try next */
-    struct histogram times;
-};
 
 static struct logins *logins_of(const struct session *s)
 {
@@ -61,8 +54,19 @@ static struct session *session_free_take(struct logins *l)
     return NULL;
 }
 
-/* `count` log-ins. False when one failed or nothing moves. */
-static bool logins_run(struct logins *l, uint64_t count, const char *what)
+int logins_open(struct logins *l, const struct options *o)
+{
+    return crowd_open(&l->crowd, o, &login_hooks, l);
+}
+
+void logins_close(struct logins *l)
+{
+    if (l->crowd.sessions != NULL)
+        crowd_logout(&l->crowd);
+    crowd_fini(&l->crowd);
+}
+
+bool logins_run(struct logins *l, uint64_t count, const char *what)
 {
     struct crowd *c = &l->crowd;
     uint64_t started = 0;
@@ -116,11 +120,9 @@ static int login_run(struct logins *l, const struct options *o)
 int scenario_login(const struct options *o)
 {
     static struct logins logins; /* its histogram is large for a stack, and it is one per process */
-    int code = crowd_open(&logins.crowd, o, &login_hooks, &logins);
-    if (code == 0) {
+    int code = logins_open(&logins, o);
+    if (code == 0)
         code = login_run(&logins, o);
-        crowd_logout(&logins.crowd);
-    }
-    crowd_fini(&logins.crowd);
+    logins_close(&logins);
     return code;
 }

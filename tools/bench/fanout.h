@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One publisher and its watchers: what `fanout` and `storm` have in common. */
+#ifndef MUSTER_BENCH_FANOUT_H
+#define MUSTER_BENCH_FANOUT_H
+
+#include "stage.h"
+
+/* Choose the publisher and its watchers by the options, log them in. `changes` is the most that will follow.
+ * 0, or 1 after an error was printed. */
+int fanout_open(struct stage *st, uint32_t changes, uint32_t *ret_publisher);
+/* One change, awaited; its time to the last watcher is added to `last`. False when some did not arrive. */
+bool fanout_change(struct stage *st, uint32_t publisher, struct histogram *last);
+
+#endif
