@@ -38,6 +38,8 @@ size_t slab_bytes(const struct slab *s)
 }
 
 #ifdef __SANITIZE_ADDRESS__
+const bool slab_recycles = false;
+
 /* Every object is an allocation of its own, so that AddressSanitizer sees its edges, its end and its loss. */
 void *slab_take(struct slab *s)
 {
@@ -52,6 +54,8 @@ void slab_give(struct slab *s, void *object)
     free(object);
 }
 #else
+const bool slab_recycles = true;
+
 static int slab_grow(struct slab *s)
 {
     size_t count = SLAB_OBJECTS_PER_CHUNK(s->object_bytes);

@@ -5,6 +5,7 @@
 #ifndef MUSTER_BASE_SLAB_H
 #define MUSTER_BASE_SLAB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,9 @@ struct slab {
     int64_t live; /* may be negative on one worker while objects migrate; the sum is exact */
     size_t chunk_count;
 };
+
+/* Is what was given back handed out again? Not under AddressSanitizer, where each object is an allocation of its own. */
+extern const bool slab_recycles;
 
 void slab_init(struct slab *s, const char *name, size_t object_bytes);
 void slab_fini(struct slab *s);
