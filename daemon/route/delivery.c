@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RFC 6121 s. 8.5.4, table 1, with our choice wherever it offers two. The choices: what could be kept is kept
  * rather than refused (O of O/E), what is lost is said to be lost (E of S/E), one device rings rather than
- * all (M of M/A, D of D/A). Whether the sender may learn of an error at all (s. 8.1) is asked by the caller.
- */
+ * all (M of M/A, D of D/A). Every sender is told alike: nobody asks yet
+ * whether it may learn of an error at all (s. 8.1). */
 #include "route/delivery.h"
 
 /* Short names of this file only, so that a row of the standard is a row here. */
