@@ -39,6 +39,7 @@ struct loop {
     uint64_t now_ms;
     bool is_stopping;
     struct mailbox mailbox;
+    struct lanes lanes;
     int wake_fd; /* rung by threads that have no ring */
     uint64_t wake_value;
     struct op wake_op;
@@ -131,6 +132,7 @@ int loop_new(const struct loop_owner *owner, struct loop **ret_loop, char *ret_m
         return -ENOMEM;
     l->owner = *owner;
     l->wake_op.done = wake_done;
+    lanes_init(&l->lanes);
     l->now_ms = clock_now_ms();
     timer_wheel_init(&l->timers, l->now_ms);
     l->ring.ring_fd = -1;
@@ -225,8 +227,8 @@ static void loop_turn(struct loop *l)
     uint64_t wait_ms = timer_wheel_wait_ms(&l->timers, l->now_ms);
     if (wait_ms > LOOP_WAIT_MS_MAX)
         wait_ms = LOOP_WAIT_MS_MAX;
-    if (atomic_load_explicit(&l->mailbox.newest, memory_order_relaxed))
-        wait_ms = 0; /* a message to ourselves: nobody rang for it */
+    if (atomic_load_explicit(&l->mailbox.newest, memory_order_relaxed) || !lanes_are_empty(&l->lanes))
+        wait_ms = 0; /* a message to ourselves, for which nobody rang, or work of ours goes on */
     struct __kernel_timespec timeout = {.tv_sec = (long long)(wait_ms / 1000),
                                         .tv_nsec = (long long)(wait_ms % 1000) * 1000000};
     struct io_uring_cqe *first;
@@ -242,6 +244,7 @@ static void loop_turn(struct loop *l)
         m->handle(m, l->owner.context);
     }
     timer_wheel_advance(&l->timers, l->now_ms);
+    lanes_run(&l->lanes, lanes_turn_budget);
     l->owner.turn_ends(l->owner.context);
 }
 
@@ -299,6 +302,11 @@ void loop_post(struct loop *to, struct loop *from, struct message *m)
     struct io_uring_sqe *sqe = loop_sqe(from);
     io_uring_prep_msg_ring(sqe, to->ring.ring_fd, 0, 0, 0);
     io_uring_sqe_set_data64(sqe, (uintptr_t)to | LOOP_DOORBELL_BIT);
+}
+
+void loop_work_start(struct loop *l, struct lane_work *w, enum lane lane)
+{
+    lanes_start(&l->lanes, w, lane);
 }
 
 uint64_t loop_now_ms(const struct loop *l)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A worker's event loop: one thread, one io_uring. A turn is a batch: wait, reap all, handle each, run messages and
- * timers, let the owner flush, submit once. A handler prepares work and never blocks.
+ * timers, a slice of long works, let the owner flush, submit once. A handler prepares work and never blocks.
  *
  * An `op` is embedded in its owner; the kernel owns it from the call that starts it until its last completion (for a
  * multishot operation: the one without LOOP_MORE). The owner counts its operations and is freed only at zero, so a completion
@@ -12,8 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/timer.h"
+#include "base/lanes.h"
 #include "base/message.h"
+#include "base/timer.h"
 
 struct loop;
 
@@ -53,6 +54,9 @@ void loop_cancel(struct loop *l, struct op *op);
 /* Post to `to` from any thread: `from` is the calling thread's own loop, NULL for a thread that has none. Messages from
  * one thread arrive in their order. The message belongs to the receiver. */
 void loop_post(struct loop *to, struct loop *from, struct message *m);
+
+/* Do `w` in slices, some each turn: lanes.h. While anything is started, turns do not wait. */
+void loop_work_start(struct loop *l, struct lane_work *w, enum lane lane);
 
 /* Of this turn's beginning. */
 uint64_t loop_now_ms(const struct loop *l);

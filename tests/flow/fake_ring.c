@@ -22,6 +22,7 @@ struct loop {
     struct timer_wheel timers;
     uint64_t now_ms;
     struct message *first, **last;
+    struct lanes lanes;
     bool is_poked; /* something was started since the last turn */
     struct loop_counters counters;
 };
@@ -211,6 +212,7 @@ int loop_new(const struct loop_owner *owner, struct loop **ret_loop, char *ret_m
     l->last = &l->first;
     l->now_ms = fake.clock_ms;
     timer_wheel_init(&l->timers, l->now_ms);
+    lanes_init(&l->lanes);
     fake.loops++;
     *ret_loop = l;
     return 0;
@@ -220,7 +222,7 @@ struct loop *loop_free(struct loop *l)
 {
     if (!l)
         return NULL;
-    assert(!l->first && l->timers.running == 0);
+    assert(!l->first && l->timers.running == 0 && lanes_are_empty(&l->lanes));
     for (uint32_t i = 0; i < fake.peer_count; i++)
         assert(fake.peers[i]->loop != l || (!fake.peers[i]->receive && !fake.peers[i]->send));
     fake.loops--;
@@ -287,6 +289,11 @@ void loop_post(struct loop *to, struct loop *from, struct message *m)
     to->last = &m->next;
 }
 
+void loop_work_start(struct loop *l, struct lane_work *w, enum lane lane)
+{
+    lanes_start(&l->lanes, w, lane);
+}
+
 uint64_t loop_now_ms(const struct loop *l)
 {
     return l->now_ms;
@@ -327,7 +334,7 @@ static bool accept_is_ready(const struct fake_listen *a)
 
 bool fake_loop_has_work(const struct loop *l)
 {
-    if (l->first || l->is_poked)
+    if (l->first || l->is_poked || !lanes_are_empty(&l->lanes))
         return true;
     for (uint32_t i = 0; i < fake.peer_count; i++) {
         const struct peer *p = fake.peers[i];
@@ -440,6 +447,11 @@ void fake_loop_turn(struct loop *l, bool (*choose)(void))
     }
     messages_run(l, choose);
     timer_wheel_advance(&l->timers, l->now_ms);
+    /* Where turns are chosen, slices are small and of any size: what can come between two of them does. */
+    uint32_t budget[LANE_COUNT];
+    for (int i = 0; i < LANE_COUNT; i++)
+        budget[i] = choose ? fake_random(4) : lanes_turn_budget[i];
+    lanes_run(&l->lanes, budget);
     l->owner.turn_ends(l->owner.context);
 }
 
