@@ -25,15 +25,25 @@ static void watch_free(struct watch *w, struct entity_table *entities)
     free(w);
 }
 
+/* The end of a watch is the end of an item that was kept for it alone. */
+static void slot_clear(struct account *watcher, struct roster_item *item, struct entity_table *entities)
+{
+    struct roster_item *moved;
+    item->watch_slot = 0;
+    if (roster_item_is_blank(item))
+        roster_remove(&watcher->roster, item, entities, &moved);
+}
+
 /* The slots of an earlier incarnation, of which the publisher's home knows nothing any more. */
-static void watch_forget_slots(struct watch *w)
+static void watch_forget_slots(struct watch *w, struct entity_table *entities)
 {
     for (uint32_t i = 0; i < w->count; i++)
-        roster_find(&w->watchers[i]->roster, w->publisher)->watch_slot = 0;
+        slot_clear(w->watchers[i], roster_find(&w->watchers[i]->roster, w->publisher), entities);
     w->count = 0;
 }
 
-int watch_add(struct entity *publisher, uint32_t incarnation, struct account *watcher, struct entity_table *entities)
+int watch_add(struct entity *publisher, uint32_t incarnation, struct account *watcher,
+              struct entity_table *entities)
 {
     struct roster_item *item = roster_find(&watcher->roster, publisher);
     if (!item || !subscription_has_to(item->state))
@@ -42,7 +52,7 @@ int watch_add(struct entity *publisher, uint32_t incarnation, struct account *wa
     if (!w && !(w = watch_make(publisher, incarnation)))
         return -ENOMEM;
     if (w->incarnation != incarnation) {
-        watch_forget_slots(w);
+        watch_forget_slots(w, entities);
         w->incarnation = incarnation;
     }
     if (item->watch_slot)
@@ -63,18 +73,18 @@ int watch_add(struct entity *publisher, uint32_t incarnation, struct account *wa
     return 0;
 }
 
-bool watch_remove(struct roster_item *item, struct entity_table *entities)
+bool watch_remove(struct account *watcher, struct roster_item *item, struct entity_table *entities)
 {
     struct watch *w = item->contact->watch;
     if (!item->watch_slot || !w)
         return false;
     uint32_t position = item->watch_slot - 1;
-    item->watch_slot = 0;
     struct account *last = w->watchers[--w->count];
     if (position != w->count) {
         w->watchers[position] = last;
         roster_find(&last->roster, w->publisher)->watch_slot = position + 1;
     }
+    slot_clear(watcher, item, entities);
     if (w->count == 0)
         watch_free(w, entities);
     return true;
@@ -85,6 +95,6 @@ void watch_drop(struct entity *publisher, struct entity_table *entities)
     struct watch *w = publisher->watch;
     if (!w)
         return;
-    watch_forget_slots(w);
+    watch_forget_slots(w, entities);
     watch_free(w, entities);
 }

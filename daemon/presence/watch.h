@@ -24,8 +24,9 @@ struct watch {
 enum { WATCH_THERE = 1, WATCH_UNWANTED = 2 };
 int watch_add(struct entity *publisher, uint32_t incarnation, struct account *watcher, struct entity_table *entities);
 
-/* Take the watcher off its contact's list; the list is freed with its last watcher. Returns whether it was there. */
-bool watch_remove(struct roster_item *item, struct entity_table *entities);
+/* Take the watcher off the list of its contact `item`; the list is freed with its last watcher. Returns whether it was there.
+ * An item that is blank is removed from the roster with its watch; this and watch_drop are its end. */
+bool watch_remove(struct account *watcher, struct roster_item *item, struct entity_table *entities);
 
 /* Forget the whole list: the publisher went offline. */
 void watch_drop(struct entity *publisher, struct entity_table *entities);

@@ -46,6 +46,11 @@ void roster_remove(struct roster *r, struct roster_item *item, struct entity_tab
 /* Set the texts (copied; they may borrow from the item's present ones); groups: each followed by '\n'. 0 or
  * -ENOMEM (unchanged). */
 int roster_item_set_text(struct roster_item *item, struct span name, struct span groups, struct span request);
+/* Does it say anything at all? One that does not is in memory only because its watch is not over yet (presence/watch.h). */
+static inline bool roster_item_is_blank(const struct roster_item *item)
+{
+    return item->state == SUBSCRIPTION_NONE && !item->is_listed && !item->is_approved;
+}
 struct span roster_item_name(const struct roster_item *item);
 struct span roster_item_groups(const struct roster_item *item);
 struct span roster_item_request(const struct roster_item *item);

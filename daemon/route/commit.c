@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One change of one roster item: to the disk first, then into memory, then its effects. While it is on its way the account is
- * BUSY, so nothing acts on what is not yet true. */
+/* One change of one roster item: to the disk first, then into memory, then its effects. While it is on its
+ * way the account is BUSY, so nothing acts on what is not yet true. */
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -13,7 +13,8 @@ struct store_item *commit_item(struct commit *c)
     return &c->request.changes[0].item;
 }
 
-struct commit *commit_new(struct router *r, struct account *a, struct entity *contact, void (*committed)(struct commit *c))
+struct commit *commit_new(struct router *r, struct account *a, struct entity *contact,
+                          void (*committed)(struct commit *c))
 {
     struct roster_item *item = roster_find(&a->roster, contact);
     if (!item && a->roster.count >= r->settings->roster_items_max)
@@ -66,13 +67,13 @@ void commit_free(struct commit *c)
 
 struct session *commit_session(const struct commit *c)
 {
-    account_each_session(s, c->account)
-        if (s->number == c->session_number)
-            return s;
+    account_each_session(s, c->account) if (s->number == c->session_number) return s;
     return NULL;
 }
 
-/* Bring the change into memory. A failure here leaves the disk ahead of the memory until the account is loaded anew. */
+/* Bring the change into memory. A watch outlives the subscription until the contact's home revokes it, which
+ * it does with the contact's `unavailable`: so what the contact shows at this moment, its going offline above
+ * all, is not missed. A failure here leaves the disk ahead of the memory until the account is loaded anew. */
 static void commit_apply(struct commit *c)
 {
     struct router *r = c->router;
@@ -80,16 +81,15 @@ static void commit_apply(struct commit *c)
     const struct store_change *change = &c->request.changes[0];
     struct roster_item *item = roster_find(roster, c->contact);
     roster->version = change->item.version;
-    if (change->is_removal) {
+    if (change->is_removal && !(item && item->watch_slot)) {
         struct roster_item *moved;
-        if (item) {
-            router_unwatch(r, c->account, item);
-            roster_remove(roster, roster_find(roster, c->contact), &r->entities, &moved);
-        }
+        if (item)
+            roster_remove(roster, item, &r->entities, &moved);
         return;
     }
     if (!item && roster_add(roster, c->contact, UINT32_MAX, &item) != 0) {
-        log_error("roster-memory", "jid=%.*s reason=out-of-memory", (int)c->request.jid.len, c->request.jid.ptr);
+        log_error("roster-memory", "jid=%.*s reason=out-of-memory", (int)c->request.jid.len,
+                  c->request.jid.ptr);
         return;
     }
     item->state = change->item.state;
@@ -97,9 +97,8 @@ static void commit_apply(struct commit *c)
     item->is_listed = change->item.is_listed;
     item->version = change->item.version;
     if (roster_item_set_text(item, change->item.name, change->item.groups, change->item.request) < 0)
-        log_error("roster-memory", "jid=%.*s reason=out-of-memory", (int)c->request.jid.len, c->request.jid.ptr);
-    if (!subscription_has_to(item->state))
-        router_unwatch(r, c->account, item);
+        log_error("roster-memory", "jid=%.*s reason=out-of-memory", (int)c->request.jid.len,
+                  c->request.jid.ptr);
 }
 
 static void commit_handle(struct message *m, void *context)

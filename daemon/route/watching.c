@@ -423,27 +423,27 @@ static void watch_request_run(struct router *r, struct route_message *base)
 
 void router_unwatch(struct router *r, struct account *a, struct roster_item *item)
 {
-    (void)a;
     if (!item->watch_slot)
         return;
-    uint32_t incarnation = item->contact->watch->incarnation;
-    watch_remove(item, &r->entities);
-    release(r, entity_text(item->contact), incarnation, 1);
+    struct entity *publisher = entity_ref(item->contact);
+    uint32_t incarnation = publisher->watch->incarnation;
+    watch_remove(a, item, &r->entities);
+    release(r, entity_text(publisher), incarnation, 1);
+    entity_give(&r->entities, publisher);
 }
 
 void router_unwatch_all(struct router *r, struct account *a)
 {
     struct list_message **releases = calloc(r->count, sizeof(struct list_message *));
-    for (uint32_t i = 0; i < a->roster.count; i++) {
+    for (uint32_t i = a->roster.count; i-- > 0;) { /* from the end: a removal moves the last item into its place */
         struct roster_item *item = &a->roster.items[i];
         if (!item->watch_slot)
             continue;
-        uint32_t incarnation = item->contact->watch->incarnation;
-        watch_remove(item, &r->entities);
         struct span publisher = entity_text(item->contact);
         struct buffer *list = releases ? list_for(releases, router_home(r, publisher), release_run) : NULL;
         if (list)
-            route_list_put(list, publisher, incarnation);
+            route_list_put(list, publisher, item->contact->watch->incarnation);
+        watch_remove(a, item, &r->entities);
     }
     if (releases)
         lists_post(r, releases);

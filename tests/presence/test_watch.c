@@ -129,7 +129,7 @@ static void test_random(void **unused)
             forget_watchers(&f, p);
         } else if (kind < 18) {
             bool is_last = true;
-            assert_int_equal(watch_remove(item_of(&f, w, p), &f.entities), f.is_watching[w][p]);
+            assert_int_equal(watch_remove(f.watchers[w], item_of(&f, w, p), &f.entities), f.is_watching[w][p]);
             f.is_watching[w][p] = false;
             for (unsigned i = 0; i < WATCHERS; i++)
                 is_last = is_last && !f.is_watching[i][p];
@@ -171,12 +171,36 @@ static void test_a_stranger(void **unused)
     fixture_fini(&f);
 }
 
+/* The subscription ends before the watch: the item goes with the watch, however that ends. */
+static void test_a_blank_item_goes_with_its_watch(void **unused)
+{
+    (void)unused;
+    for (int is_dropped = 0; is_dropped < 2; is_dropped++) {
+        struct fixture f;
+        fixture_init(&f, SUBSCRIPTION_TO);
+        for (unsigned w = 0; w < 3; w++)
+            assert_int_equal(watch_add(f.publishers[0], 1, f.watchers[w], &f.entities), 0);
+        item_of(&f, 1, 0)->state = SUBSCRIPTION_NONE;
+        item_of(&f, 1, 0)->is_listed = false;
+        if (is_dropped)
+            watch_drop(f.publishers[0], &f.entities);
+        else
+            assert_true(watch_remove(f.watchers[1], item_of(&f, 1, 0), &f.entities));
+        assert_null(item_of(&f, 1, 0));
+        assert_non_null(item_of(&f, 0, 0));
+        assert_int_equal(f.watchers[1]->roster.count, PUBLISHERS - 1);
+        watch_drop(f.publishers[0], &f.entities);
+        fixture_fini(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_only_who_wants_it),
         cmocka_unit_test(test_a_stranger),
+        cmocka_unit_test(test_a_blank_item_goes_with_its_watch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
