@@ -4,6 +4,7 @@
 #ifndef MUSTER_BASE_TIMER_H
 #define MUSTER_BASE_TIMER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/list.h"
@@ -33,5 +34,9 @@ void timer_init(struct timer *t, void (*expired)(struct timer *t));
 /* (Re)start: due `after_ms` from now_ms. */
 void timer_start(struct timer_wheel *w, struct timer *t, uint64_t now_ms, uint64_t after_ms);
 void timer_stop(struct timer_wheel *w, struct timer *t);
+static inline bool timer_is_running(const struct timer *t)
+{
+    return !list_empty(&t->link);
+}
 
 #endif

@@ -30,18 +30,31 @@
 /* Data that a peer does not acknowledge for so long is a broken connection. */
 #define UNACKNOWLEDGED_MS_MAX 120000
 
+/* A burst of fan-outs has breaks; the memory for its key schedules outlives those. */
+#define RECORD_REST_MS 10000
+
+static void record_rest_expired(struct timer *t)
+{
+    struct net *n = container_of(t, struct net, record_rest);
+    record_worker_rest(n->record_worker, loop_now_ms(n->loop));
+}
+
 int net_init(struct net *n, struct loop *loop, struct jobs *jobs, uint64_t queue_bytes_max,
              const struct record_kernel_abilities *kernel)
 {
     *n = (struct net){.loop = loop, .jobs = jobs, .queue_bytes_max = queue_bytes_max, .kernel = kernel};
     list_init(&n->dirty);
     list_init(&n->dying);
+    timer_init(&n->record_rest, record_rest_expired);
     n->record_worker = record_worker_new();
     return n->record_worker ? 0 : -ENOMEM;
 }
 
 void net_fini(struct net *n)
 {
+    if (!n->record_worker)
+        return; /* never opened */
+    loop_timer_stop(n->loop, &n->record_rest);
     n->record_worker = record_worker_free(n->record_worker);
 }
 
@@ -368,6 +381,8 @@ static void conn_fini(struct conn *c)
 
 void net_turn_ends(struct net *n)
 {
+    if (record_worker_is_large(n->record_worker) && !timer_is_running(&n->record_rest))
+        loop_timer_start(n->loop, &n->record_rest, RECORD_REST_MS);
     while (!list_empty(&n->dirty) || !list_empty(&n->dying)) {
         for (struct list *node; (node = list_take(&n->dirty));) {
             struct conn *c = container_of(node, struct conn, link);

@@ -27,6 +27,7 @@ struct net {
     struct loop *loop;
     struct jobs *jobs;
     struct record_worker *record_worker;
+    struct timer record_rest; /* runs while record_worker is large */
     uint64_t queue_bytes_max; /* of one connection; above it the peer is too slow */
     const struct record_kernel_abilities *kernel; /* records by the kernel, where it can; NULL: never */
     struct list dirty;        /* have something to send, or to look at, when the turn ends */

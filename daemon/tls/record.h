@@ -20,6 +20,10 @@ struct record;
 struct record_worker;
 struct record_worker *record_worker_new(void); /* NULL without memory */
 struct record_worker *record_worker_free(struct record_worker *w);
+/* A worker that seals for many connections in turn takes memory for their key schedules (about 2 MiB a suite). While that is
+ * so, let it look now and then, a few seconds apart, whether it still needs it. */
+bool record_worker_is_large(const struct record_worker *w);
+void record_worker_rest(struct record_worker *w, uint64_t now_ms /* of clock_now_ms */);
 
 /* User-space TLS records with these keys (copied). NULL without memory. */
 struct record *record_user_new(const struct tls_secrets *secrets);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The AEAD calls of the user-space record layer. A record's keys outlive no library object: a worker keeps a
- * few keyed cipher contexts, found again by the key's number. */
+/* The AEAD calls of the user-space record layer. A record's keys outlive no library object: a worker keeps keyed
+ * cipher contexts (record_contexts.h), found again by the key's number. */
 #ifndef MUSTER_TLS_RECORD_CIPHER_H
 #define MUSTER_TLS_RECORD_CIPHER_H
 

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "record_fixture.h"
 
 static void seals_what_a_client_opens(void **state)
@@ -139,6 +140,52 @@ static void forgeries(void **state)
     }
 }
 
+static void seal_in_turn(struct fixture *f, int connections, int records)
+{
+    struct buffer out = {0};
+    for (int i = 0; i < records; i++) {
+        assert_int_equal(seal(f[i % connections].record, SPAN("presence"), &out), 0);
+        f[i % connections].open.direction.sequence++; /* the client keeps count, too */
+        buffer_consume(&out, out.len);
+    }
+    buffer_fini(&out);
+}
+
+/* A worker that seals for many in turn keeps more contexts, gives them up when they do not help or when it is
+ * quiet, and never uses a wrong one. */
+static void a_burst_takes_memory_and_gives_it_back(void **state)
+{
+    enum { CONNECTIONS = 5000, BURST = 1200, RECORDS = 20000 };
+    static struct fixture f[CONNECTIONS];
+    (void)state;
+    for (int i = 0; i < CONNECTIONS; i++) {
+        struct tls_secrets s;
+        raw_secrets_make(&s, TLS13, TLS_AES_128_GCM);
+        memcpy(s.send.key, &i, sizeof i);
+        f[i] = fixture_of(&s);
+    }
+    assert_false(record_worker_is_large(worker));
+    seal_in_turn(f, 16, RECORDS); /* few connections do not need it */
+    assert_false(record_worker_is_large(worker));
+    seal_in_turn(f, BURST, RECORDS);
+    assert_true(record_worker_is_large(worker));
+    for (int i = 0; i < BURST; i++)
+        data_passes(&f[i], "large");
+    seal_in_turn(f, BURST, RECORDS);
+    record_worker_rest(worker, clock_now_ms()); /* it is not quiet */
+    assert_true(record_worker_is_large(worker));
+    record_worker_rest(worker, clock_now_ms() + 60000);
+    assert_false(record_worker_is_large(worker));
+    seal_in_turn(f, BURST, RECORDS);
+    assert_true(record_worker_is_large(worker));
+    seal_in_turn(f, CONNECTIONS, RECORDS); /* too many for it to help */
+    assert_false(record_worker_is_large(worker));
+    for (int i = 0; i < CONNECTIONS; i++) {
+        data_passes(&f[i], "small again");
+        record_free(f[i].record);
+    }
+}
+
 /* Far more connections than a worker keeps keyed contexts, of all suites, some replaced by new ones in
  * between: the cached contexts never serve the wrong key. */
 static void many_connections_one_worker(void **state)
@@ -175,6 +222,7 @@ int main(void)
         cmocka_unit_test(opens_what_a_client_seals),
         cmocka_unit_test(one_byte_records),
         cmocka_unit_test(forgeries),
+        cmocka_unit_test(a_burst_takes_memory_and_gives_it_back),
         cmocka_unit_test(many_connections_one_worker),
     };
     return cmocka_run_group_tests(tests, worker_make, worker_drop);
