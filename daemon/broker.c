@@ -65,21 +65,31 @@ static int settings_make(struct broker *b)
     return 0;
 }
 
-/* Who seals the records, by what the kernel was seen to do. */
+/* Can it be as the configuration says? */
 static int kernel_records_choose(struct broker *b, struct buffer *ret_message)
 {
+    const struct config *config = b->config;
     struct record_kernel_abilities *k = &b->kernel_abilities;
-    if (b->config->offload.tls != CONFIG_OFFLOAD_OFF)
+    bool is_forced = config->offload.tls == CONFIG_OFFLOAD_ON, is_wanted = config->offload.tls != CONFIG_OFFLOAD_OFF;
+    const char *key = "offload.tls: on", *instead = "offload.tls: auto";
+    uint32_t users = 0, kernels = 0;
+    for (uint32_t i = 0; i < config->listener_count; i++) {
+        if (config->listeners[i].records != CONFIG_RECORDS_KERNEL)
+            continue;
+        is_forced = is_wanted = true;
+        key = "listen[].records: kernel";
+        instead = "records: auto";
+    }
+    if (is_wanted)
         record_kernel_probe(k);
-    if (k->tls13_suites) {
-        b->kernel_records = k;
-    } else if (b->config->offload.tls == CONFIG_OFFLOAD_ON) {
-        buffer_printf(ret_message, "offload.tls: on, but the kernel's TLS does not work: %s; load the modules tls and gcm, or set "
-                                   "offload.tls: auto",
-                      strerror(-k->error));
+    if (is_forced && !k->tls13_suites) {
+        buffer_printf(ret_message, "%s, but the kernel's TLS does not work: %s; load the modules tls and gcm, or set %s", key,
+                      strerror(-k->error), instead);
         return k->error;
     }
-    log_info("tls-records", "by=%s rekey=%s", b->kernel_records ? "kernel" : "user", k->can_rekey ? "yes" : "no");
+    for (uint32_t i = 0; i < config->listener_count; i++)
+        *(worker_wants_kernel_records(b, &config->listeners[i]) ? &kernels : &users) += config->listeners[i].tls != CONFIG_TLS_NONE;
+    log_info("tls-records", "by=%s rekey=%s", !kernels ? "user" : users ? "kernel-and-user" : "kernel", k->can_rekey ? "yes" : "no");
     return 0;
 }
 

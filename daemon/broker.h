@@ -22,7 +22,6 @@ struct broker {
     struct store *store;
     struct tls_context *tls;
     struct record_kernel_abilities kernel_abilities;
-    const struct record_kernel_abilities *kernel_records; /* NULL: records are sealed in user space */
     struct jobs *jobs;
     struct control *control;
     struct worker *workers;

@@ -174,7 +174,7 @@ static void on_accepted(struct listener *l, int fd)
     list_init(&c->link);
     list_append(&w->client_list, &c->link);
     atomic_fetch_add(&w->broker->clients, 1);
-    stream_open(&c->stream, &w->streams, fd, listener->tls);
+    stream_open(&c->stream, &w->streams, fd, listener->tls, listener->is_kernel_wanted);
 }
 
 /* ---- life ---- */
@@ -195,12 +195,19 @@ static int worker_open(struct worker *w, char *message, size_t message_bytes)
     if (error)
         return error;
     snprintf(message, message_bytes, "out of memory");
-    error = net_init(&w->net, w->loop, b->jobs, b->config->limits.queue_bytes, b->kernel_records);
+    error = net_init(&w->net, w->loop, b->jobs, b->config->limits.queue_bytes, &b->kernel_abilities);
     if (!error)
         error = stream_worker_init(&w->streams, &b->stream_settings, &worker_stream_events, &w->net);
     if (!error)
         error = router_init(&w->router, &b->router_settings, w->loop, b->store, b->routers, w->index, b->worker_count);
     return error;
+}
+
+bool worker_wants_kernel_records(const struct broker *b, const struct config_listener *l)
+{
+    if (l->tls == CONFIG_TLS_NONE || l->records == CONFIG_RECORDS_USER || !b->kernel_abilities.tls13_suites)
+        return false;
+    return l->records == CONFIG_RECORDS_KERNEL || b->config->offload.tls != CONFIG_OFFLOAD_OFF;
 }
 
 void worker_listen(struct worker *w)
@@ -214,6 +221,7 @@ void worker_listen(struct worker *w)
         int *fd = &w->broker->listener_fds[w->index * w->listener_count + i];
         l->worker = w;
         l->tls = tls_of[config->listeners[i].tls];
+        l->is_kernel_wanted = worker_wants_kernel_records(w->broker, &config->listeners[i]);
         listener_open(&l->listener, w->loop, *fd, on_accepted);
     }
 }

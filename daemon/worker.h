@@ -11,11 +11,13 @@
 #include "stream/stream.h"
 
 struct broker;
+struct config_listener;
 
 struct worker_listener {
     struct listener listener;
     struct worker *worker;
     enum stream_tls tls;
+    bool is_kernel_wanted; /* records by the kernel */
 };
 
 struct worker {
@@ -44,6 +46,9 @@ struct client {
 
 /* Make everything and serve until told to stop; the thread's function. Reports to the broker when it is ready or has failed. */
 void *worker_thread(void *worker);
+/* Do the connections of this listener hand their records to the kernel, where suite and kernel fit? By the configuration and by what
+ * the kernel was seen to do. */
+bool worker_wants_kernel_records(const struct broker *b, const struct config_listener *l);
 /* On the worker: accept connections. Once all workers are ready, for the first stanza may concern any of them. */
 void worker_listen(struct worker *w);
 /* On the worker: refuse new connections and end every stream. */

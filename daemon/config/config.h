@@ -11,6 +11,7 @@
 #include "base/span.h"
 
 enum config_listen_tls { CONFIG_TLS_STARTTLS, CONFIG_TLS_DIRECT, CONFIG_TLS_NONE };
+enum config_listen_records { CONFIG_RECORDS_AUTO, CONFIG_RECORDS_USER, CONFIG_RECORDS_KERNEL };
 enum config_offload { CONFIG_OFFLOAD_AUTO, CONFIG_OFFLOAD_OFF, CONFIG_OFFLOAD_ON };
 enum config_resource_conflict { CONFIG_CONFLICT_REPLACE, CONFIG_CONFLICT_REFUSE, CONFIG_CONFLICT_RENAME };
 
@@ -18,6 +19,7 @@ struct config_listener {
     char *address; /* numeric IPv4 or IPv6 */
     uint16_t port;
     enum config_listen_tls tls;
+    enum config_listen_records records;
     bool allow_plaintext; /* tls none beyond loopback is refused without it */
 };
 

@@ -12,6 +12,7 @@
 #define LISTENER_AT(member) offsetof(struct config_listener, member)
 
 static const char *const listen_tls_names[] = {"starttls", "direct", "none", NULL};
+static const char *const listen_records_names[] = {"auto", "user", "kernel", NULL};
 static const char *const offload_names[] = {"auto", "off", "on", NULL};
 static const char *const conflict_names[] = {"replace", "refuse", "rename", NULL};
 static const char *const log_names[] = {"error", "warn", "info", "debug", NULL};
@@ -50,6 +51,9 @@ const struct config_row config_rows[] = {
      .reason = "`tls: none` on an address other than loopback is refused without this: presence and messages "
                "would cross the "
                "network in clear."},
+    {"listen[].records", CONFIG_CHOICE, LISTENER_AT(records), "auto", .names = listen_records_names,
+     .reason = "Who seals and opens TLS records for the clients of this listener. `auto`: as `offload.tls` says. `user`: the "
+               "daemon. `kernel`: kTLS; the daemon refuses to start where that does not work."},
     {"admin.socket", CONFIG_TEXT, AT(admin.socket), NULL, .without = "`admin.sock` in `state`",
      .reason = "Unix socket for `musterctl`, open to root and the user who runs the daemon. At most 107 "
                "bytes, which is what "

@@ -29,7 +29,7 @@ struct net {
     struct record_worker *record_worker;
     struct timer record_rest; /* runs while record_worker is large */
     uint64_t queue_bytes_max; /* of one connection; above it the peer is too slow */
-    const struct record_kernel_abilities *kernel; /* records by the kernel, where it can; NULL: never */
+    const struct record_kernel_abilities *kernel; /* what it can; NULL: nothing */
     struct list dirty;        /* have something to send, or to look at, when the turn ends */
     struct list dying;        /* at rest: to be closed or handed over when the turn ends */
     struct net_counters {
@@ -81,6 +81,7 @@ struct conn {
     bool is_shut : 1;        /* our end is sent; waiting for the peer's */
     bool is_aborted : 1;     /* ending at once */
     bool is_detaching : 1;
+    bool is_kernel_wanted : 1; /* records by the kernel, where it can: the owner sets it after conn_open */
     bool is_kernel_due : 1;  /* its records go over to the kernel at the next record boundary */
     bool is_switching : 1;   /* coming to rest for that */
     struct conn_handshake *handshake; /* while one is under way */

@@ -73,7 +73,7 @@ static void handshake_succeed(struct conn *c)
     buffer_init(&h->working);
     conn_handshake_free(c);
     c->net->counters.handshakes++;
-    c->is_kernel_due = c->net->kernel && record_kernel_fits(c->record, c->net->kernel);
+    c->is_kernel_due = c->is_kernel_wanted && c->net->kernel && record_kernel_fits(c->record, c->net->kernel);
     c->events->secured(c);
     if (rest.len && !c->is_closing && !c->is_aborted)
         conn_bytes_in(c, rest.ptr, rest.len);

@@ -401,13 +401,14 @@ static void stream_timer_expired(struct timer *t)
         stream_fail(s, STREAM_CONNECTION_TIMEOUT, "not logged in within the time allowed");
 }
 
-void stream_open(struct stream *s, struct stream_worker *w, int fd, enum stream_tls tls)
+void stream_open(struct stream *s, struct stream_worker *w, int fd, enum stream_tls tls, bool is_kernel_wanted)
 {
     s->worker = w;
     s->tls = (uint8_t)tls;
     timer_init(&s->timer, stream_timer_expired);
     loop_timer_start(w->net->loop, &s->timer, w->settings->login_timeout_ms);
     conn_open(&s->conn, w->net, fd, &stream_conn_events);
+    s->conn.is_kernel_wanted = is_kernel_wanted;
     w->counters.opened++;
     if (tls != STREAM_TLS_DIRECT)
         return;

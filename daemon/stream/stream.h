@@ -139,8 +139,8 @@ int stream_worker_init(struct stream_worker *w, const struct stream_settings *se
                        struct net *net);
 void stream_worker_fini(struct stream_worker *w);
 
-/* Start on an accepted socket. `s` is zeroed. */
-void stream_open(struct stream *s, struct stream_worker *w, int fd, enum stream_tls tls);
+/* Start on an accepted socket. `s` is zeroed. `is_kernel_wanted`: TLS records go over to the kernel where it can. */
+void stream_open(struct stream *s, struct stream_worker *w, int fd, enum stream_tls tls, bool is_kernel_wanted);
 /* Free what it holds; from `closed` only. */
 void stream_fini(struct stream *s);
 

@@ -77,7 +77,7 @@ static void test_everything_set(void **state)
               "state: /var/lib/muster\n"
               "tls:\n  certificate: c.pem\n  key: 'k.pem'\n  allow_tls12: true\n"
               "listen:\n"
-              "  - {address: 127.0.0.1, port: 5222, tls: starttls}\n"
+              "  - {address: 127.0.0.1, port: 5222, tls: starttls, records: kernel}\n"
               "  - {address: \"::1\", port: 5299, tls: none}\n"
               "  - address: 0.0.0.0\n    port: 80\n    tls: none\n    allow_plaintext: true\n"
               "admin: {socket: run/a.sock, http: 127.0.0.1:5280}\n"
@@ -99,6 +99,8 @@ static void test_everything_set(void **state)
     assert_string_equal(c->listeners[1].address, "::1");
     assert_int_equal(c->listeners[1].tls, CONFIG_TLS_NONE);
     assert_false(c->listeners[1].allow_plaintext);
+    assert_int_equal(c->listeners[0].records, CONFIG_RECORDS_KERNEL);
+    assert_int_equal(c->listeners[1].records, CONFIG_RECORDS_AUTO);
     assert_int_equal(c->listeners[2].port, 80);
     assert_true(c->listeners[2].allow_plaintext);
     assert_string_equal(c->admin.socket, "run/a.sock");
@@ -338,7 +340,7 @@ static void test_environment_mistakes(void **state)
 static void test_every_prefix(void **state)
 {
     (void)state;
-    static const char text[] = MINIMAL "listen:\n  - {address: 127.0.0.1, port: 5222, tls: starttls}\n"
+    static const char text[] = MINIMAL "listen:\n  - {address: 127.0.0.1, port: 5222, tls: starttls, records: kernel}\n"
                                        "limits: {stanza_bytes: 20000}\n";
     for (size_t len = 0; len < sizeof text; len++) {
         struct buffer message = {0};
