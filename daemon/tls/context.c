@@ -25,7 +25,7 @@
 
 /* One: an XMPP client resumes once, and each ticket is a record and a sealing at every login. */
 #define TICKETS_PER_HANDSHAKE 1
-/* Ticket keys live as long as the context; half a day lets a sleeping phone resume, not a stolen ticket of
+/* Half a day lets a sleeping phone resume, not a stolen ticket of
  * last week. */
 #define TICKET_LIFETIME_S (12 * 60 * 60)
 static const unsigned char SESSION_ID_CONTEXT[] = "muster";
@@ -37,7 +37,7 @@ static const char *library_reason(void)
     return reason ? reason : "no reason given";
 }
 
-static int policy_set(SSL_CTX *ctx, bool allow_tls12)
+static int policy_set(SSL_CTX *ctx, struct tickets *tickets, bool allow_tls12)
 {
     uint64_t options = SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                        SSL_OP_PRIORITIZE_CHACHA;
@@ -48,6 +48,9 @@ static int policy_set(SSL_CTX *ctx, bool allow_tls12)
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_timeout(ctx, TICKET_LIFETIME_S);
     tls_handshake_hook(ctx);
+    int error = tickets_use(tickets, ctx);
+    if (error)
+        return error;
     bool done = SSL_CTX_set_min_proto_version(ctx, allow_tls12 ? TLS1_2_VERSION : TLS1_3_VERSION) &&
                 SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) &&
                 SSL_CTX_set_ciphersuites(ctx, SUITES_TLS13) && SSL_CTX_set_cipher_list(ctx, SUITES_TLS12) &&
@@ -159,7 +162,11 @@ int tls_context_new(const struct tls_settings *settings, struct tls_context **re
     atomic_init(&c->references, 1);
     c->ctx = SSL_CTX_new(TLS_server_method());
 
-    int r = c->ctx ? policy_set(c->ctx, settings->allow_tls12) : -ENOMEM;
+    if (!c->ctx) {
+        free(c);
+        return -ENOMEM;
+    }
+    int r = policy_set(c->ctx, &c->tickets, settings->allow_tls12);
     if (r < 0)
         buffer_printf(ret_message, "TLS: the library refuses our settings (%s)", library_reason());
     if (r == 0)
@@ -186,6 +193,7 @@ struct tls_context *tls_context_unref(struct tls_context *c)
 {
     if (c && atomic_fetch_sub_explicit(&c->references, 1, memory_order_acq_rel) == 1) {
         SSL_CTX_free(c->ctx);
+        tickets_fini(&c->tickets);
         free(c);
     }
     return NULL;

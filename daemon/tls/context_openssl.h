@@ -9,10 +9,12 @@
 #include <openssl/ssl.h>
 
 #include "tls/context.h"
+#include "tls/tickets.h"
 
 struct tls_context {
     _Atomic uint32_t references;
     SSL_CTX *ctx;
+    struct tickets tickets;
     /* tls-server-end-point of our certificate; len 0 where RFC 5929 leaves it undefined. */
     uint8_t end_point_len;
     uint8_t end_point[64];

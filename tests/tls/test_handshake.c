@@ -182,6 +182,37 @@ static void resumption(void **state)
     }
 }
 
+/* A ticket outlives the key that sealed it by one lifetime; then it is as good as none. */
+static void ticket_keys_are_replaced(void **state)
+{
+    (void)state;
+    static const uint64_t lifetime_ms = UINT64_C(12) * 60 * 60 * 1000;
+    for (size_t i = 0; i < SUITES; i++) {
+        for (uint64_t lifetimes = 0; lifetimes <= 2; lifetimes++) {
+            struct peer p;
+            struct connection c;
+            char reason[128];
+            uint64_t now_ms = context12->tickets.keys[0].made_ms;
+            peer_init(&p, suites[i].version, suites[i].name);
+            assert_int_equal(connection_open(&c, &p, context12, false, 0, reason), 0);
+            data_check(&c, &p, suites[i].name);
+            connection_close(&c);
+            peer_again(&p);
+            for (uint64_t turn = 1; turn <= lifetimes; turn++) {
+                assert_int_equal(tickets_turn(&context12->tickets, now_ms + turn * lifetime_ms - 1), 0);
+                assert_int_equal(tickets_turn(&context12->tickets, now_ms + turn * lifetime_ms), 0);
+            }
+            assert_int_equal(connection_open(&c, &p, context12, false, 0, reason), 0);
+            assert_int_equal(SSL_session_reused(p.ssl), lifetimes < 2);
+            data_check(&c, &p, suites[i].name);
+            /* The client's library says nothing of one that replaces another in TLS 1.2. */
+            assert_int_equal(p.tickets, lifetimes < 2 && suites[i].version == TLS1_2_VERSION ? 0 : 1);
+            connection_close(&c);
+            peer_fini(&p);
+        }
+    }
+}
+
 /* A client's first stanza may travel in one segment with its Finished. */
 static void pipelined_data_is_left(void **state)
 {
@@ -498,6 +529,7 @@ int main(void)
         cmocka_unit_test(every_suite),
         cmocka_unit_test(tickets_are_counted),
         cmocka_unit_test(resumption),
+        cmocka_unit_test(ticket_keys_are_replaced),
         cmocka_unit_test(pipelined_data_is_left),
         cmocka_unit_test(alpn),
         cmocka_unit_test(refusals),
