@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One publisher and its watchers: what `fanout` and `storm` have in common. */
+/* One publisher and its watchers: what `fanout` and `login-storm` have in common. */
 #ifndef MUSTER_BENCH_FANOUT_H
 #define MUSTER_BENCH_FANOUT_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Accounts that log in and out again: what `login` and `storm` have in common. */
+/* Accounts that log in and out again: what `login` and `login-storm` have in common. */
 #ifndef MUSTER_BENCH_LOGINS_H
 #define MUSTER_BENCH_LOGINS_H
 

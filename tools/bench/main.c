@@ -24,7 +24,12 @@ static const struct scenario {
      "one publisher, many watchers: time to the last of them, CPU per delivery"},
     {"idle", FOR_IDLE, scenario_idle, "many sessions that do nothing: memory of each"},
     {"login", FOR_LOGIN, scenario_login, "many log-ins: time and CPU of each"},
-    {"storm", FOR_STORM, scenario_storm, "a fan-out with and without log-ins as fast as they go"},
+    {"login-storm", FOR_LOGIN_STORM, scenario_login_storm,
+     "a fan-out with and without log-ins as fast as they go"},
+    {"storm", FOR_STORM, scenario_storm,
+     "everybody changes presence as fast as it goes: deliveries per CPU second"},
+    {"floor", FOR_FLOOR, scenario_floor,
+     "the least that a fan-out can cost: a bare program that seals and sends"},
 };
 
 #define SCENARIO_COUNT (sizeof scenarios / sizeof *scenarios)
@@ -35,7 +40,7 @@ static void help_print(FILE *to)
             "Usage: muster-bench SCENARIO [OPTION...]\n\n"
             "Drives an XMPP server as many clients and measures and checks what it does.\n\nScenarios:\n");
     for (size_t i = 0; i < SCENARIO_COUNT; i++)
-        fprintf(to, "  %-10s %s\n", scenarios[i].name, scenarios[i].summary);
+        fprintf(to, "  %-13s %s\n", scenarios[i].name, scenarios[i].summary);
     fprintf(
         to,
         "\nmuster-bench SCENARIO --help lists its options. Exit code: 0 all well, 1 failed or a delivery was "

@@ -28,8 +28,9 @@ struct option_row {
 };
 
 #define FIELD(name) offsetof(struct options, name)
-#define FANNING (FOR_FANOUT | FOR_STORM)
-#define PUBLISHING (FOR_MUTUAL | FANNING)
+#define FANNING (FOR_FANOUT | FOR_LOGIN_STORM)
+#define ROUNDING (FOR_MUTUAL | FOR_STORM)
+#define PUBLISHING (ROUNDING | FANNING)
 #define ROSTERED (PUBLISHING | FOR_BEFRIEND)
 
 /* Sequences need a bit each per watch and a time each per publisher: this many stay affordable. */
@@ -70,42 +71,46 @@ static const struct option_row rows[] = {
      "keep SCRAM keys there from run to run, which makes log-ins cheap for this program", {0}},
     {"concurrency", OPTION_NUMBER, FOR_NETWORK, FIELD(concurrency), 1, 10000, "N",
      "log-ins under way at a time", {0}},
-    {"timeout", OPTION_NUMBER, FOR_NETWORK, FIELD(timeout_s), 1, 86400, "S",
+    {"timeout", OPTION_NUMBER, FOR_NETWORK | FOR_FLOOR, FIELD(timeout_s), 1, 86400, "S",
      "give up after S seconds without any progress", {0}},
     {"server-pid", OPTION_NUMBER, FOR_NETWORK, FIELD(server_pid), 1, UINT32_MAX, "PID",
      "server whose CPU time and memory are read from /proc", {0}},
     {"children", OPTION_SET, FOR_NETWORK, FIELD(children), 1, 0, NULL, "count its child processes, too", {0}},
-    {"rounds", OPTION_NUMBER, PUBLISHING, FIELD(rounds), 0, ROUNDS_MAX, "K",
+    {"rounds", OPTION_NUMBER, PUBLISHING | FOR_FLOOR, FIELD(rounds), 0, ROUNDS_MAX, "K",
      "changes of presence each publisher makes", {0}},
     {"ahead", OPTION_NUMBER, FOR_MUTUAL, FIELD(ahead), 0, ROUNDS_MAX, "N",
      "rounds under way at a time (1: each is awaited; 0: no limit)", {0}},
-    {"rate", OPTION_NUMBER, FOR_MUTUAL, FIELD(rate), 0, 10000000, "N",
+    {"rate", OPTION_NUMBER, ROUNDING, FIELD(rate), 0, 10000000, "N",
      "changes a second of all together (0: no limit)", {0}},
-    {"stanza-bytes", OPTION_NUMBER, PUBLISHING, FIELD(stanza_bytes), 0, 100000, "N",
+    {"stanza-bytes", OPTION_NUMBER, PUBLISHING | FOR_FLOOR, FIELD(stanza_bytes), 0, 100000, "N",
      "pad each presence to N bytes", {0}},
-    {"settle", OPTION_NUMBER, PUBLISHING | FOR_IDLE, FIELD(settle_ms), 0, 600000, "MS",
+    {"settle", OPTION_NUMBER, PUBLISHING | FOR_IDLE | FOR_FLOOR, FIELD(settle_ms), 0, 600000, "MS",
      "listen so long for what should not come (idle: wait before measuring)", {0}},
     {"leave", OPTION_CHOICE, FOR_MUTUAL, FIELD(leave), 0, 0, "none|graceful|cut",
      "at the end every second session leaves, again and again", {"none", "graceful", "cut"}},
-    {"strict-login", OPTION_SET, FOR_MUTUAL, FIELD(strict_login), 1, 0, NULL,
+    {"strict-login", OPTION_SET, ROUNDING, FIELD(strict_login), 1, 0, NULL,
      "a repeated initial presence is a violation, too", {0}},
     {"publisher", OPTION_TEXT, FANNING, FIELD(publisher), 0, 0, "JID",
      "default: whoever has the most watchers", {0}},
-    {"watchers", OPTION_NUMBER, FANNING, FIELD(watchers), 1, 10000000, "N",
+    {"watchers", OPTION_NUMBER, FANNING | FOR_FLOOR, FIELD(watchers), 1, 10000000, "N",
      "at most so many of them", {0}},
-    {"interval", OPTION_NUMBER, FANNING, FIELD(interval_ms), 0, 600000, "MS",
+    {"interval", OPTION_NUMBER, FANNING | FOR_FLOOR, FIELD(interval_ms), 0, 600000, "MS",
      "pause between changes", {0}},
-    {"warm-up", OPTION_NUMBER, FANNING, FIELD(warm_up), 0, 10000, "K",
-     "changes before those that count", {0}},
+    {"warm-up", OPTION_NUMBER, FANNING | FOR_STORM | FOR_FLOOR, FIELD(warm_up), 0, 10000, "K",
+     "changes before those that count (storm: rounds)", {0}},
     {"no-presence", OPTION_SET, FOR_IDLE | FOR_LOGIN, FIELD(no_presence), 1, 0, NULL,
      "send no presence", {0}},
-    {"logins", OPTION_NUMBER, FOR_LOGIN | FOR_STORM, FIELD(logins), 1, 10000000, "N",
-     "log-ins to measure (storm: of each storm)", {0}},
-    {"storm-accounts", OPTION_TEXT, FOR_STORM, FIELD(storm_accounts), 0, 0, "FILE",
+    {"logins", OPTION_NUMBER, FOR_LOGIN | FOR_LOGIN_STORM, FIELD(logins), 1, 10000000, "N",
+     "log-ins to measure (login-storm: of each storm)", {0}},
+    {"storm-accounts", OPTION_TEXT, FOR_LOGIN_STORM, FIELD(storm_accounts), 0, 0, "FILE",
      "who logs in meanwhile: jid<TAB>password lines, none of them in the fan-out", {0}},
-    {"repeats", OPTION_NUMBER, FOR_STORM, FIELD(repeats), 1, 1000, "N",
+    {"repeats", OPTION_NUMBER, FOR_LOGIN_STORM, FIELD(repeats), 1, 1000, "N",
      "quiet and stormy parts, in turn", {0}},
-    {"json", OPTION_SET, FOR_NETWORK, FIELD(as_json), 1, 0, NULL, "report as one JSON object", {0}},
+    {"mode", OPTION_CHOICE, FOR_FLOOR, FIELD(floor_mode), 0, 0, "sealed|plain",
+     "TLS 1.3 records, AES-128-GCM in user space; or bare TCP", {"sealed", "plain"}},
+    {"coalesce", OPTION_NUMBER, FOR_FLOOR, FIELD(coalesce), 1, 64, "N",
+     "stanzas joined in one record and send", {0}},
+    {"json", OPTION_SET, FOR_NETWORK | FOR_FLOOR, FIELD(as_json), 1, 0, NULL, "report as one JSON object", {0}},
 };
 /* clang-format on */
 
@@ -127,6 +132,7 @@ static const struct options defaults = {
     .warm_up = 5,
     .logins = 200,
     .repeats = 5,
+    .coalesce = 1,
 };
 
 static void help_print(enum scenario_bit scenario, const char *summary)

@@ -14,12 +14,15 @@ enum scenario_bit {
     FOR_FANOUT = 8,
     FOR_IDLE = 16,
     FOR_LOGIN = 32,
-    FOR_STORM = 64,
-    FOR_NETWORK = FOR_BEFRIEND | FOR_MUTUAL | FOR_FANOUT | FOR_IDLE | FOR_LOGIN | FOR_STORM
+    FOR_LOGIN_STORM = 64,
+    FOR_FLOOR = 128,
+    FOR_STORM = 256,
+    FOR_NETWORK = FOR_BEFRIEND | FOR_MUTUAL | FOR_FANOUT | FOR_IDLE | FOR_LOGIN | FOR_LOGIN_STORM | FOR_STORM
 };
 
 enum leave_mode { LEAVE_NONE, LEAVE_GRACEFUL, LEAVE_CUT };
 enum roster_shape { SHAPE_RING, SHAPE_STAR };
+enum floor_mode { FLOOR_SEALED, FLOOR_PLAIN };
 
 struct options {
     /* prepare */
@@ -51,9 +54,12 @@ struct options {
     /* idle, login */
     uint64_t no_presence;
     uint64_t logins;
-    /* storm */
+    /* login-storm */
     const char *storm_accounts;
     uint64_t repeats;
+    /* floor */
+    uint64_t floor_mode; /* enum floor_mode */
+    uint64_t coalesce;
 };
 
 #define OPTIONS_HELP 1  /* help was asked for and printed */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "cost.h"
 #include "fanout.h"
 #include "scenarios.h"
 
@@ -100,12 +101,8 @@ static int fanout_run(struct stage *st, const struct options *o)
     report_count(&report, "changes", o->rounds);
     report_times(&report, "last_watcher", &last);
     report_times(&report, "delivery", &st->delivery);
-    if (measured && deliveries > 0) {
-        double cpu = (double)procstat_cpu_ns(&stat[0], &stat[1]);
-        double softirq = (double)(stat[1].softirq_ns - stat[0].softirq_ns);
-        report_number(&report, "cpu_per_delivery_us", cpu / 1e3 / (double)deliveries);
-        report_number(&report, "softirq_per_delivery_us", softirq / 1e3 / (double)deliveries);
-    }
+    if (measured)
+        cost_report(&report, stat, deliveries);
     bool clean = stage_report(st, &report) && complete;
     report_finish(&report);
     return clean ? 0 : 1;
@@ -113,12 +110,5 @@ static int fanout_run(struct stage *st, const struct options *o)
 
 int scenario_fanout(const struct options *o)
 {
-    struct stage stage;
-    int code = stage_open(&stage, o);
-    if (code == 0) {
-        code = fanout_run(&stage, o);
-        crowd_logout(&stage.crowd);
-    }
-    stage_fini(&stage);
-    return code;
+    return stage_play(o, fanout_run);
 }

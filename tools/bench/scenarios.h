@@ -11,6 +11,8 @@ int scenario_mutual(const struct options *o);
 int scenario_fanout(const struct options *o);
 int scenario_idle(const struct options *o);
 int scenario_login(const struct options *o);
+int scenario_login_storm(const struct options *o);
+int scenario_floor(const struct options *o);
 int scenario_storm(const struct options *o);
 
 #endif

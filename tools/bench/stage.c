@@ -199,10 +199,11 @@ static void complain(struct stage *st, enum violation_kind kind, uint32_t watche
     checker_violation(st->checker, (struct violation){kind, watcher, publisher, UINT32_MAX});
 }
 
-static void arrive(struct stage *st, uint32_t watcher, uint32_t publisher, uint32_t sequence)
+static void arrive(struct stage *st, uint32_t watcher, uint32_t publisher, uint32_t sequence, size_t bytes)
 {
     if (!checker_deliver(st->checker, watcher, publisher, sequence))
         return;
+    st->arrived_bytes += bytes;
     st->last_arrival_ns = clock_now_ns();
     crowd_moved(&st->crowd);
     if (sequence > 0 && st->sent_ns[publisher] != NULL)
@@ -218,15 +219,16 @@ static void on_available(struct stage *st, const struct session *s, const struct
         !span_equal(from, span_of(full_jid)))
         complain(st, VIOLATION_GARBLED, s->index, publisher);
     else
-        arrive(st, s->index, publisher, sequence);
+        arrive(st, s->index, publisher, sequence, presence->raw.len);
 }
 
-static void on_unavailable(struct stage *st, const struct session *s, uint32_t publisher)
+static void on_unavailable(struct stage *st, const struct session *s, const struct element *presence,
+                           uint32_t publisher)
 {
     if (!checker_watches(st->checker, s->index, publisher))
         complain(st, VIOLATION_MISDELIVERED, s->index, publisher);
     else if (st->has_left[publisher])
-        arrive(st, s->index, publisher, st->checker->published[publisher] - 1);
+        arrive(st, s->index, publisher, st->checker->published[publisher] - 1, presence->raw.len);
     else if (st->is_logging_in && !checker_has_seen(st->checker, s->index, publisher))
         st->offline_answers++; /* RFC 6121 section 4.3.2.3 */
     else
@@ -252,7 +254,7 @@ static void stage_stanza(struct session *s, const struct element *stanza)
     else if (type.len == 0)
         on_available(st, s, stanza, publisher, from);
     else if (span_is(type, "unavailable"))
-        on_unavailable(st, s, publisher);
+        on_unavailable(st, s, stanza, publisher);
     else
         complain(st, VIOLATION_UNEXPECTED, s->index, publisher);
 }
@@ -268,6 +270,18 @@ bool stage_wait(struct stage *st, const char *what)
     return true;
 }
 
+int stage_play(const struct options *o, int (*run)(struct stage *st, const struct options *o))
+{
+    static struct stage stage; /* its histograms are large for a stack, and it is one per process */
+    int code = stage_open(&stage, o);
+    if (code == 0) {
+        code = run(&stage, o);
+        crowd_logout(&stage.crowd);
+    }
+    stage_fini(&stage);
+    return code;
+}
+
 static const char *name_of(const struct stage *st, uint32_t session)
 {
     return session < st->crowd.accounts.count ? st->crowd.accounts.list[session].jid : "somebody unknown";
@@ -280,6 +294,8 @@ bool stage_report(struct stage *st, struct report *r)
     checker_finish(c);
     report_count(r, "deliveries_expected", c->expected);
     report_count(r, "deliveries_arrived", c->arrived);
+    if (c->arrived > 0)
+        report_number(r, "delivered_bytes", (double)st->arrived_bytes / (double)c->arrived);
     report_count(r, "repeats_at_login", c->repeats);
     report_count(r, "offline_answers_at_login", st->offline_answers);
     report_count(r, "other_stanzas", st->other_stanzas);

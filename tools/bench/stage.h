@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A crowd whose presence is checked: who publishes what, and what each session sees of it. Shared by
- * the scenarios `mutual` and `fanout`. */
+/* A crowd whose presence is checked: who publishes what, and what each session sees of it. */
 #ifndef MUSTER_BENCH_STAGE_H
 #define MUSTER_BENCH_STAGE_H
 
@@ -17,6 +16,7 @@ struct stage {
     bool is_logging_in;        /* until the settling after log-in is over */
     struct histogram delivery; /* change sent to arrived, changes after the first only */
     uint64_t last_arrival_ns;
+    uint64_t arrived_bytes;   /* of all that arrived where it was due */
     uint64_t offline_answers; /* unavailable in answer to the probe of somebody not yet online */
     uint64_t other_stanzas;   /* neither presence nor answers */
 };
@@ -36,6 +36,9 @@ void stage_publish(struct stage *st, uint32_t publisher);
 void stage_leave(struct stage *st, const uint32_t *leavers, uint32_t count, enum leave_mode mode);
 /* Wait until all that is due has arrived. False when it does not. */
 bool stage_wait(struct stage *st, const char *what);
+
+/* A whole scenario: open, `run` (returns the exit code), log all out, give back. Returns the exit code. */
+int stage_play(const struct options *o, int (*run)(struct stage *st, const struct options *o));
 
 /* Add totals and violations to the report. True when there are none. */
 bool stage_report(struct stage *st, struct report *r);
