@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The three real clients, each behind a small adapter process that speaks one line protocol.
+"""The three real clients, each behind a small adapter that speaks one line protocol.
 
-An adapter reads commands on standard input and prints events on standard output; both are one flat JSON object a line, every
-value a string. Commands (`do`): connect, presence, message, roster-get, roster-set, roster-remove, ping, disco, unknown, close.
-Events (`event`): online, failed, presence, message, push, roster-item, reply, closed. So a scenario is written once and
-played by any pair of clients.
+An adapter reads commands and says events; both are one flat JSON object a line, every value a string. Commands (`do`):
+connect, presence, message, roster-get, roster-set, roster-remove, ping, disco, unknown, close. Events (`event`): online,
+failed, presence, message, push, roster-item, reply, closed. So a scenario is written once and played by any pair of clients.
+
+Loading a client library takes far longer than a whole scenario, so it is done once: ADAPTER FD is a host that listens on the
+socket FD, and each connection is a new client (a forked process, or for Node.js a new object). A connection that ends without `close`
+is a client that dies on the spot: nothing more is said to the server. The host ends with its standard input.
 """
 import fcntl
 import itertools
@@ -12,6 +15,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -79,26 +83,55 @@ def command_for(kind, build):
     return ["node", os.path.join(js_folder(build), "xmppjs_client.mjs")]
 
 
-class Client:
-    """One adapter process, with its events in order of arrival."""
-
-    ids = itertools.count(1)
+class Host:
+    """The process that makes clients of one kind, which trust `ca`."""
 
     def __init__(self, kind, build, ca):
         self.kind = kind
         self.ca = ca
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind("")  # the kernel finds a name, and no file is left behind
+        self.listener.listen()
+        fd = self.listener.fileno()
+        environment = dict(os.environ, NODE_EXTRA_CA_CERTS=ca, SSL_CERT_FILE=ca, **ENVIRONMENT)
+        self.process = subprocess.Popen([*command_for(kind, build), str(fd)], stdin=subprocess.PIPE, pass_fds=(fd,),
+                                        env=environment, start_new_session=True)
+
+    def connect(self):
+        if self.process.poll() is not None:
+            raise Failure(f"the host of {self.kind} clients ended, exit code {self.process.returncode}")
+        link = socket.socket(socket.AF_UNIX)
+        link.connect(self.listener.getsockname())
+        return link
+
+    def end(self):
+        self.listener.close()
+        self.process.stdin.close()
+        try:
+            self.process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+class Client:
+    """One new client of `host`, with its events in order of arrival."""
+
+    ids = itertools.count(1)
+
+    def __init__(self, host):
+        self.kind = host.kind
+        self.ca = host.ca
         self.jid = None
         self.events = []
         self.changed = threading.Condition()
         self.ended = False
-        environment = dict(os.environ, NODE_EXTRA_CA_CERTS=ca, PYTHONUNBUFFERED="1", **ENVIRONMENT)
-        self.process = subprocess.Popen(command_for(kind, build), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True, encoding="utf-8", env=environment, start_new_session=True)
+        self.link = host.connect()
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
     def _read(self):
-        for line in self.process.stdout:
+        for line in self.link.makefile(encoding="utf-8"):
             try:
                 event = json.loads(line)
             except ValueError:
@@ -120,10 +153,9 @@ class Client:
         if os.environ.get("E2E_TRACE"):
             print(f"# {self} <- {line}", file=sys.stderr)
         try:
-            self.process.stdin.write(line + "\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            raise Failure(f"{self}: its process ended") from None
+            self.link.sendall(line.encode() + b"\n")
+        except OSError:
+            raise Failure(f"{self}: it ended") from None
 
     @staticmethod
     def _matches(event, wanted):
@@ -141,7 +173,7 @@ class Client:
                         return self.events.pop(index)
                 left = end - time.monotonic()
                 if left <= 0 or self.ended:
-                    why = "its process ended" if self.ended else f"nothing within {deadline_s:.0f} s"
+                    why = "it ended" if self.ended else f"nothing within {deadline_s:.0f} s"
                     raise Failure(f"{self}: waited for {wanted}: {why}; it has {self.events[-12:]}")
                 self.changed.wait(left)
 
@@ -197,18 +229,20 @@ class Client:
         return items
 
     def close(self):
-        """Close the stream and end the process."""
-        if self.process.poll() is None:
+        """Close the stream; wait until the client has ended."""
+        if not self.ended:
             try:
                 self.send("close")
-                self.process.stdin.close()
-                self.process.wait(DEADLINE_S)
-            except (Failure, BrokenPipeError, subprocess.TimeoutExpired):
-                self.kill()
-        self.reader.join()
+                self.reader.join(DEADLINE_S)
+            except Failure:
+                pass
+        self.kill()
 
     def kill(self):
-        """kill -9: no stream close, no TLS close_notify."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.wait()
+        """No stream close, no TLS close_notify: as kill -9."""
+        try:
+            self.link.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # it has ended
+        self.reader.join()
+        self.link.close()

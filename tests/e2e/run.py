@@ -33,6 +33,7 @@ class Bench:
         self.build = build
         self.opened = []
         self.accounts = 0
+        self.hosts = {}
 
     def account(self, stem="user"):
         """A new account; returns (jid, password)."""
@@ -42,9 +43,9 @@ class Bench:
         return jid, password
 
     def client(self, kind):
-        client = clients.Client(kind, self.build, self.server.ca)
-        self.opened.append(client)
-        return client
+        if kind not in self.hosts:
+            self.hosts[kind] = clients.Host(kind, self.build, self.server.ca)
+        return self.on_close(clients.Client(self.hosts[kind]))
 
     def on_close(self, thing):
         """`thing` has close(); it is called when the test ends."""
@@ -54,6 +55,10 @@ class Bench:
     def close(self):
         while self.opened:
             self.opened.pop().close()
+
+    def end(self):
+        while self.hosts:
+            self.hosts.popitem()[1].end()
 
 
 def must_live(server):
@@ -154,6 +159,7 @@ def main():
                     run_test(name, test, bench, counts)
         end_checks(bench, counts)
     finally:
+        bench.end()
         server.remove()
     print(f"# {counts['ok']} passed, {counts['not ok']} failed, {counts['skip']} skipped "
           f"({options.server}, {options.workers} workers)")

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Adapter for slixmpp; the line protocol is described in clients.py."""
+"""Host of slixmpp clients, one forked process each; the line protocol is described in clients.py."""
 import asyncio
+import gc
 import json
 import logging
+import os
+import select
+import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -13,13 +18,10 @@ from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 
 
-def emit(event, **fields):
-    print(json.dumps({"event": event, **{k: str(v or "") for k, v in fields.items()}}), flush=True)
-
-
 class Adapter(slixmpp.ClientXMPP):
-    def __init__(self, command):
+    def __init__(self, command, emit):
         super().__init__(command["jid"], command["password"])
+        self.emit = emit
         self.auto_authorize = self.auto_subscribe = None  # the scenario decides
         self.ca_certs = Path(command["ca"])
         self.register_plugin("xep_0030")
@@ -31,36 +33,36 @@ class Adapter(slixmpp.ClientXMPP):
         self.add_event_handler("connection_failed", lambda e: self.give_up(f"connection: {e}"))
         self.add_event_handler("disconnected", self.on_end)
         self.add_event_handler("message", self.on_message)
-        self.add_event_handler("stream_error", lambda e: emit("stream-error", condition=e["condition"]))
+        self.add_event_handler("stream_error", lambda e: self.emit("stream-error", condition=e["condition"]))
         self.add_event_handler("roster_update", self.on_push)
         self.register_handler(Callback("any presence", MatchXPath("{jabber:client}presence"), self.on_presence))
 
     def on_start(self, _):
         self.is_online = True
-        emit("online", jid=self.boundjid.full)
+        self.emit("online", jid=self.boundjid.full)
 
     def give_up(self, reason):
-        self.is_online or emit("failed", reason=reason)
+        self.is_online or self.emit("failed", reason=reason)
         self.cancel_connection_attempt()
         self.abort()
 
     def on_end(self, reason):
         self.cancel_connection_attempt()
-        emit("closed" if self.is_online else "failed", reason=reason)
+        self.emit("closed" if self.is_online else "failed", reason=reason)
 
     def on_presence(self, presence):
         xml = presence.xml
         text = lambda name: xml.findtext("{jabber:client}" + name) or ""
-        emit("presence", **{"from": presence["from"]}, type=xml.get("type"), show=text("show"), status=text("status"),
+        self.emit("presence", **{"from": presence["from"]}, type=xml.get("type"), show=text("show"), status=text("status"),
              priority=text("priority"), id=xml.get("id"))
 
     def on_message(self, message):
-        emit("message", **{"from": message["from"]}, type=message.xml.get("type"), body=message["body"],
+        self.emit("message", **{"from": message["from"]}, type=message.xml.get("type"), body=message["body"],
              id=message["id"])
 
     def item(self, event, element, **more):
         groups = sorted(g.text or "" for g in element.findall("{jabber:iq:roster}group"))
-        emit(event, jid=element.get("jid"), name=element.get("name"), subscription=element.get("subscription"),
+        self.emit(event, jid=element.get("jid"), name=element.get("name"), subscription=element.get("subscription"),
              ask=element.get("ask"), groups=",".join(groups), **more)
 
     def on_push(self, iq):
@@ -94,11 +96,11 @@ class Adapter(slixmpp.ClientXMPP):
                     self.item("roster-item", element, id=request)
             features = [f.get("var") for f in reply.xml.iter("{http://jabber.org/protocol/disco#info}feature")] \
                 if hasattr(reply, "xml") else []
-            emit("reply", id=request, type="result", features=" ".join(features))
+            self.emit("reply", id=request, type="result", features=" ".join(features))
         except IqError as error:
-            emit("reply", id=request, type="error", condition=error.condition)
+            self.emit("reply", id=request, type="error", condition=error.condition)
         except IqTimeout:
-            emit("reply", id=request, type="timeout")
+            self.emit("reply", id=request, type="timeout")
 
     def do(self, command):
         do = command["do"]
@@ -113,25 +115,48 @@ class Adapter(slixmpp.ClientXMPP):
             asyncio.ensure_future(self.ask(command))
 
 
-async def main():
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=1 << 22)
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+async def play(link):
+    reader, writer = await asyncio.open_connection(sock=link, limit=1 << 22)
+
+    def emit(event, **fields):
+        line = json.dumps({"event": event, **{k: str(v or "") for k, v in fields.items()}})
+        writer.write(line.encode() + b"\n")
+
     client = None
     while line := await reader.readline():
         command = json.loads(line)
         if command["do"] == "connect":
-            client = Adapter(command)
+            client = Adapter(command, emit)
             direct = command["tls"] == "direct"
             plain = command["tls"] == "none"
             client.connect((command["host"], int(command["port"])), use_ssl=direct, force_starttls=not (direct or plain),
                            disable_starttls=direct or plain)
-        else:
+        elif client is not None:
             client.do(command)
-            if command["do"] == "close":
-                break
+        if command["do"] == "close":
+            break
+    else:
+        os._exit(0)  # killed: nothing is closed but by the kernel
     if client is not None and client.is_connected():
         await asyncio.wait_for(client.disconnected, 10)
+    writer.close()
+    await writer.wait_closed()
 
 
-asyncio.run(main())
+def serve(listener):
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
+    gc.freeze()  # what is loaded stays shared with the children
+    while True:
+        ready, _, _ = select.select([sys.stdin, listener], [], [])
+        if sys.stdin in ready:
+            return
+        link, _ = listener.accept()
+        if os.fork() == 0:
+            listener.close()
+            sys.stdin.close()
+            asyncio.run(play(link))
+            return
+        link.close()
+
+
+serve(socket.socket(fileno=int(sys.argv[1])))

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Adapter for libstrophe; the line protocol is described in clients.py: commands on standard input, events on
- * standard output, one flat JSON object of strings a line. */
+/* Host of libstrophe clients, one forked process each; the line protocol is described in clients.py. In a
+ * client, commands come on standard input and events go to standard output, one flat JSON object of strings a
+ * line. */
 #include <stdarg.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strophe.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* A command has at most `do` and nine fields. */
@@ -434,7 +436,8 @@ static void command_run(struct adapter *a, char *line)
 /* Read what is there and run every whole line. False at the end of the input. */
 static bool input_read(struct adapter *a)
 {
-    ssize_t got = read(STDIN_FILENO, a->line + a->line_bytes, LINE_BYTES_MAX - a->line_bytes - 1);
+    ssize_t got =
+        recv(STDIN_FILENO, a->line + a->line_bytes, LINE_BYTES_MAX - a->line_bytes - 1, MSG_DONTWAIT);
 
     if (got < 0)
         return errno == EAGAIN || errno == EINTR;
@@ -451,25 +454,18 @@ static bool input_read(struct adapter *a)
     return a->line_bytes < LINE_BYTES_MAX - 1;
 }
 
-int main(void)
+static int client_run(void)
 {
     struct adapter a = {0};
     const char *trace = getenv("E2E_TRACE");
-    bool is_open = true;
 
-    xmpp_initialize();
     a.line = malloc(LINE_BYTES_MAX);
     a.context = xmpp_ctx_new(NULL, trace != NULL ? xmpp_get_default_logger(XMPP_LEVEL_DEBUG) : NULL);
     if (a.line == NULL || a.context == NULL)
         return 1;
-    fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
     while (!a.is_ending || a.is_online) {
-        if (is_open && !a.is_ending)
-            is_open = input_read(&a);
-        if (!is_open)
-            a.is_ending = true; /* the driver is gone */
-        if (!is_open && a.is_online)
-            xmpp_disconnect(a.connection);
+        if (!a.is_ending && !input_read(&a))
+            _exit(0); /* killed: nothing is closed but by the kernel */
         xmpp_run_once(a.context, TURN_MS);
         if (a.connection == NULL) {
             struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
@@ -481,5 +477,26 @@ int main(void)
     xmpp_ctx_free(a.context);
     xmpp_shutdown();
     free(a.line);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct pollfd polls[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                             {.fd = argc == 2 ? atoi(argv[1]) : -1, .events = POLLIN}};
+
+    signal(SIGCHLD, SIG_IGN); /* the kernel reaps */
+    xmpp_initialize();
+    while (poll(polls, 2, -1) >= 0 && polls[0].revents == 0) {
+        int link = accept(polls[1].fd, NULL, NULL);
+        if (link >= 0 && fork() == 0) {
+            dup2(link, STDIN_FILENO);
+            dup2(link, STDOUT_FILENO);
+            close(link);
+            close(polls[1].fd);
+            return client_run();
+        }
+        close(link);
+    }
     return 0;
 }

@@ -1,63 +1,121 @@
 // SPDX-License-Identifier: Apache-2.0
-// Adapter for @xmpp/client; the line protocol is described in clients.py.
+// Host of @xmpp/client clients, all in this process; the line protocol is described in clients.py.
 import { webcrypto } from "node:crypto";
+import net from "node:net";
 import readline from "node:readline";
 
 globalThis.crypto ??= webcrypto; // Node.js 18, as in Debian 12
 const { client: newClient, xml, jid: parseJid } = await import("@xmpp/client");
 
-function emit(event, fields = {}) {
-  const out = { event };
-  for (const [key, value] of Object.entries(fields)) out[key] = value == null ? "" : String(value);
-  process.stdout.write(JSON.stringify(out) + "\n");
-}
+const TIMEOUT_MS = 15000;
 
-function emitItem(event, item, more = {}) {
-  const groups = item.getChildren("group").map((g) => g.text()).sort();
-  const { jid, name, subscription, ask } = item.attrs;
-  emit(event, { jid, name, subscription, ask, groups: groups.join(","), ...more });
-}
+// One client: a connection of the driver's, and what it has asked for.
+class Adapter {
+  xmpp = null;
+  isOnline = false;
 
-let xmpp = null;
-let isOnline = false;
-
-function onStanza(stanza) {
-  const { from, type, id } = stanza.attrs;
-  if (stanza.is("presence")) {
-    const text = (name) => stanza.getChildText(name);
-    emit("presence", { from, type, id, show: text("show"), status: text("status"), priority: text("priority") });
-  } else if (stanza.is("message")) {
-    emit("message", { from, type, id, body: stanza.getChildText("body") });
+  constructor(link) {
+    this.link = link;
+    const lines = readline.createInterface({ input: link });
+    lines.on("line", (line) => this.run(JSON.parse(line)).catch((error) => this.emit("noise", { line: error.message })));
+    link.on("end", () => this.vanish());
+    link.on("error", () => this.vanish());
   }
-}
 
-function connect(command) {
-  const address = parseJid(command.jid);
-  const scheme = command.tls === "direct" ? "xmpps" : "xmpp";
-  xmpp = newClient({
-    service: `${scheme}://${command.host}:${command.port}`,
-    domain: address.domain,
-    resource: address.resource || undefined,
-    username: address.local,
-    password: command.password,
-    timeout: 15000,
-  });
-  xmpp.reconnect.stop();
-  xmpp.iqCallee.set("jabber:iq:roster", "query", ({ element }) => {
-    emitItem("push", element.getChild("item"));
-    return true;
-  });
-  xmpp.on("stanza", onStanza);
-  xmpp.on("error", (error) => emit("stream-error", { condition: error.condition ?? error.message }));
-  xmpp.on("online", (full) => {
-    isOnline = true;
-    emit("online", { jid: full });
-  });
-  xmpp.on("disconnect", () => isOnline && emit("closed"));
-  xmpp.start().catch((error) => {
-    emit("failed", { reason: error.condition ?? error.message });
-    xmpp.stop().catch(() => {});
-  });
+  emit(event, fields = {}) {
+    const out = { event };
+    for (const [key, value] of Object.entries(fields)) out[key] = value == null ? "" : String(value);
+    if (this.link.writable) this.link.write(JSON.stringify(out) + "\n");
+  }
+
+  emitItem(event, item, more = {}) {
+    const groups = item.getChildren("group").map((g) => g.text()).sort();
+    const { jid, name, subscription, ask } = item.attrs;
+    this.emit(event, { jid, name, subscription, ask, groups: groups.join(","), ...more });
+  }
+
+  onStanza(stanza) {
+    const { from, type, id } = stanza.attrs;
+    if (stanza.is("presence")) {
+      const text = (name) => stanza.getChildText(name);
+      this.emit("presence", { from, type, id, show: text("show"), status: text("status"), priority: text("priority") });
+    } else if (stanza.is("message")) {
+      this.emit("message", { from, type, id, body: stanza.getChildText("body") });
+    }
+  }
+
+  connect(command) {
+    const address = parseJid(command.jid);
+    const scheme = command.tls === "direct" ? "xmpps" : "xmpp";
+    const xmpp = newClient({
+      service: `${scheme}://${command.host}:${command.port}`,
+      domain: address.domain,
+      resource: address.resource || undefined,
+      username: address.local,
+      password: command.password,
+      timeout: TIMEOUT_MS,
+    });
+    this.xmpp = xmpp;
+    xmpp.reconnect.stop();
+    xmpp.iqCallee.set("jabber:iq:roster", "query", ({ element }) => {
+      this.emitItem("push", element.getChild("item"));
+      return true;
+    });
+    xmpp.on("stanza", (stanza) => this.onStanza(stanza));
+    xmpp.on("error", (error) => this.emit("stream-error", { condition: error.condition ?? error.message }));
+    xmpp.on("online", (full) => {
+      this.isOnline = true;
+      this.emit("online", { jid: full });
+    });
+    xmpp.on("disconnect", () => this.isOnline && this.emit("closed"));
+    xmpp.start().catch((error) => {
+      this.emit("failed", { reason: error.condition ?? error.message });
+      xmpp.stop().catch(() => {});
+    });
+  }
+
+  async ask(command) {
+    const { id } = command;
+    try {
+      const reply = await this.xmpp.iqCaller.request(request(command), TIMEOUT_MS);
+      const query = reply.getChild("query");
+      if (command.do === "roster-get") {
+        for (const item of query?.getChildren("item") ?? []) this.emitItem("roster-item", item, { id });
+      }
+      const features = (query?.getChildren("feature") ?? []).map((f) => f.attrs.var);
+      this.emit("reply", { id, type: "result", features: features.join(" ") });
+    } catch (error) {
+      if (error.name === "TimeoutError") this.emit("reply", { id, type: "timeout" });
+      else this.emit("reply", { id, type: "error", condition: error.condition ?? error.message });
+    }
+  }
+
+  async run(command) {
+    const { to, type, show, status, priority, body } = command;
+    const child = (name, text) => (text === undefined ? [] : [xml(name, {}, text)]);
+    switch (command.do) {
+      case "connect":
+        return this.connect(command);
+      case "presence":
+        return this.xmpp.send(
+          xml("presence", { to, type }, ...child("show", show), ...child("status", status), ...child("priority", priority)),
+        );
+      case "message":
+        return this.xmpp.send(xml("message", { to, type: type ?? "chat" }, ...child("body", body)));
+      case "close":
+        if (this.isOnline) await this.xmpp.stop().catch(() => {});
+        this.vanish();
+        return this.link.end();
+      default:
+        return this.ask(command);
+    }
+  }
+
+  // The library's own TLS socket wraps Node's.
+  vanish() {
+    const socket = this.xmpp?.socket;
+    (socket?.socket ?? socket)?.destroy();
+  }
 }
 
 function request(command) {
@@ -80,42 +138,5 @@ function request(command) {
   }
 }
 
-async function ask(command) {
-  const { id } = command;
-  try {
-    const reply = await xmpp.iqCaller.request(request(command), 15000);
-    const query = reply.getChild("query");
-    if (command.do === "roster-get") {
-      for (const item of query?.getChildren("item") ?? []) emitItem("roster-item", item, { id });
-    }
-    const features = (query?.getChildren("feature") ?? []).map((f) => f.attrs.var);
-    emit("reply", { id, type: "result", features: features.join(" ") });
-  } catch (error) {
-    if (error.name === "TimeoutError") emit("reply", { id, type: "timeout" });
-    else emit("reply", { id, type: "error", condition: error.condition ?? error.message });
-  }
-}
-
-async function run(command) {
-  const { to, type, show, status, priority, body } = command;
-  const child = (name, text) => (text === undefined ? [] : [xml(name, {}, text)]);
-  switch (command.do) {
-    case "connect":
-      return connect(command);
-    case "presence":
-      return xmpp.send(
-        xml("presence", { to, type }, ...child("show", show), ...child("status", status), ...child("priority", priority)),
-      );
-    case "message":
-      return xmpp.send(xml("message", { to, type: type ?? "chat" }, ...child("body", body)));
-    case "close":
-      if (isOnline) await xmpp.stop();
-      return process.exit(0);
-    default:
-      return ask(command);
-  }
-}
-
-readline
-  .createInterface({ input: process.stdin })
-  .on("line", (line) => run(JSON.parse(line)).catch((error) => emit("noise", { line: error.message })));
+net.createServer((link) => new Adapter(link)).listen({ fd: Number(process.argv[2]) });
+process.stdin.on("end", () => process.exit(0)).resume();
