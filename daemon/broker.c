@@ -61,6 +61,9 @@ static int settings_make(struct broker *b)
         .stanza_bytes_max = c->limits.stanza_bytes,
         .unauthenticated_bytes_max = c->limits.unauthenticated_stanza_bytes,
         .login_timeout_ms = c->limits.login_timeout_ms,
+        .has_csi = c->presence.csi,
+        .conflate_bytes = c->presence.conflate_bytes,
+        .held_max = c->limits.held_presences,
     };
     return 0;
 }

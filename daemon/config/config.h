@@ -48,6 +48,10 @@ struct config {
     } sasl;
     enum config_resource_conflict resource_conflict;
     struct {
+        bool csi;                /* true */
+        uint32_t conflate_bytes; /* 1 MiB; 0: off */
+    } presence;
+    struct {
         uint32_t stanza_bytes;                 /* 262144; RFC 6120 s. 13.12: at least 10000 */
         uint32_t unauthenticated_stanza_bytes; /* 10000 */
         uint32_t queue_bytes;                  /* per session, waiting to be sent: 4 MiB */
@@ -57,6 +61,7 @@ struct config {
         uint32_t connections_per_address;      /* 0: no limit; not loopback */
         uint32_t directed_presences;           /* per session: 1000 */
         uint32_t subscription_requests;        /* stored per account: 1000 */
+        uint32_t held_presences;               /* per session: 10000 */
     } limits;
     enum { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG } log_level;
 };

@@ -95,6 +95,20 @@ const struct config_row config_rows[] = {
                "session, which is most often the same client before it lost its connection; `refuse` answers "
                "with an error; `rename` "
                "gives another resource."},
+    {"presence.csi", CONFIG_BOOL, AT(presence.csi), "true",
+     .reason = "Offer client state indication (XEP-0352). To a client that says it is inactive, presence "
+               "changes are held until it is "
+               "active again or something else must be sent to it, and only the last of each resource is "
+               "sent then. On, because it "
+               "saves phones most of their traffic and changes nothing for clients that do not ask."},
+    {"presence.conflate_bytes", CONFIG_NUMBER, AT(presence.conflate_bytes), "1048576", .min = 0,
+     .max = 1073741824,
+     .reason = "When so much waits for a reader who does not take what was sent, presence changes are held "
+               "behind it, and only the "
+               "last of each resource is sent later; 0 sends every one. A quarter of the default "
+               "`limits.queue_bytes`: a burst of "
+               "some thousand changes passes untouched, and messages still have room before the reader is "
+               "disconnected."},
     {"limits.stanza_bytes", CONFIG_NUMBER, AT(limits.stanza_bytes), "262144", .min = 10000, .max = 16777216,
      .reason = "Largest stanza. RFC 6120 s. 13.12 forbids less than 10000; avatars and roster results of "
                "other programs need "
@@ -125,6 +139,12 @@ const struct config_row config_rows[] = {
     {"limits.subscription_requests", CONFIG_NUMBER, AT(limits.subscription_requests), "1000", .min = 1,
      .max = 1000000,
      .reason = "Subscription requests kept for an account until it answers: strangers can make them."},
+    {"limits.held_presences", CONFIG_NUMBER, AT(limits.held_presences), "10000", .min = 1, .max = 10000000,
+     .reason = "Presences held for one session that is inactive or slow (`presence.csi`, "
+               "`presence.conflate_bytes`); at one more, or "
+               "beyond `limits.queue_bytes`, all of them are queued. Each costs about 60 bytes besides the "
+               "presence, which the sessions "
+               "share; the default is a very large roster."},
     {"log_level", CONFIG_CHOICE, AT(log_level), "info", .names = log_names,
      .reason =
          "What is written to standard error: `error`, `warn`, `info` or `debug` and everything before it."},

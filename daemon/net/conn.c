@@ -343,6 +343,8 @@ static void conn_settle(struct conn *c)
     if (c->is_kernel_due && !c->is_aborted)
         conn_switch(c);
     if (!c->send_bytes && !c->is_aborted && !c->is_detaching) {
+        if (c->is_holding)
+            c->events->refill(c);
         int error = conn_fill(c);
         if (error) {
             log_warn("connection-dropped", "error=%s", strerror(-error));

@@ -29,6 +29,7 @@ struct net {
     struct record_worker *record_worker;
     struct timer record_rest; /* runs while record_worker is large */
     uint64_t queue_bytes_max; /* of one connection; above it the peer is too slow */
+    uint64_t hold_bytes;      /* the owner's: above it, it may hold frames back */
     const struct record_kernel_abilities *kernel; /* what it can; NULL: nothing */
     struct list dirty;        /* have something to send, or to look at, when the turn ends */
     struct list dying;        /* at rest: to be closed or handed over when the turn ends */
@@ -55,6 +56,8 @@ struct conn_events {
     /* The peer ended, or failed: no bytes will come. Answer with conn_close or conn_abort. `reason` for the log.
      * `is_our_limit`: the peer is well, it is we who cannot read on (new TLS keys that the kernel does not take). */
     void (*ended)(struct conn *c, const char *reason, bool is_our_limit);
+    /* Nothing is on its way to the peer: queue what was held back. Only while is_holding. */
+    void (*refill)(struct conn *c);
     /* After conn_detach: the connection is at rest and belongs to no worker. */
     void (*detached)(struct conn *c);
     /* The socket is closed; the conn is finished. The last call. */
@@ -84,6 +87,7 @@ struct conn {
     bool is_kernel_wanted : 1; /* records by the kernel, where it can: the owner sets it after conn_open */
     bool is_kernel_due : 1;  /* its records go over to the kernel at the next record boundary */
     bool is_switching : 1;   /* coming to rest for that */
+    bool is_holding : 1;     /* the owner's: it holds frames back; here, where every send looks anyway */
     struct conn_handshake *handshake; /* while one is under way */
     struct tls_bindings *bindings;    /* from secured until conn_bindings_forget */
     struct buffer sealed_in;          /* an unfinished record */

@@ -236,6 +236,18 @@ struct frame *stanza_presence_frame(enum presence_type type, struct span from, s
     return take_frame(&out, head_at, presence_frame_kind(type));
 }
 
+struct span presence_frame_publisher(const struct frame *f)
+{
+    if (f->kind != FRAME_PRESENCE || f->head_at == FRAME_NO_HEAD)
+        return (struct span){0};
+    struct span rest = span_make(f->bytes + f->head_at, f->len - f->head_at);
+    if (!span_starts(rest, SPAN(" from='")))
+        return (struct span){0};
+    rest = span_skip(rest, SPAN(" from='").len);
+    const char *end = memchr(rest.ptr, '\'', rest.len);
+    return end ? span_make(rest.ptr, (size_t)(end - rest.ptr)) : (struct span){0};
+}
+
 void stanza_answer_start(struct buffer *out, const struct stanza *s, const char *type, struct span from,
                          struct span to)
 {

@@ -77,6 +77,10 @@ struct frame *stanza_frame(const struct stanza *s, struct span from, struct span
 struct frame *stanza_presence_frame(enum presence_type type, struct span from, struct span to,
                                     struct span id);
 
+/* Who says the presence that a frame with a gap for its recipient carries: a broadcast's `from`, as written (the same full JID
+ * is always written the same); empty: it is no such frame. Borrowed from `f`. */
+struct span presence_frame_publisher(const struct frame *f);
+
 /* The attribute value: NULL for PRESENCE_AVAILABLE and PRESENCE_UNKNOWN. */
 const char *presence_type_name(enum presence_type type);
 

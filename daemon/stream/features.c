@@ -53,14 +53,21 @@ static void features_mechanisms(struct stream *s, struct buffer *out)
     buffer_literal(out, "</sasl-channel-binding>");
 }
 
+static void features_bind(const struct stream *s, struct buffer *out)
+{
+    buffer_literal(out, "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"
+                        "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>"
+                        "<sub xmlns='urn:xmpp:features:pre-approval'/>");
+    if (s->worker->settings->has_csi)
+        buffer_literal(out, "<csi xmlns='urn:xmpp:csi:0'/>");
+}
+
 void stream_features_send(struct stream *s)
 {
     struct buffer out = {0};
     buffer_literal(&out, "<stream:features>");
     if (s->jid)
-        buffer_literal(&out, "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"
-                             "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>"
-                             "<sub xmlns='urn:xmpp:features:pre-approval'/>");
+        features_bind(s, &out);
     else if (s->tls == STREAM_TLS_STARTTLS && !conn_is_secure(&s->conn))
         buffer_literal(&out, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls>");
     else

@@ -10,6 +10,7 @@
 #define XMLNS_TLS SPAN("urn:ietf:params:xml:ns:xmpp-tls")
 #define XMLNS_SASL SPAN("urn:ietf:params:xml:ns:xmpp-sasl")
 #define XMLNS_BIND SPAN("urn:ietf:params:xml:ns:xmpp-bind")
+#define XMLNS_CSI SPAN("urn:xmpp:csi:0")
 
 /* The one way to change the state; traced at log level debug. */
 void stream_enter(struct stream *s, enum stream_state state);
@@ -33,5 +34,15 @@ void stream_auth_detach(struct stream *s);
 
 /* bind.c */
 void stream_bind_item(struct stream *s, const struct xml_item *item);
+
+/* reader.c */
+/* <active/> and <inactive/> of a bound stream; false: it is none of them. */
+bool stream_csi_item(struct stream *s, const struct xml_item *item);
+/* Queue what is held, in order. */
+void stream_held_flush(struct stream *s);
+void stream_refill(struct conn *c);
+void stream_behind_expired(struct stream *s);
+/* Nothing more is held for it. */
+void stream_reader_ends(struct stream *s);
 
 #endif

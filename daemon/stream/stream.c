@@ -10,9 +10,6 @@
 
 /* The peer may keep its end open this long after ours (RFC 6120 s. 4.4 leaves it to us). */
 #define CLOSE_TIMEOUT_MS 5000
-/* How long a reader's queue may stay over its limit, and how many times the limit it may reach meanwhile. */
-#define BEHIND_MS_MAX 10000
-#define BEHIND_FACTOR_MAX 16
 /* What a waiting stream takes in before its peer is held back: a burst of typical stanzas. */
 #define WAITING_BYTES_MAX 65536
 
@@ -23,49 +20,6 @@ void stream_enter(struct stream *s, enum stream_state state)
 {
     log_debug("stream", "conn=%d state=%s->%s", s->conn.fd, state_names[s->state], state_names[state]);
     s->state = (uint8_t)state;
-}
-
-static void stream_cut(struct stream *s, const char *reason)
-{
-    log_info("stream-cut", "jid=%.*s reason=%s queued_bytes=%llu", (int)s->jid_len, s->jid ? s->jid : "", reason,
-             (unsigned long long)s->conn.out.bytes);
-    conn_abort(&s->conn);
-}
-
-/* Over the limit: a large roster, or the presence of ten thousand contacts at once, fills any queue for a moment. Slow is
- * who has not brought it down after a while; too slow is who has let it grow many times over. */
-static void stream_is_behind(struct stream *s)
-{
-    if (s->conn.out.bytes > s->conn.net->queue_bytes_max * BEHIND_FACTOR_MAX) {
-        s->conn.net->counters.slow_readers++;
-        stream_cut(s, "slow-reader");
-    } else if (!s->behind_bytes) {
-        s->behind_bytes = s->conn.out.bytes;
-        loop_timer_start(s->conn.net->loop, &s->timer, BEHIND_MS_MAX);
-    }
-}
-
-static void stream_behind_expired(struct stream *s)
-{
-    uint64_t before = s->behind_bytes, now = s->conn.out.bytes;
-    s->behind_bytes = 0;
-    if (now <= s->conn.net->queue_bytes_max)
-        return;
-    if (now < before) { /* it comes down */
-        stream_is_behind(s);
-        return;
-    }
-    s->conn.net->counters.slow_readers++;
-    stream_cut(s, "slow-reader");
-}
-
-void stream_send(struct stream *s, struct frame *f)
-{
-    int outcome = conn_send(&s->conn, f);
-    if (outcome == CONN_SLOW && s->state == STREAM_BOUND)
-        stream_is_behind(s);
-    else if (outcome < 0)
-        stream_cut(s, "out-of-memory");
 }
 
 void stream_say(struct stream *s, struct span bytes)
@@ -83,6 +37,7 @@ static void stream_is_over(struct stream *s)
     bool was_known = s->jid != NULL && s->state != STREAM_MOVING;
     stream_auth_detach(s);
     stream_enter(s, STREAM_CLOSING);
+    stream_reader_ends(s);
     s->is_discarding = true;
     if (s->conn.net)
         loop_timer_start(s->conn.net->loop, &s->timer, CLOSE_TIMEOUT_MS);
@@ -124,7 +79,8 @@ static void stream_bound_item(struct stream *s, const struct xml_item *item, boo
     struct stanza *stanza = &w->stanza;
     int outcome = stanza_read(item, XMLNS_CLIENT, &w->arena, stanza);
     if (outcome == STANZA_NOT) {
-        stream_fail(s, STREAM_UNSUPPORTED_STANZA_TYPE, NULL);
+        if (!stream_csi_item(s, item))
+            stream_fail(s, STREAM_UNSUPPORTED_STANZA_TYPE, NULL);
         return;
     }
     if (outcome < 0) {
@@ -151,6 +107,10 @@ static void stream_bound_item(struct stream *s, const struct xml_item *item, boo
             stream_send(s, f);
         return;
     }
+    /* Its own presence divides what it is told: what came before `unavailable` belongs before it, for from then on the client
+     * hears of nobody (RFC 6121 s. 4.5.2), and its next one begins anew. */
+    if (stanza->kind == STANZA_PRESENCE && !stanza->has_to)
+        stream_held_flush(s);
     *ret_kept = !w->events->stanza(s, stanza);
 }
 
@@ -370,6 +330,7 @@ static void stream_conn_closed(struct conn *c)
         bool was_known = s->jid != NULL && s->state != STREAM_MOVING;
         stream_auth_detach(s);
         stream_enter(s, STREAM_CLOSING);
+        stream_reader_ends(s);
         if (was_known)
             s->worker->events->ended(s);
     }
@@ -386,6 +347,7 @@ static const struct conn_events stream_conn_events = {
     .received = stream_received,
     .secured = stream_secured,
     .ended = stream_conn_ended,
+    .refill = stream_refill,
     .detached = stream_conn_detached,
     .closed = stream_conn_closed,
 };
@@ -454,6 +416,7 @@ int stream_worker_init(struct stream_worker *w, const struct stream_settings *se
 {
     *w = (struct stream_worker){.settings = settings, .events = events, .net = net, .limits = xml_limits_default};
     w->limits.stanza_bytes = settings->stanza_bytes_max;
+    net->hold_bytes = settings->conflate_bytes ? settings->conflate_bytes : UINT64_MAX;
     arena_init(&w->arena);
     return 0;
 }

@@ -19,6 +19,7 @@
 struct stream;
 struct stream_auth;
 struct session;
+struct held;
 
 enum stream_state {
     STREAM_HEADER,         /* the peer's stream header is due */
@@ -72,9 +73,12 @@ struct stream_settings {
     struct tls_context *tls; /* NULL: no TLS listener */
     const uint8_t *secret;   /* 32 bytes, for sasl_exchange_new */
     bool allow_plain;
+    bool has_csi;            /* client state indication is offered (XEP-0352) */
     uint32_t sasl_iterations; /* of new accounts */
     uint32_t stanza_bytes_max, unauthenticated_bytes_max;
     uint32_t login_timeout_ms;
+    uint32_t conflate_bytes; /* queued for a reader who is behind, beyond which presence is held; 0: never */
+    uint32_t held_max;       /* presences held for one reader */
 };
 
 struct stream_events {
@@ -109,6 +113,9 @@ struct stream_worker {
     struct stanza stanza;        /* scratch: large */
     struct stream_counters {
         uint64_t opened, authenticated, authentication_failures, bound, stream_errors, stanzas, keepalives;
+        uint64_t presences_held, presences_conflated; /* the latter: replaced by a later one before they were sent */
+        uint64_t held_overflows;                      /* flushed because one reader's were too many */
+        uint64_t sessions_inactive;                   /* now */
     } counters;
 };
 
@@ -118,12 +125,13 @@ struct stream {
     struct buffer in;      /* an unfinished item, or what waits */
     struct xml_scan *scan; /* of the unfinished item; NULL at a boundary */
     struct timer timer;    /* log-in deadline, then a slow reader's, then closing deadline */
-    uint64_t behind_bytes; /* queued when it was found to be slow; 0: it is not */
     struct stream_auth *auth; /* while authenticating */
     struct session *session;  /* the owner's, from bind to end */
+    struct held *held;        /* presence held back; NULL: none */
     char *jid;             /* bare from authentication, full from bind; NULL before */
     char *bind_id;         /* the bind request's id, as written, while the owner decides */
     char *lang;            /* xml:lang of the peer's header; NULL when it gave none */
+    uint32_t behind_kib;   /* queued when it was found to be slow, and one; 0: it is not */
     uint16_t bare_len, jid_len;
     uint8_t state;         /* enum stream_state */
     uint8_t tls;           /* enum stream_tls */
@@ -132,6 +140,7 @@ struct stream {
     bool is_waiting : 1;   /* for the owner: nothing is pulled */
     bool is_pulling : 1;
     bool is_header_sent : 1;
+    bool is_inactive : 1;   /* by the client's own word (XEP-0352) */
     bool is_discarding : 1; /* what is left of the current bytes goes unread (STARTTLS) */
 };
 

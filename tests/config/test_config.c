@@ -63,6 +63,9 @@ static void test_minimal_has_defaults(void **state)
     assert_int_equal(c->limits.connections_per_address, 0);
     assert_int_equal(c->limits.directed_presences, 1000);
     assert_int_equal(c->limits.subscription_requests, 1000);
+    assert_int_equal(c->limits.held_presences, 10000);
+    assert_true(c->presence.csi);
+    assert_int_equal(c->presence.conflate_bytes, 1048576);
     assert_int_equal(c->log_level, CONFIG_LOG_INFO);
     config_free(c);
 }
@@ -89,6 +92,8 @@ static void test_everything_set(void **state)
               "  stanza_bytes: 20000\n  unauthenticated_stanza_bytes: 10001\n  queue_bytes: 65536\n"
               "  roster_items: 5\n  resources: 6\n  login_timeout_ms: 1000\n"
               "  connections_per_address: 7\n  directed_presences: 8\n  subscription_requests: 9\n"
+              "  held_presences: 10\n"
+              "presence: {csi: false, conflate_bytes: 4096}\n"
               "log_level: debug\n",
               NULL, &message, 0);
     assert_int_equal(c->domain_count, 2);
@@ -121,6 +126,9 @@ static void test_everything_set(void **state)
     assert_int_equal(c->limits.connections_per_address, 7);
     assert_int_equal(c->limits.directed_presences, 8);
     assert_int_equal(c->limits.subscription_requests, 9);
+    assert_int_equal(c->limits.held_presences, 10);
+    assert_false(c->presence.csi);
+    assert_int_equal(c->presence.conflate_bytes, 4096);
     assert_int_equal(c->log_level, CONFIG_LOG_DEBUG);
     config_free(c);
 }

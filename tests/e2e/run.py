@@ -20,9 +20,10 @@ import test_admin  # noqa: E402
 import test_clients  # noqa: E402
 import test_durability  # noqa: E402
 import test_errors  # noqa: E402
+import test_readers  # noqa: E402
 import test_tls  # noqa: E402
 
-SUITES = (test_clients, test_errors, test_tls, test_admin, test_durability)
+SUITES = (test_clients, test_errors, test_tls, test_admin, test_readers, test_durability)
 
 
 class Bench:

@@ -118,6 +118,8 @@ static void do_limit(struct world *w, struct words *a)
         {"login", &w->config.limits.login_timeout_ms},
         {"directed", &w->config.limits.directed_presences},
         {"requests", &w->config.limits.subscription_requests},
+        {"held", &w->config.limits.held_presences},
+        {"conflate", &w->config.presence.conflate_bytes},
     };
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
         if (strcmp(limits[i].name, a->at[1]) == 0) {
@@ -279,6 +281,40 @@ static void do_reset(struct world *w, struct words *a)
     changed(w, a->at[1], false);
 }
 
+static void do_counted(struct world *w, struct words *a)
+{
+    uint64_t expected = strtoull(a->at[2], NULL, 10), sum = 0;
+    bool is_known = false;
+    for (uint32_t i = 0; i < w->broker.worker_count; i++) {
+        const struct worker *worker = &w->broker.workers[i];
+        const struct {
+            const char *name;
+            uint64_t value;
+        } counters[] = {
+            {"held", worker->streams.counters.presences_held},
+            {"conflated", worker->streams.counters.presences_conflated},
+            {"overflows", worker->streams.counters.held_overflows},
+            {"inactive", worker->streams.counters.sessions_inactive},
+            {"slow", worker->net.counters.slow_readers},
+        };
+        for (size_t n = 0; n < sizeof counters / sizeof *counters; n++)
+            if (strcmp(counters[n].name, a->at[1]) == 0) {
+                is_known = true;
+                sum += counters[n].value;
+            }
+    }
+    if (!is_known || sum != expected)
+        world_fail(w, "counted %llu", (unsigned long long)sum);
+}
+
+static void do_switch(struct world *w, struct words *a)
+{
+    if (strcmp(a->at[1], "csi") != 0)
+        world_fail(w, "no switch is named %s", a->at[1]);
+    w->config.presence.csi = strcmp(a->at[2], "on") == 0;
+    world_settings(w);
+}
+
 static void do_shutdown(struct world *w, struct words *a)
 {
     (void)a;
@@ -302,7 +338,8 @@ static const struct {
     {"advance", do_advance, 2},   {"cut", do_cut, 2},           {"break", do_break, 2},
     {"stall", do_stall, 2},       {"unstall", do_unstall, 2},   {"short", do_short, 3},
     {"store", do_store, 2},       {"stored", do_stored, 4},     {"remove", do_remove, 2},
-    {"reset", do_reset, 2},       {"shutdown", do_shutdown, 1},
+    {"reset", do_reset, 2},       {"shutdown", do_shutdown, 1}, {"counted", do_counted, 3},
+    {"switch", do_switch, 3},
 };
 
 static void say(struct world *w, const char *name, const char *bytes, bool is_settled)

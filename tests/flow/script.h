@@ -4,8 +4,11 @@
  *
  *   account alice bob            there are these accounts (password "secret")
  *   row alice bob B [approved] [unlisted]    alice's roster has bob, in a state of RFC 6121 A.1 (N NPo NPi
- * NPio T TPi F FPo B) limit NAME NUMBER            stanza, unauthenticated, queue, roster, resources, login,
- * directed, requests conflict replace|refuse|rename connect alice                a connection, nothing said
+ *                                NPio T TPi F FPo B)
+ *   limit NAME NUMBER            stanza, unauthenticated, queue, roster, resources, login, directed, requests, held,
+ *                                conflate
+ *   conflict replace|refuse|rename
+ *   connect alice                a connection, nothing said
  *   open alice / auth alice / login alice bob    ... up to the features, up to those after SASL, up to bind
  *   online alice bob             ... and roster and presence; what anybody was told so far is forgotten
  *   alice: BYTES                 alice says it, then all settles; $header stands for a stream header
@@ -20,6 +23,8 @@
  *   short alice N                sends to her carry N bytes at most; 0: no bound
  *   store hold|go                requests wait; store fail credentials|roster|change, store well
  *   stored alice bob B [approved] [unlisted] [request] / stored alice bob gone
+ *   counted NAME N               held, conflated, overflows, inactive, slow: over all workers
+ *   switch csi on|off
  *   remove alice / reset alice   the administrator removes the account / has changed it
  *   shutdown                     the workers stop
  *

@@ -35,6 +35,7 @@ struct player {
     unsigned left;     /* actions to come */
     bool is_gone;      /* has ended its connection */
     bool is_available; /* by what it said last */
+    bool is_inactive;  /* likewise */
     unsigned status;   /* of its last presence */
     struct view views[PLAYERS_MAX];
     unsigned comings; /* how often it has become available on this connection: each time it is told anew */
@@ -45,7 +46,8 @@ struct game {
     struct world *w;
     struct player players[PLAYERS_MAX];
     unsigned player_count, next_status, next_id;
-    bool is_strict; /* rosters stay as they are, a resource an account: nothing may come twice */
+    bool is_strict;  /* rosters stay as they are, a resource an account: nothing may come twice */
+    bool has_idlers; /* clients are inactive at times, or read nothing: what is out of date need not come */
     bool may_see[ACCOUNTS][ACCOUNTS]; /* strict: the first sees the second */
 };
 
@@ -81,7 +83,7 @@ static void hear_presence(struct game *g, struct player *p, const struct said *s
         return;
     }
     if (s->type) {
-        if (g->is_strict && !view->status)
+        if (g->is_strict && !g->has_idlers && !view->status)
             world_fail(g->w, "%s is told of the end of %s, of which it knew nothing", p->user->jid, s->from);
         view->status = 0;
         return;
@@ -132,7 +134,7 @@ static void log_in(struct game *g, struct player *p)
 {
     world_connect(g->w, p->user, (int)fake_random(4));
     user_login(p->user, USER_BOUND);
-    p->is_gone = p->is_available = false;
+    p->is_gone = p->is_available = p->is_inactive = false;
     memset(p->views, 0, sizeof p->views);
     memset(p->seen, 0, sizeof p->seen);
     p->comings = 0;
@@ -140,6 +142,7 @@ static void log_in(struct game *g, struct player *p)
 
 static void leave(struct player *p)
 {
+    p->user->peer->is_stalled = false; /* no time passes here that would end the wait for it */
     switch (fake_random(3)) {
     case 0:
         if (p->user->phase == USER_BOUND)
@@ -164,6 +167,16 @@ static void be_present(struct game *g, struct player *p)
     p->status = ++g->next_status;
     p->is_available = true;
     say(p, "<presence><status>%u</status></presence>", p->status);
+}
+
+/* Say that it is inactive, or active; read no more, or again. */
+static void idle(struct player *p, bool is_to_end)
+{
+    p->user->peer->is_stalled = !is_to_end && fake_random(2) == 0;
+    if (is_to_end ? !p->is_inactive : fake_random(2) == 0)
+        return;
+    p->is_inactive = !p->is_inactive;
+    say(p, "<%s xmlns='urn:xmpp:csi:0'/>", p->is_inactive ? "inactive" : "active");
 }
 
 static void change_a_subscription(struct player *p)
@@ -195,7 +208,7 @@ static void act(struct game *g, struct player *p)
             leave(p);
         return;
     }
-    switch (fake_random(g->is_strict ? 8 : 14)) {
+    switch (fake_random(!g->is_strict ? 14 : g->has_idlers ? 12 : 8)) {
     case 0:
         leave(p);
         return;
@@ -218,8 +231,22 @@ static void act(struct game *g, struct player *p)
         be_present(g, p);
         return;
     default:
-        change_a_subscription(p);
+        if (g->is_strict)
+            idle(p, false);
+        else
+            change_a_subscription(p);
     }
+}
+
+static void everybody_listens(struct game *g)
+{
+    for (unsigned i = 0; i < g->player_count; i++) {
+        struct player *p = &g->players[i];
+        p->user->peer->is_stalled = false;
+        if (!p->is_gone && p->user->phase == USER_BOUND)
+            idle(p, true);
+    }
+    world_settle(g->w);
 }
 
 /* ---- what must be true in the end ---- */
@@ -278,13 +305,25 @@ static void rosters_make(struct game *g)
         }
 }
 
-static void play(uint32_t workers, uint64_t seed, bool is_strict)
+struct rules {
+    const char *name;
+    bool is_strict, has_idlers;
+};
+
+static void play(uint32_t workers, uint64_t seed, const struct rules *rules)
 {
     char where[64], name[24];
-    struct game g = {.w = world_new(workers, seed * 2654435761u + 1, 0), .is_strict = is_strict};
-    snprintf(where, sizeof where, "%s, seed %llu", is_strict ? "rosters at rest" : "rosters that change",
-             (unsigned long long)seed);
+    struct game g = {.w = world_new(workers, seed * 2654435761u + 1, 0),
+                     .is_strict = rules->is_strict,
+                     .has_idlers = rules->has_idlers};
+    bool is_strict = rules->is_strict;
+    snprintf(where, sizeof where, "%s, seed %llu", rules->name, (unsigned long long)seed);
     g.w->where = where;
+    if (g.has_idlers) {
+        g.w->config.presence.conflate_bytes = 100;
+        g.w->config.limits.held_presences = ACCOUNTS - 2;
+        world_settings(g.w);
+    }
     rosters_make(&g);
     g.player_count = is_strict ? ACCOUNTS : PLAYERS_MAX;
     for (unsigned i = 0; i < g.player_count; i++) {
@@ -305,6 +344,8 @@ static void play(uint32_t workers, uint64_t seed, bool is_strict)
             is_busy |= g.players[i].left > 0;
     }
     world_settle(g.w);
+    if (g.has_idlers)
+        everybody_listens(&g);
     hear_all(&g);
     world_check(g.w);
     views_check(&g);
@@ -313,7 +354,7 @@ static void play(uint32_t workers, uint64_t seed, bool is_strict)
 
 /* MUSTER_FLOW_SEEDS: how many schedules of each kind; MUSTER_FLOW_SEED: only this one, and all that is said
  * is shown. */
-static void play_many(bool is_strict)
+static void play_many(const struct rules *rules)
 {
     const char *count = getenv("MUSTER_FLOW_SEEDS"), *only = getenv("MUSTER_FLOW_SEED");
     is_traced = only != NULL;
@@ -321,19 +362,25 @@ static void play_many(bool is_strict)
                                                                  : count ? strtoull(count, NULL, 10)
                                                                          : 1500;
     for (uint64_t seed = first; seed <= last; seed++)
-        play(1u << seed % 3, seed, is_strict);
+        play(1u << seed % 3, seed, rules);
 }
 
 static void test_rosters_at_rest(void **unused)
 {
     (void)unused;
-    play_many(true);
+    play_many(&(struct rules){"rosters at rest", .is_strict = true});
 }
 
 static void test_rosters_that_change(void **unused)
 {
     (void)unused;
-    play_many(false);
+    play_many(&(struct rules){"rosters that change"});
+}
+
+static void test_idle_and_slow_readers(void **unused)
+{
+    (void)unused;
+    play_many(&(struct rules){"idle and slow readers", .is_strict = true, .has_idlers = true});
 }
 
 int main(void)
@@ -341,6 +388,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rosters_at_rest),
         cmocka_unit_test(test_rosters_that_change),
+        cmocka_unit_test(test_idle_and_slow_readers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,9 +54,14 @@ void world_settings(struct world *w)
         .stanza_bytes_max = c->limits.stanza_bytes,
         .unauthenticated_bytes_max = c->limits.unauthenticated_stanza_bytes,
         .login_timeout_ms = c->limits.login_timeout_ms,
+        .has_csi = c->presence.csi,
+        .conflate_bytes = c->presence.conflate_bytes,
+        .held_max = c->limits.held_presences,
     };
     for (uint32_t i = 0; i < w->broker.worker_count; i++) {
         w->broker.workers[i].net.queue_bytes_max = c->limits.queue_bytes;
+        w->broker.workers[i].net.hold_bytes =
+            c->presence.conflate_bytes ? c->presence.conflate_bytes : UINT64_MAX;
         w->broker.workers[i].streams.limits.stanza_bytes = c->limits.stanza_bytes;
     }
 }
@@ -76,6 +81,8 @@ static void config_fill(struct world *w)
     w->config.limits.login_timeout_ms = 2000;
     w->config.limits.directed_presences = 8;
     w->config.limits.subscription_requests = 4;
+    w->config.limits.held_presences = 100;
+    w->config.presence.csi = true;
 }
 
 struct world *world_new(uint32_t workers, uint64_t seed, size_t receive_bytes_max)

@@ -329,6 +329,31 @@ static void test_presence_frame(void **unused)
     assert_string_equal(presence_type_name(PRESENCE_ERROR), "error");
 }
 
+static void test_presence_frame_publisher(void **unused)
+{
+    (void)unused;
+    const struct {
+        struct frame *frame;
+        const char *publisher;
+    } rows[] = {
+        {stanza_presence_frame(PRESENCE_AVAILABLE, SPAN("a@b/c"), NONE, NONE), "a@b/c"},
+        {stanza_presence_frame(PRESENCE_UNAVAILABLE, SPAN("a@b/c d"), NONE, NONE), "a@b/c d"},
+        {stanza_presence_frame(PRESENCE_AVAILABLE, SPAN("a@b/'c'"), NONE, NONE), "a@b/&apos;c&apos;"},
+        {stanza_presence_frame(PRESENCE_AVAILABLE, SPAN("a@b/c"), SPAN("d@e"), NONE), ""},
+        {stanza_presence_frame(PRESENCE_SUBSCRIBE, SPAN("a@b"), NONE, NONE), ""},
+        {frame_new(SPAN("<message from='a@b/c'/>"), 8, FRAME_MESSAGE), ""},
+        {frame_new(SPAN("<presence id=''/>"), 9, FRAME_PRESENCE), ""},
+        {frame_new(SPAN("<presence from='a"), 9, FRAME_PRESENCE), ""},
+        {frame_new(SPAN("<presence"), 9, FRAME_PRESENCE), ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct span got = presence_frame_publisher(rows[i].frame);
+        if (!span_equal(got, span_of(rows[i].publisher)))
+            fail_msg("row %zu: %.*s", i, (int)got.len, got.ptr);
+        frame_unref(rows[i].frame);
+    }
+}
+
 static void test_result_frame(void **unused)
 {
     (void)unused;
@@ -346,10 +371,15 @@ static void test_result_frame(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kind_and_type), cmocka_unit_test(test_what_is_no_stanza),
-        cmocka_unit_test(test_addressee),     cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_stamped),       cmocka_unit_test(test_gap),
-        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_presence_frame),
+        cmocka_unit_test(test_kind_and_type),
+        cmocka_unit_test(test_what_is_no_stanza),
+        cmocka_unit_test(test_addressee),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_stamped),
+        cmocka_unit_test(test_gap),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_presence_frame),
+        cmocka_unit_test(test_presence_frame_publisher),
         cmocka_unit_test(test_result_frame),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

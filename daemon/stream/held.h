@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Presence broadcasts held back from one reader: at most one of each publisher's resource, the last that it
+ * said (XEP-0352). A publisher is named by the `from` of its frame, as written: the same full JID is always
+ * written the same. */
+#ifndef MUSTER_STREAM_HELD_H
+#define MUSTER_STREAM_HELD_H
+
+#include "base/frame.h"
+#include "base/hash.h"
+#include "base/list.h"
+
+struct held {
+    struct list order; /* by when each was said, the earliest first */
+    struct hash_table by_publisher;
+    uint64_t bytes; /* of the frames */
+};
+
+/* NULL without memory. */
+struct held *held_new(void);
+/* Takes NULL; gives back what is in it; returns NULL. */
+struct held *held_free(struct held *h);
+
+/* 0; HELD_REPLACED: an earlier one of the same publisher is gone, and this one stands where it was said,
+ * behind everything else: what one account's resources say stays in order. Takes over the reference but for
+ * -ENOMEM. */
+enum { HELD_REPLACED = 1 };
+int held_put(struct held *h, struct frame *f, struct span publisher);
+/* The earliest, with its reference; NULL when there is none. */
+struct frame *held_take(struct held *h);
+
+static inline uint32_t held_count(const struct held *h)
+{
+    return h->by_publisher.count;
+}
+
+#endif
