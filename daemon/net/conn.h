@@ -103,6 +103,11 @@ void conn_open(struct conn *c, struct net *net, int fd, const struct conn_events
 enum { CONN_SLOW = 1 };
 int conn_send(struct conn *c, struct frame *f);
 int conn_send_bytes(struct conn *c, struct span bytes);
+/* Does something leave anyway? What is queued now goes along. */
+static inline bool conn_has_output(const struct conn *c)
+{
+    return c->is_dirty || c->send_bytes;
+}
 
 /* Start TLS as the server: everything queued so far leaves in the clear, all that comes from now on is TLS. `direct`: from the
  * first byte. 0 or -ENOMEM. */

@@ -306,6 +306,12 @@ static void stanza_run(struct router *r, struct route_message *base)
     struct account *a = router_account(r, &to);
     if (!a)
         return;
+    if (r->fanouts) {
+        struct jid publisher = jid_of_prepared(span_make(m->jids, m->from_len));
+        const struct entity *e = entity_find(&r->entities, &publisher);
+        if (e)
+            router_fanout_hurry(r, e, a);
+    }
     if (a->state == ACCOUNT_READY && !a->pending && !a->is_settling) {
         struct jid from = jid_of_prepared(span_make(m->jids, m->from_len));
         a->is_settling = true;

@@ -60,34 +60,6 @@ void router_deliver_later(struct router *r, struct account *a, struct frame *fra
     account_pend(a, &m->base.message);
 }
 
-/* To every available resource of every watcher here. */
-static void watchers_deliver(struct router *r, const struct watch *w, struct frame *frame)
-{
-    /* One atomic operation for all of them; what was taken too many is given back at the end. */
-    int32_t taken = (int32_t)w->count;
-    frame_ref_many(frame, taken);
-    for (uint32_t i = 0; i < w->count; i++) {
-        if (router_must_wait(w->watchers[i])) {
-            router_deliver_later(r, w->watchers[i], frame, 0);
-            continue;
-        }
-        account_each_session(s, w->watchers[i])
-        {
-            if (!session_is_available(s))
-                continue;
-            if (taken == 0) {
-                taken = (int32_t)w->count;
-                frame_ref_many(frame, taken);
-            }
-            taken--;
-            r->counters.presence_deliveries++;
-            stream_send(s->stream, frame);
-        }
-    }
-    if (taken)
-        frame_unref_many(frame, taken);
-}
-
 static void broadcast_run(struct router *r, struct route_message *base)
 {
     struct broadcast_message *m = (struct broadcast_message *)base;
@@ -96,9 +68,9 @@ static void broadcast_run(struct router *r, struct route_message *base)
     struct watch *w = publisher ? publisher->watch : NULL;
     if (!w || w->incarnation != m->incarnation)
         return;
-    watchers_deliver(r, w, m->frame);
-    if (m->is_last)
-        watch_drop(publisher, &r->entities);
+    entity_ref(publisher);
+    router_fanout(r, publisher, m->frame, m->is_last);
+    entity_give(&r->entities, publisher);
 }
 
 void router_broadcast(struct router *r, struct account *a, struct frame *frame, bool is_last)

@@ -56,6 +56,12 @@ void router_watch(struct router *r, struct account *a, uint32_t session_number);
 void router_unwatch(struct router *r, struct account *a, struct roster_item *item);
 void router_unwatch_all(struct router *r, struct account *a);
 void router_broadcast(struct router *r, struct account *a, struct frame *frame, bool is_last);
+/* A change of `publisher` (who has a watch here) to the watchers here (fanout.c). */
+void router_fanout(struct router *r, struct entity *publisher, struct frame *frame, bool is_last);
+/* Bring what is under way to all of them now. The watch may be gone then. */
+void router_fanout_finish(struct router *r, struct entity *publisher);
+/* Bring what is under way to this one now: something else from the publisher is about to reach it. */
+void router_fanout_hurry(struct router *r, const struct entity *publisher, struct account *watcher);
 /* While something waits in an account's queue, presence from its contacts goes there too, or it would overtake what the same contact
  * said before it (RFC 6120 s. 10.1). `session_number` 0: to every available session. */
 static inline bool router_must_wait(const struct account *a)

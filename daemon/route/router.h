@@ -15,10 +15,14 @@
 #include "store/store.h"
 #include "stream/stream.h"
 
+/* Fewer than a slice of the lane, whose turn would come no sooner. */
+#define ROUTER_FANOUT_AT_ONCE 256
+
 struct router_settings {
     const struct span *domains; /* prepared */
     uint32_t domain_count;
     uint32_t roster_items_max, resources_max, directed_max, requests_max;
+    uint32_t fanout_at_once; /* up to so many watchers are told in the same turn; the others in slices */
     enum { RESOURCE_REPLACE, RESOURCE_REFUSE, RESOURCE_RENAME } resource_conflict;
 };
 
@@ -33,6 +37,7 @@ struct router {
     struct slab accounts, sessions;
     uint32_t incarnations; /* counts how often any account here came online: never the same number twice */
     uint32_t operations; /* store requests under way */
+    uint32_t fanouts;    /* publishers whose changes are on their way to the watchers here */
     /* Scratch for stanzas that arrive as bytes. */
     struct xml_scan *scan;
     struct arena arena;

@@ -201,7 +201,11 @@ static bool granted(struct router *r, struct account *a, struct span publisher_t
     struct entity *publisher = entity_take(&r->entities, &jid);
     if (!publisher)
         return false;
+    if (publisher->watch && publisher->watch->incarnation != incarnation)
+        router_fanout_finish(r, publisher); /* how its last time online ended */
     int outcome = watch_add(publisher, incarnation, a, &r->entities);
+    if (outcome == WATCH_THERE)
+        router_fanout_hurry(r, publisher, a); /* `shown` is newer */
     if ((outcome == 0 || outcome == WATCH_THERE) && router_must_wait(a)) {
         for (uint32_t i = 0; i < shown->frame_count; i++)
             router_deliver_later(r, a, shown->frames[i], session_number);

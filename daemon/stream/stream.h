@@ -167,6 +167,14 @@ void stream_detach(struct stream *s);
 /* The stream is where it belongs: its peer's new header is awaited. */
 void stream_settle(struct stream *s);
 
+/* It is about to be sent to. */
+static inline void stream_prefetch(const struct stream *s)
+{
+    __builtin_prefetch(s, 1);
+    __builtin_prefetch((const char *)s + 64, 1);
+    __builtin_prefetch((const char *)s + 128, 1);
+}
+
 /* Queue a frame; takes over the reference. A reader that stays behind is cut. */
 void stream_send(struct stream *s, struct frame *f);
 

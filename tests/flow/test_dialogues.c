@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Plays every dialogue of the files named on the command line: with one, two and four workers, and with the
- * clients' bytes arriving one by one. */
+ * clients' bytes arriving one by one; fan-outs at once, and in slices. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,19 +13,23 @@
 struct performance {
     const struct script *script;
     uint32_t workers;
+    uint64_t seed;
     size_t receive_bytes_max;
 };
 
 static void play(void **state)
 {
     const struct performance *p = *state;
-    script_play(p->script, p->workers, p->receive_bytes_max);
+    script_play(p->script, p->workers, p->seed, p->receive_bytes_max);
 }
 
 int main(int argc, char **argv)
 {
     static const struct performance kinds[] = {
-        {.workers = 1}, {.workers = 2}, {.workers = 4}, {.workers = 2, .receive_bytes_max = 1}};
+        {.workers = 1, .seed = 11},
+        {.workers = 2, .seed = 12},
+        {.workers = 4, .seed = 11},
+        {.workers = 2, .seed = 11, .receive_bytes_max = 1}};
     const size_t kind_count = sizeof kinds / sizeof *kinds;
     int failed = 0;
     for (int i = 1; i < argc; i++) {

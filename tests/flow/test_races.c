@@ -47,6 +47,7 @@ struct game {
     struct player players[PLAYERS_MAX];
     unsigned player_count, next_status, next_id;
     bool is_strict;  /* rosters stay as they are, a resource an account: nothing may come twice */
+    bool is_presence_only; /* all see all, with two resources, and do nothing but come, change and go */
     bool has_idlers; /* clients are inactive at times, or read nothing: what is out of date need not come */
     bool may_see[ACCOUNTS][ACCOUNTS]; /* strict: the first sees the second */
 };
@@ -208,7 +209,7 @@ static void act(struct game *g, struct player *p)
             leave(p);
         return;
     }
-    switch (fake_random(!g->is_strict ? 14 : g->has_idlers ? 12 : 8)) {
+    switch (g->is_presence_only ? "014567"[fake_random(6)] - '0' : fake_random(!g->is_strict ? 14 : g->has_idlers ? 12 : 8)) {
     case 0:
         leave(p);
         return;
@@ -297,7 +298,7 @@ static void rosters_make(struct game *g)
     }
     for (unsigned i = 0; i < ACCOUNTS; i++)
         for (unsigned n = i + 1; n < ACCOUNTS; n++) {
-            const char *const *pair = pairs[fake_random(6)];
+            const char *const *pair = pairs[g->is_presence_only ? 1 : fake_random(6)];
             world_row(g->w, accounts[i], accounts[n], pair[0]);
             world_row(g->w, accounts[n], accounts[i], pair[1]);
             g->may_see[i][n] = *pair[0] == 'T' || *pair[0] == 'B';
@@ -307,7 +308,7 @@ static void rosters_make(struct game *g)
 
 struct rules {
     const char *name;
-    bool is_strict, has_idlers;
+    bool is_strict, is_presence_only, has_idlers;
 };
 
 static void play(uint32_t workers, uint64_t seed, const struct rules *rules)
@@ -315,6 +316,7 @@ static void play(uint32_t workers, uint64_t seed, const struct rules *rules)
     char where[64], name[24];
     struct game g = {.w = world_new(workers, seed * 2654435761u + 1, 0),
                      .is_strict = rules->is_strict,
+                     .is_presence_only = rules->is_presence_only,
                      .has_idlers = rules->has_idlers};
     bool is_strict = rules->is_strict;
     snprintf(where, sizeof where, "%s, seed %llu", rules->name, (unsigned long long)seed);
@@ -377,6 +379,12 @@ static void test_rosters_that_change(void **unused)
     play_many(&(struct rules){"rosters that change"});
 }
 
+static void test_resources_that_come_and_go(void **unused)
+{
+    (void)unused;
+    play_many(&(struct rules){"resources that come and go", .is_presence_only = true});
+}
+
 static void test_idle_and_slow_readers(void **unused)
 {
     (void)unused;
@@ -388,6 +396,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rosters_at_rest),
         cmocka_unit_test(test_rosters_that_change),
+        cmocka_unit_test(test_resources_that_come_and_go),
         cmocka_unit_test(test_idle_and_slow_readers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

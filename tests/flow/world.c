@@ -43,6 +43,7 @@ void world_settings(struct world *w)
         .resources_max = c->limits.resources,
         .directed_max = c->limits.directed_presences,
         .requests_max = c->limits.subscription_requests,
+        .fanout_at_once = w->fanout_at_once,
         .resource_conflict = c->resource_conflict == CONFIG_CONFLICT_REFUSE   ? RESOURCE_REFUSE
                              : c->resource_conflict == CONFIG_CONFLICT_RENAME ? RESOURCE_RENAME
                                                                               : RESOURCE_REPLACE,
@@ -92,6 +93,7 @@ struct world *world_new(uint32_t workers, uint64_t seed, size_t receive_bytes_ma
     fake_reset(seed);
     fake_receive_bytes_max = receive_bytes_max;
     config_fill(w);
+    w->fanout_at_once = seed % 2 ? 0 : ROUTER_FANOUT_AT_ONCE;
     struct broker *b = &w->broker;
     b->config = &w->config;
     b->worker_count = workers;
@@ -241,8 +243,8 @@ static void watch_check(struct world *w, struct router *r, const struct watch *w
     if (!watch->count || !a || !a->available_count || a->incarnation != watch->incarnation)
         world_fail(w, "worker %u has a stale watch of %.*s", r->index, (int)publisher.len, publisher.ptr);
     for (uint32_t i = 0; i < watch->count; i++) {
-        const struct roster_item *item = roster_find(&watch->watchers[i]->roster, watch->publisher);
-        if (!item || item->watch_slot != i + 1 || !watch->watchers[i]->available_count)
+        const struct roster_item *item = roster_find(&watch->watchers[i].account->roster, watch->publisher);
+        if (!item || item->watch_slot != i + 1 || !watch->watchers[i].account->available_count)
             world_fail(w, "slot %u of the watch of %.*s is wrong", i, (int)publisher.len, publisher.ptr);
     }
 }

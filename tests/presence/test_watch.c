@@ -87,7 +87,7 @@ static void compare(struct fixture *f)
             count += f->is_watching[w][p];
             assert_int_equal(slot != 0, f->is_watching[w][p]);
             if (slot)
-                assert_ptr_equal(watch->watchers[slot - 1], f->watchers[w]);
+                assert_ptr_equal(watch->watchers[slot - 1].account, f->watchers[w]);
         }
         assert_int_equal(watch ? watch->count : 0, count);
         if (!count)
@@ -194,12 +194,58 @@ static void test_a_blank_item_goes_with_its_watch(void **unused)
     }
 }
 
+/* Changes on their way while watchers come and go: each gets, in order and once, those made while it was there. */
+static void test_changes_under_way(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    struct frame *frame = frame_new(SPAN("<presence/>"), 1, 0);
+    uint32_t made = 0, last[WATCHERS] = {0}, queues = 0;
+    fixture_init(&f, SUBSCRIPTION_TO);
+    struct entity *publisher = f.publishers[0];
+    assert_int_equal(watch_add(publisher, 1, f.watchers[0], &f.entities), 0); /* stays, so that the list does */
+    for (int step = 0; step < STEPS; step++) {
+        struct watch *watch = publisher->watch;
+        uint32_t w = 1 + random_below(WATCHERS - 1), kind = random_below(32);
+        if (kind < 2) {
+            assert_int_equal(watch_push(watch, frame, false, &queues), 0);
+            made++;
+        } else if (kind < 5 && watch_add(publisher, 1, f.watchers[w], &f.entities) == 0) {
+            last[w] = made;
+        } else if (kind < 6) {
+            watch_remove(f.watchers[w], item_of(&f, w, 0), &f.entities);
+        } else if (watch->queue) {
+            struct watch_queue *q = watch->queue;
+            if (q->cursor == watch->count) {
+                watch_pop(watch);
+                continue;
+            }
+            for (uint32_t i = 0; i < WATCHERS; i++) {
+                if (watch->watchers[q->cursor].account != f.watchers[i] || !watch_is_due(watch, q->first, q->cursor))
+                    continue;
+                assert_int_equal(q->first->number, last[i] + 1);
+                last[i]++;
+            }
+            q->cursor++;
+        }
+        assert_int_equal(queues, watch->queue != NULL);
+    }
+    assert_true(last[0] > STEPS / 40);
+    assert_true(made - last[0] < 20); /* it keeps pace: what was checked is more than a queue that only grows */
+    watch_drop(publisher, &f.entities);
+    assert_int_equal(queues, 0);
+    assert_int_equal(frame->references, 1);
+    frame_unref(frame);
+    fixture_fini(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_only_who_wants_it),
         cmocka_unit_test(test_a_stranger),
+        cmocka_unit_test(test_changes_under_way),
         cmocka_unit_test(test_a_blank_item_goes_with_its_watch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

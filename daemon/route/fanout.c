@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A change of presence reaches the watchers here: at once when they are few, else in slices, so that nobody waits behind a
+ * celebrity. What the same publisher says to one of them meanwhile must not overtake the change (RFC 6120 s. 10.1): who is about
+ * to get anything else from the publisher gets first what is under way to it. */
+#include "presence/watch.h"
+#include "route/internal.h"
+
+/* A stanza for a session that has something queued already costs a fraction of a send (0.07 against 4 us): a storm among a few hundred is to be worked
+ * off as it comes, for what comes together leaves together. */
+#define QUEUED_PER_SEND 64
+
+struct spread {
+    struct router *router;
+    struct frame *frame;
+    int32_t references; /* of the frame, taken in advance: one atomic operation for many recipients */
+    uint32_t sends, queued; /* what it has cost */
+};
+
+#define REFERENCES_AT_ONCE 256
+
+static struct frame *spread_reference(struct spread *p)
+{
+    if (!p->references) {
+        p->references = REFERENCES_AT_ONCE;
+        frame_ref_many(p->frame, p->references);
+    }
+    p->references--;
+    return p->frame;
+}
+
+static void spread_end(struct spread *p)
+{
+    if (p->references)
+        frame_unref_many(p->frame, p->references);
+}
+
+static void spread_to(struct spread *p, struct account *a)
+{
+    struct router *r = p->router;
+    if (router_must_wait(a)) {
+        router_deliver_later(r, a, p->frame, 0);
+        p->queued++;
+        return;
+    }
+    account_each_session(s, a)
+    {
+        if (!session_is_available(s))
+            continue;
+        if (conn_has_output(&s->stream->conn))
+            p->queued++;
+        else
+            p->sends++;
+        r->counters.presence_deliveries++;
+        stream_send(s->stream, spread_reference(p));
+    }
+}
+
+/* What a recipient takes is spread over its account, session and stream, each pointing to the next: far ahead of the walk the
+ * first is fetched, nearer to it the second, then the third. */
+static void watchers_prefetch(const struct watch *w, uint32_t i)
+{
+    if (i + 12 < w->count)
+        __builtin_prefetch(w->watchers[i + 12].account);
+    if (i + 8 < w->count)
+        __builtin_prefetch(w->watchers[i + 8].account->sessions.next);
+    if (i + 4 < w->count) {
+        const struct account *a = w->watchers[i + 4].account;
+        if (!list_empty(&a->sessions))
+            stream_prefetch(container_of(a->sessions.next, struct session, link)->stream);
+    }
+}
+
+/* Go on with the first change under way, up to `sends_max`; returns what was spent. */
+static uint32_t change_spread(struct router *r, struct watch *w, uint32_t sends_max)
+{
+    struct watch_queue *q = w->queue;
+    struct watch_change *c = q->first;
+    struct spread p = {.router = r, .frame = c->frame};
+    uint32_t spent = 0;
+    while (q->cursor < w->count && spent < sends_max) {
+        watchers_prefetch(w, q->cursor);
+        if (watch_is_due(w, c, q->cursor))
+            spread_to(&p, w->watchers[q->cursor].account);
+        q->cursor++;
+        spent = p.sends + p.queued / QUEUED_PER_SEND;
+    }
+    spread_end(&p);
+    return spent;
+}
+
+/* Everybody has the first change. Returns whether there is another. */
+static bool change_ends(struct router *r, struct watch *w)
+{
+    if (w->queue->first->is_last) {
+        watch_drop(w->publisher, &r->entities);
+        return false;
+    }
+    watch_pop(w);
+    return w->queue;
+}
+
+static void fanout_step(struct lane_work *work, uint32_t *budget)
+{
+    struct watch_queue *q = container_of(work, struct watch_queue, work);
+    struct router *r = q->owner;
+    struct watch *w = q->watch;
+    uint32_t spent = change_spread(r, w, *budget);
+    *budget -= spent < *budget ? spent : *budget; /* one watcher may have many sessions */
+    if (q->cursor == w->count)
+        change_ends(r, w);
+}
+
+void router_fanout_finish(struct router *r, struct entity *publisher)
+{
+    struct watch *w = publisher->watch;
+    bool is_more = w && w->queue;
+    while (is_more) {
+        change_spread(r, w, UINT32_MAX);
+        is_more = change_ends(r, w);
+    }
+}
+
+void router_fanout_hurry(struct router *r, const struct entity *publisher, struct account *watcher)
+{
+    struct watch *w = publisher->watch;
+    const struct roster_item *item = w && w->queue ? roster_find(&watcher->roster, publisher) : NULL;
+    if (!item || !item->watch_slot)
+        return;
+    uint32_t position = item->watch_slot - 1;
+    for (struct watch_change *c = w->queue->first; c; c = c->next) {
+        if (!watch_is_due(w, c, position))
+            continue;
+        struct spread p = {.router = r, .frame = c->frame};
+        spread_to(&p, watcher);
+        spread_end(&p);
+    }
+    w->watchers[position].since = w->last_change;
+}
+
+static void watchers_tell(struct router *r, struct watch *w, struct frame *frame)
+{
+    struct spread p = {.router = r, .frame = frame};
+    for (uint32_t i = 0; i < w->count; i++) {
+        watchers_prefetch(w, i);
+        spread_to(&p, w->watchers[i].account);
+    }
+    spread_end(&p);
+}
+
+void router_fanout(struct router *r, struct entity *publisher, struct frame *frame, bool is_last)
+{
+    struct watch *w = publisher->watch;
+    bool is_first = !w->queue;
+    if ((!is_first || w->count > r->settings->fanout_at_once) && watch_push(w, frame, is_last, &r->fanouts) == 0) {
+        if (!is_first)
+            return;
+        w->queue->owner = r;
+        w->queue->work.step = fanout_step;
+        loop_work_start(r->loop, &w->queue->work, LANE_PRESENCE);
+        return;
+    }
+    router_fanout_finish(r, publisher); /* no memory for one more change: all of them at once */
+    if (!publisher->watch)
+        return;
+    watchers_tell(r, w, frame);
+    if (is_last)
+        watch_drop(publisher, &r->entities);
+}
