@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Host of @xmpp/client clients, all in this process; the line protocol is described in clients.py.
-import { webcrypto } from "node:crypto";
+import { createHmac, webcrypto } from "node:crypto";
 import net from "node:net";
 import readline from "node:readline";
 
 globalThis.crypto ??= webcrypto; // Node.js 18, as in Debian 12
+// The library stretches passwords with two of these calls an iteration, each a job for a thread: most of a log-in's time.
+Object.assign(crypto.subtle, {
+  importKey: (format, key, { hash }) => ({ key, hash: hash.replace("-", "") }),
+  sign: (name, { key, hash }, message) => createHmac(hash, key).update(message).digest(),
+});
 const { client: newClient, xml, jid: parseJid } = await import("@xmpp/client");
 
 const TIMEOUT_MS = 15000;
@@ -65,6 +70,7 @@ class Adapter {
     xmpp.on("error", (error) => this.emit("stream-error", { condition: error.condition ?? error.message }));
     xmpp.on("online", (full) => {
       this.isOnline = true;
+      this.socket?.setNoDelay(true); // or every second stanza waits 40 ms for the acknowledgement of the one before
       this.emit("online", { jid: full });
     });
     xmpp.on("disconnect", () => this.isOnline && this.emit("closed"));
@@ -111,10 +117,14 @@ class Adapter {
     }
   }
 
-  // The library's own TLS socket wraps Node's.
-  vanish() {
+  // Node's socket, which the library's own TLS socket wraps.
+  get socket() {
     const socket = this.xmpp?.socket;
-    (socket?.socket ?? socket)?.destroy();
+    return socket?.socket ?? socket;
+  }
+
+  vanish() {
+    this.socket?.destroy();
   }
 }
 
