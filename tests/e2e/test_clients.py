@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scenarios with three real clients: every ordered pair of kinds, over STARTTLS and over direct TLS."""
+import os
+import ssl
+
 from clients import KINDS, Failure
+from raw import Raw
 
 UNUSUAL = "it's <b>\"fine\"</b> & späť, 日本語 \U0001f600"
 
@@ -236,7 +240,28 @@ def wrong_password(kind, tls):
     return test
 
 
+def only_tls12(bench):
+    """The whole run is worth its name: none of its clients comes in where only TLS 1.3 is spoken."""
+    os.environ["MUSTER_TLS_ALLOW_TLS12"] = "false"
+    try:
+        bench.server.restart()
+        for kind in KINDS:
+            for tls in ("starttls", "direct"):
+                bench.client(kind).connect(bench.server, *bench.account(), tls, expect_failure=True)
+        try:
+            Raw(bench.server, "direct").close()
+        except ssl.SSLError:
+            return
+        raise Failure("Python speaks TLS 1.3")
+    finally:
+        os.environ["MUSTER_TLS_ALLOW_TLS12"] = "true"
+        bench.close()
+        bench.server.restart()
+
+
 def tests(server):
+    if os.environ.get("MUSTER_TLS_ALLOW_TLS12") == "true":
+        yield "TLS 1.2: every client speaks nothing newer", only_tls12
     pairs = [(a, b) for a in KINDS for b in KINDS if a != b]
     for tls in ("starttls", "direct"):
         for a, b in pairs:
