@@ -176,13 +176,15 @@ def with_limits(limits, test):
 
 
 def login_timeout(bench):
+    waiting = []
     for step in (lambda raw: None, lambda raw: raw.open(), lambda raw: raw.secure()):
-        raw = bench.on_close(Raw(bench.server))
-        step(raw)
+        waiting.append(bench.on_close(Raw(bench.server)))
+        step(waiting[-1])
+    silent = bench.on_close(Raw(bench.server))  # says nothing at all
+    for raw in waiting:
         while raw.next() is not None:
             pass
         raw.wait_closed()
-    silent = bench.on_close(Raw(bench.server))  # says nothing at all
     silent.wait_closed()
     raw = bench.on_close(Raw(bench.server)).log_in(bench.account())
     raw.ping()
