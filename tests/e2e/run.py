@@ -120,7 +120,15 @@ def end_checks(bench, counts):
             raise clients.Failure(f"exit code {code} on SIGTERM")
 
     run_test("end: nothing is left", nothing_is_left, bench, counts)
+    def kernel_counted(_):
+        """Every session of every server went through the kernel, and no record failed to decrypt but those made to."""
+        print(f"# kernel: {servers.KERNEL.opened} sessions, {servers.KERNEL.probed} probes, {servers.KERNEL.provoked} records not decrypted")
+        if found := servers.KERNEL.wrong():
+            raise clients.Failure("; ".join(found))
+
     run_test("end: SIGTERM stops with exit code 0", stops_cleanly, bench, counts)
+    if servers.KERNEL.is_wanted:
+        run_test("end: the kernel counted what the servers did", kernel_counted, bench, counts)
 
 
 def speak_tls12(server):

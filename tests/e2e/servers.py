@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The server under test: musterd, or Prosody as a reference that shows that the suite tests the protocol and not our server."""
+import contextlib
 import os
 import random
 import shutil
@@ -12,6 +13,46 @@ import time
 START_DEADLINE_S = 30.0
 STOP_DEADLINE_S = 30.0
 DOMAIN = "localhost"
+
+
+class KernelCount:
+    """What this kernel counted of TLS since the run began (/proc/net/tls_stat), against what must have caused it. Exact only where
+    nobody else uses the kernel's TLS, so only where it is asked for: MUSTER_OFFLOAD_TLS=on."""
+
+    path = "/proc/net/tls_stat"
+
+    def __init__(self):
+        self.is_wanted = os.environ.get("MUSTER_OFFLOAD_TLS") == "on"
+        self.at_start = self.read()
+        self.probed = 0  # sessions that servers open with themselves, to see what the kernel can
+        self.opened = 0  # by the servers' own count
+        self.provoked = 0  # records made so that they cannot be decrypted
+
+    def read(self):
+        if not self.is_wanted:
+            return {}
+        with open(self.path) as lines:
+            return {name: int(value) for name, value in map(str.split, lines)}
+
+    def since_start(self, name):
+        return self.read().get(name, 0) - self.at_start.get(name, 0)
+
+    @contextlib.contextmanager
+    def probing(self):
+        """While a server starts, and nobody else opens a session."""
+        before = self.since_start("TlsTxSw")
+        yield
+        self.probed += self.since_start("TlsTxSw") - before
+
+    def wrong(self):
+        """What does not add up, as a list of texts."""
+        sessions = self.probed + self.opened
+        wanted = {"TlsTxSw": sessions, "TlsRxSw": sessions, "TlsDecryptError": self.provoked, "TlsTxDevice": 0, "TlsRxDevice": 0,
+                  "TlsRxRekeyError": 0, "TlsTxRekeyError": 0}
+        return [f"{name} {self.since_start(name)}, not {value}" for name, value in wanted.items() if self.since_start(name) != value]
+
+
+KERNEL = KernelCount()
 
 
 def free_ports(count):
@@ -120,11 +161,15 @@ class Server:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
+    def will_end(self):
+        """To be called before the process is told to end: what it counted ends with it."""
+
     def stop(self):
         """SIGTERM; returns the exit code."""
         if self.process is None:
             return None
         if self.process.poll() is None:
+            self.will_end()
             self.process.send_signal(signal.SIGTERM)
         try:
             code = self.process.wait(STOP_DEADLINE_S)
@@ -136,6 +181,7 @@ class Server:
         return code
 
     def kill(self):
+        self.will_end()
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self.process = None
@@ -147,7 +193,8 @@ class Server:
 
     def remove(self):
         if self.process is not None and self.process.poll() is None:
-            self.kill()
+            self.process.kill()
+            self.process.wait()
         if not os.environ.get("E2E_KEEP"):
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -175,6 +222,17 @@ workers: {self.workers}
     def launch(self):
         self.ready_from = len(self.log_text())
         self.spawn([os.path.join(self.build, "musterd"), "--config", self.path("musterd.yaml")])
+
+    def start(self):
+        with KERNEL.probing():
+            return super().start()
+
+    def will_end(self):
+        if KERNEL.is_wanted:
+            KERNEL.opened += self.stat("tls_kernel_records")
+
+    def stat(self, name):
+        return int(dict(line.split("\t") for line in self.musterctl("stats").stdout.splitlines())[name])
 
     def is_ready(self):
         return " ready " in self.log_text()[self.ready_from:]

@@ -6,7 +6,7 @@ import subprocess
 
 from clients import Failure
 from raw import Raw, local
-from servers import Musterd
+from servers import KERNEL, Musterd
 
 ROSTER = "jabber:iq:roster"
 
@@ -116,6 +116,7 @@ def sessions_are_listed(bench):
 
 def shutdown(bench):
     raw = bench.on_close(Raw(bench.server, "direct")).log_in(bench.account())
+    bench.server.will_end()
     bench.server.musterctl("shutdown")
     raw.expect_stream_error("system-shutdown")
     code = bench.server.process.wait(30)
@@ -153,7 +154,8 @@ def bad_configurations(bench):
 
 def second_daemon(bench):
     """The same ports, the same state: the second one says so and ends; the first one lives."""
-    done = run(os.path.join(bench.build, "musterd"), "--config", bench.server.path("musterd.yaml"))
+    with KERNEL.probing():
+        done = run(os.path.join(bench.build, "musterd"), "--config", bench.server.path("musterd.yaml"))
     must(done.returncode == 1 and done.stderr, f"a second daemon: exit {done.returncode}, {done.stderr!r}")
     must(can_log_in(bench, bench.account()), "the first daemon does not answer any more")
 
