@@ -231,13 +231,13 @@ static int key_update_take(struct record_kernel *k, const uint8_t *bytes, size_t
 {
     if (k->version != TLS_1_3_VERSION)
         return bad(k, len && bytes[0] == TLS_CLIENT_HELLO ? TLS_ALERT_NO_RENEGOTIATION : TLS_ALERT_UNEXPECTED_MESSAGE);
-    if (len != TLS_KEY_UPDATE_BYTES || bytes[0] != TLS_KEY_UPDATE)
+    if (len < TLS_KEY_UPDATE_BYTES || bytes[0] != TLS_KEY_UPDATE)
         return bad(k, TLS_ALERT_UNEXPECTED_MESSAGE);
     if (memcmp(bytes + 1, "\0\0\1", 3) != 0)
         return bad(k, TLS_ALERT_DECODE_ERROR);
     if (bytes[4] > 1)
         return bad(k, TLS_ALERT_ILLEGAL_PARAMETER);
-    if (++k->key_updates > KEY_UPDATES_MAX)
+    if (len > TLS_KEY_UPDATE_BYTES || ++k->key_updates > KEY_UPDATES_MAX)
         return bad(k, TLS_ALERT_UNEXPECTED_MESSAGE);
     if (!k->can_rekey || keys_renew(k, TLS_RX, &k->receive) < 0)
         return RECORD_UNRENEWABLE;
@@ -263,6 +263,8 @@ int record_kernel_control(struct record *r)
     const struct cmsghdr *head = CMSG_FIRSTHDR(&message);
     if (!head || head->cmsg_level != SOL_TLS || head->cmsg_type != TLS_GET_RECORD_TYPE)
         return bad(k, TLS_ALERT_INTERNAL_ERROR);
+    if (len == 0) /* RFC 8446 s. 5.1: only application data may be empty */
+        return bad(k, TLS_ALERT_UNEXPECTED_MESSAGE);
     switch (*CMSG_DATA(head)) {
     case TLS_ALERT:
         return alert_take(k, bytes, (size_t)len);
@@ -325,6 +327,10 @@ static void kernel_alert(struct record *r, struct record_worker *w, uint8_t desc
     (void)out;
     bool is_closure = description == TLS_ALERT_CLOSE_NOTIFY || description == TLS_ALERT_USER_CANCELED;
     const uint8_t alert[TLS_ALERT_BYTES] = {is_closure ? TLS_ALERT_WARNING : TLS_ALERT_FATAL, description};
+    /* A record that did not open is the socket's error until it is asked for, and nothing can be sent before. */
+    int refusal;
+    socklen_t len = sizeof refusal;
+    (void)getsockopt(kernel_of(r)->fd, SOL_SOCKET, SO_ERROR, &refusal, &len);
     (void)control_send(kernel_of(r)->fd, TLS_ALERT, alert, sizeof alert);
 }
 
