@@ -6,7 +6,8 @@
 
 struct checker_watch {
     uint32_t watcher, publisher;
-    uint32_t next; /* one more than the highest sequence that came */
+    uint32_t next;  /* one more than the highest sequence that came since the watcher is there */
+    uint32_t since; /* first sequence that was due there */
 };
 
 static int compare_edges(const void *a, const void *b)
@@ -44,6 +45,9 @@ static void watches_fill(struct checker *c, const struct checker_edge *edges, si
 static struct checker_watch *watch_find(struct checker *c, uint32_t watcher, uint32_t publisher)
 {
     uint32_t low = c->watch_at[watcher], high = c->watch_at[watcher + 1];
+    /* Who watches everybody needs no search. */
+    if (high - low == c->session_count)
+        return &c->watches[low + publisher];
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (c->watches[middle].publisher < publisher)
@@ -72,13 +76,22 @@ struct checker *checker_new(uint32_t session_count, const struct checker_edge *e
     c->audience = calloc(edge_count + 1, sizeof *c->audience);
     c->published = calloc(session_count + 1, sizeof *c->published);
     c->is_gone = calloc(session_count + 1, sizeof *c->is_gone);
+    c->is_silent = calloc(session_count + 1, sizeof *c->is_silent);
+    c->came_at = calloc(session_count + 1, sizeof *c->came_at);
+    c->due = calloc(session_count + 1, sizeof *c->due);
+    c->owed = calloc(session_count + 1, sizeof *c->owed);
     c->received = calloc((edge_count + 1) * c->words, sizeof *c->received);
     if (c->watch_at == NULL || c->audience_at == NULL || c->watches == NULL || c->audience == NULL ||
-        c->published == NULL || c->is_gone == NULL || c->received == NULL)
+        c->published == NULL || c->is_gone == NULL || c->is_silent == NULL || c->came_at == NULL ||
+        c->due == NULL || c->owed == NULL || c->received == NULL)
         goto fail;
-    for (size_t i = 0; i < edge_count; i++)
+    bool is_sorted = true;
+    for (size_t i = 0; i < edge_count; i++) {
         sorted[i] = edges[i];
-    qsort(sorted, edge_count, sizeof *sorted, compare_edges);
+        is_sorted = is_sorted && (i == 0 || compare_edges(&edges[i - 1], &edges[i]) <= 0);
+    }
+    if (!is_sorted) /* a hundred million edges come in order */
+        qsort(sorted, edge_count, sizeof *sorted, compare_edges);
     watches_fill(c, sorted, edge_count);
     free(sorted);
     return c;
@@ -97,23 +110,35 @@ struct checker *checker_free(struct checker *c)
     free(c->audience);
     free(c->published);
     free(c->is_gone);
+    free(c->is_silent);
+    free(c->came_at);
+    free(c->due);
+    free(c->owed);
     free(c->received);
     free(c);
     return NULL;
 }
 
-uint32_t checker_audience(const struct checker *c, uint32_t publisher)
-{
-    uint32_t count = 0;
-    for (uint32_t i = c->audience_at[publisher]; i < c->audience_at[publisher + 1]; i++)
-        count += !c->is_gone[c->watches[c->audience[i]].watcher];
-    return count;
-}
-
 uint32_t checker_publish(struct checker *c, uint32_t publisher)
 {
-    c->expected += checker_audience(c, publisher);
-    return c->published[publisher]++;
+    uint32_t sequence = c->published[publisher]++;
+    for (uint32_t i = c->audience_at[publisher]; i < c->audience_at[publisher + 1]; i++) {
+        uint32_t watcher = c->watches[c->audience[i]].watcher;
+        if (c->is_gone[watcher])
+            continue;
+        c->owed[watcher]++;
+        c->due[publisher]++;
+        c->expected++;
+    }
+    if (c->is_silent[publisher])
+        c->came_at[publisher] = sequence;
+    c->is_silent[publisher] = false;
+    return sequence;
+}
+
+void checker_silence(struct checker *c, uint32_t publisher)
+{
+    c->is_silent[publisher] = true;
 }
 
 void checker_leave(struct checker *c, uint32_t watcher)
@@ -142,6 +167,24 @@ static uint64_t *received_word(struct checker *c, const struct checker_watch *w,
     return &c->received[(size_t)(w - c->watches) * c->words + sequence / 64];
 }
 
+void checker_return(struct checker *c, uint32_t watcher)
+{
+    c->is_gone[watcher] = false;
+    for (uint32_t i = c->watch_at[watcher]; i < c->watch_at[watcher + 1]; i++) {
+        struct checker_watch *w = &c->watches[i];
+        uint32_t publisher = w->publisher;
+        w->next = 0; /* of those offline it has seen nothing */
+        w->since = c->published[publisher];
+        if (c->is_silent[publisher] || w->since == 0)
+            continue;
+        w->since--;
+        *received_word(c, w, w->since) &= ~(UINT64_C(1) << (w->since % 64));
+        c->owed[watcher]++;
+        c->due[publisher]++;
+        c->expected++;
+    }
+}
+
 bool checker_deliver(struct checker *c, uint32_t watcher, uint32_t publisher, uint32_t sequence)
 {
     struct violation v = {VIOLATION_UNEXPECTED, watcher, publisher, sequence};
@@ -151,14 +194,15 @@ bool checker_deliver(struct checker *c, uint32_t watcher, uint32_t publisher, ui
         checker_violation(c, v);
         return false;
     }
-    if (sequence >= c->published[publisher] || sequence > c->sequence_max) {
+    if (sequence >= c->published[publisher] || sequence > c->sequence_max ||
+        (sequence < w->since && !(*received_word(c, w, sequence) >> (sequence % 64) & 1))) {
         checker_violation(c, v);
         return false;
     }
     uint64_t *word = received_word(c, w, sequence);
     uint64_t bit = UINT64_C(1) << (sequence % 64);
     if (*word & bit) {
-        if (sequence == 0 && w->next == 1 && c->tolerates_repeats) {
+        if (sequence == c->came_at[publisher] && w->next == sequence + 1 && c->tolerates_repeats) {
             c->repeats++;
             return false;
         }
@@ -167,8 +211,11 @@ bool checker_deliver(struct checker *c, uint32_t watcher, uint32_t publisher, ui
         return false;
     }
     *word |= bit;
-    if (!c->is_gone[watcher])
+    if (!c->is_gone[watcher]) {
         c->arrived++;
+        c->due[publisher]--;
+        c->owed[watcher]--;
+    }
     if (sequence < w->next) {
         v.kind = VIOLATION_REORDERED;
         checker_violation(c, v);
@@ -191,7 +238,7 @@ void checker_finish(struct checker *c)
         struct checker_watch *w = &c->watches[i];
         if (c->is_gone[w->watcher])
             continue;
-        for (uint32_t sequence = 0; sequence < c->published[w->publisher]; sequence++)
+        for (uint32_t sequence = w->since; sequence < c->published[w->publisher]; sequence++)
             if (!(*received_word(c, w, sequence) >> (sequence % 64) & 1))
                 checker_violation(c,
                                   (struct violation){VIOLATION_MISSING, w->watcher, w->publisher, sequence});

@@ -48,9 +48,13 @@ struct checker {
     uint32_t *audience;            /* indices of `watches` */
     uint32_t *published;           /* per publisher: sequences published so far */
     bool *is_gone;                 /* per session: expects nothing any more */
+    bool *is_silent;               /* per publisher: offline, so that who comes is told nothing of it */
+    uint32_t *came_at;             /* per publisher: the sequence with which it last came */
+    uint32_t *due;                 /* per publisher: deliveries under way */
+    uint32_t *owed;                /* per watcher: the same */
     uint64_t expected, arrived;    /* deliveries due, and those of them that came */
-    uint64_t repeats;              /* copies of sequence 0 while they were tolerated */
-    bool tolerates_repeats;        /* at log-in, broadcast and probe answer may both bring sequence 0 */
+    uint64_t repeats;              /* copies of a first presence while they were tolerated */
+    bool tolerates_repeats; /* at log-in, broadcast and probe answer may both bring the first presence */
     uint64_t violation_count[VIOLATION_KINDS];
     struct violation kept[CHECKER_VIOLATIONS_KEPT];
     uint32_t kept_count;
@@ -68,6 +72,10 @@ uint32_t checker_publish(struct checker *c, uint32_t publisher);
 void checker_leave(struct checker *c, uint32_t watcher);
 /* The opposite, before anything was published; all are there to begin with. */
 void checker_join(struct checker *c, uint32_t watcher);
+/* `publisher` is offline: what it published last was that. Its next change tells that it is back. */
+void checker_silence(struct checker *c, uint32_t publisher);
+/* `watcher`, gone and complete, comes back: the last of each publisher not silent is due there once more. */
+void checker_return(struct checker *c, uint32_t watcher);
 /* Something arrived. True when it was due; otherwise a violation was counted (or a tolerated repeat). */
 bool checker_deliver(struct checker *c, uint32_t watcher, uint32_t publisher, uint32_t sequence);
 /* Count a violation that the caller saw by itself. */
@@ -83,9 +91,12 @@ uint64_t checker_violations(const struct checker *c);
 const char *violation_name(enum violation_kind kind);
 /* Does `watcher` watch `publisher`? */
 bool checker_watches(struct checker *c, uint32_t watcher, uint32_t publisher);
+/* Is it the presence with which `publisher` came? */
+static inline bool checker_is_first(const struct checker *c, uint32_t publisher, uint32_t sequence)
+{
+    return sequence == c->came_at[publisher];
+}
 /* Has `watcher` had anything from `publisher` yet? */
 bool checker_has_seen(struct checker *c, uint32_t watcher, uint32_t publisher);
-/* How many watch `publisher` and are not gone. */
-uint32_t checker_audience(const struct checker *c, uint32_t publisher);
 
 #endif

@@ -37,33 +37,52 @@ static int complain(const char *what, const char *detail)
     return 1;
 }
 
-static int target_resolve(struct crowd *c, const struct options *o)
+static int target_resolve(struct transport_target *target, const struct options *o, uint64_t given_port)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
     char port[8];
     uint64_t by_mode = o->tls_mode == TLS_MODE_DIRECT ? 5223 : 5222;
-    snprintf(port, sizeof port, "%u", (unsigned)(o->port != 0 ? o->port : by_mode));
+    snprintf(port, sizeof port, "%u", (unsigned)(given_port != 0 ? given_port : by_mode));
     int error = getaddrinfo(o->host, port, &hints, &found);
     if (error != 0)
         return complain(o->host, gai_strerror(error));
-    memcpy(&c->settings.target.address, found->ai_addr, found->ai_addrlen);
-    c->settings.target.address_len = found->ai_addrlen;
+    memcpy(&target->address, found->ai_addr, found->ai_addrlen);
+    target->address_len = found->ai_addrlen;
     freeaddrinfo(found);
     return 0;
+}
+
+static const char *domain_of(const struct account *account)
+{
+    return strchr(account->jid, '@') + 1;
+}
+
+/* The accounts of a second domain have a stream of their own domain, and perhaps a server of their own. */
+static int second_fill(struct crowd *c, const struct options *o)
+{
+    c->second = c->settings;
+    for (uint32_t i = 0; i < c->accounts.count && o->domain == NULL; i++) {
+        if (strcmp(domain_of(&c->accounts.list[i]), c->settings.domain) != 0) {
+            c->second.domain = c->second.target.tls_name = domain_of(&c->accounts.list[i]);
+            break;
+        }
+    }
+    return o->second_port != 0 ? target_resolve(&c->second.target, o, o->second_port) : 0;
 }
 
 static int settings_fill(struct crowd *c, const struct options *o)
 {
     struct session_settings *s = &c->settings;
-    s->domain = o->domain != NULL ? o->domain : strchr(c->accounts.list[0].jid, '@') + 1;
+    s->domain = o->domain != NULL ? o->domain : domain_of(&c->accounts.list[0]);
     s->tls_mode = (enum tls_mode)o->tls_mode;
     s->mechanism = o->mechanism;
     s->resource = o->resource;
     s->wants_roster = true;
     s->target.tls_name = s->domain;
-    if (s->tls_mode != TLS_MODE_PLAIN && transport_tls_context(&s->target, o->ca, o->insecure) < 0)
-        return complain(o->ca ? o->ca : "the system's certificate authorities", "cannot be loaded");
-    return target_resolve(c, o);
+    if (s->tls_mode != TLS_MODE_PLAIN && transport_tls_context(&s->target, o->ca, o->insecure, o->suite) < 0)
+        return complain(o->ca ? o->ca : "the system's certificate authorities, or --suite", "cannot be used");
+    int outcome = target_resolve(&s->target, o, o->port);
+    return outcome != 0 ? outcome : second_fill(c, o);
 }
 
 int crowd_open(struct crowd *c, const struct options *o, const struct session_hooks *hooks, void *owner)
@@ -89,7 +108,10 @@ int crowd_open(struct crowd *c, const struct options *o, const struct session_ho
     if (c->sessions == NULL || c->members == NULL)
         return complain("sessions", strerror(ENOMEM));
     for (uint32_t i = 0; i < count; i++) {
-        session_init(&c->sessions[i], &c->loop, &c->settings, &crowd_hooks, &c->accounts.list[i]);
+        bool is_second =
+            o->domain == NULL && strcmp(domain_of(&c->accounts.list[i]), c->settings.domain) != 0;
+        session_init(&c->sessions[i], &c->loop, is_second ? &c->second : &c->settings, &crowd_hooks,
+                     &c->accounts.list[i]);
         c->sessions[i].owner = c;
         c->sessions[i].index = i;
         c->members[i] = i;
@@ -170,7 +192,7 @@ static void crowd_ended(struct session *s, const char *reason)
         c->online--;
     else
         c->under_way--;
-    if (reason != NULL && c->failed++ == 0)
+    if (reason != NULL && !s->is_exempt && c->failed++ == 0)
         snprintf(c->first_failure, sizeof c->first_failure, "%s: %s", s->account->jid, reason);
     crowd_moved(c);
     c->hooks->ended(s, reason);
@@ -178,6 +200,10 @@ static void crowd_ended(struct session *s, const char *reason)
 
 int crowd_turn(struct crowd *c, int timeout_ms)
 {
+    if (c->background != NULL) {
+        int until_ms = c->background(c->background_context);
+        timeout_ms = until_ms < timeout_ms ? until_ms : timeout_ms;
+    }
     int outcome = loop_turn(&c->loop, timeout_ms);
     return outcome < 0 ? complain("epoll", strerror(-outcome)) : 0;
 }
@@ -205,25 +231,29 @@ bool crowd_is_stalled(const struct crowd *c)
     return clock_now_ms() - c->moved_ms > patience_ms;
 }
 
-int crowd_login(struct crowd *c)
+int crowd_login_some(struct crowd *c, const uint32_t *sessions, uint32_t count)
 {
-    if (crowd_check_descriptors(c) != 0)
-        return 1;
+    uint32_t started = 0, online = c->online;
     crowd_moved(c);
-    while (c->started < c->member_count || c->under_way > 0) {
-        while (c->started < c->member_count && c->under_way < c->options->concurrency && c->failed == 0)
-            crowd_start(c, &c->sessions[c->members[c->started++]]);
+    while (started < count || c->under_way > 0) {
+        while (started < count && c->under_way < c->options->concurrency && c->failed == 0)
+            crowd_start(c, &c->sessions[sessions[started++]]);
         if (c->failed > 0)
             return complain("log-in failed", c->first_failure);
         if (crowd_turn(c, 100) != 0)
             return 1;
         if (crowd_is_stalled(c)) {
-            fprintf(stderr, "muster-bench: log-in stalled: %u of %u online\n", c->online, c->member_count);
+            fprintf(stderr, "muster-bench: log-in stalled: %u of %u online\n", c->online - online, count);
             return 1;
         }
-        progress_show("logging in", c->online, c->member_count);
+        progress_show("logging in", c->online - online, count);
     }
     return c->failed > 0 ? complain("log-in failed", c->first_failure) : 0;
+}
+
+int crowd_login(struct crowd *c)
+{
+    return crowd_check_descriptors(c) != 0 ? 1 : crowd_login_some(c, c->members, c->member_count);
 }
 
 void crowd_logout(struct crowd *c)

@@ -11,18 +11,21 @@
 struct crowd {
     struct loop loop;
     struct session_settings settings;
+    struct session_settings second; /* of the accounts of another domain than the first account's */
     const struct options *options;
     struct accounts accounts;
     struct session *sessions; /* one per account, whether it takes part or not */
     uint32_t *members;        /* the accounts that take part, in the order they log in */
     uint32_t member_count;
-    uint32_t started;        /* members whose log-in has begun */
     uint32_t under_way;      /* of these, neither online nor ended */
     uint32_t online, failed; /* now online; ended against our will */
     uint64_t moved_ms;       /* when anything last happened that brings the run forward */
     const struct session_hooks *hooks;
     void *owner; /* the scenario's */
     char first_failure[240];
+    /* Called in every turn; says after how many milliseconds it wants to be called again. NULL: none. */
+    int (*background)(void *context);
+    void *background_context;
 };
 
 /* Load the files, make all accounts (or the first --users of them) members, find the server. The hooks'
@@ -37,6 +40,8 @@ int crowd_check_descriptors(struct crowd *c);
 void crowd_start(struct crowd *c, struct session *s);
 /* Log all members in. 0, or 1 after an error was printed. */
 int crowd_login(struct crowd *c);
+/* The same for some of them, which are off. */
+int crowd_login_some(struct crowd *c, const uint32_t *sessions, uint32_t count);
 /* End all sessions properly; waits a bounded time. */
 void crowd_logout(struct crowd *c);
 

@@ -5,6 +5,8 @@
 
 #include "stage.h"
 
+/* Whoever was named, or who has the most watchers; ACCOUNTS_UNKNOWN when there is none. */
+uint32_t fanout_publisher(const struct accounts *a, const char *name);
 /* Choose the publisher and its watchers by the options, log them in. `changes` is the most that will follow.
  * 0, or 1 after an error was printed. */
 int fanout_open(struct stage *st, uint32_t changes, uint32_t *ret_publisher);

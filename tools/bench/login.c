@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+
 enum sasl_mechanism { MECHANISM_NONE, MECHANISM_PLAIN, MECHANISM_SCRAM_SHA_1, MECHANISM_SCRAM_SHA_256 };
 
 static const char *const mechanism_names[] = {
@@ -188,6 +190,7 @@ static void go_online(struct session *s)
 {
     s->state = SESSION_ONLINE;
     s->was_online = true;
+    s->online_ns = clock_now_ns();
     s->hooks->online(s);
 }
 

@@ -30,8 +30,8 @@ struct option_row {
 #define FIELD(name) offsetof(struct options, name)
 #define FANNING (FOR_FANOUT | FOR_LOGIN_STORM)
 #define ROUNDING (FOR_MUTUAL | FOR_STORM)
-#define PUBLISHING (ROUNDING | FANNING)
-#define ROSTERED (PUBLISHING | FOR_BEFRIEND)
+#define PUBLISHING (ROUNDING | FANNING | FOR_PACED | FOR_CHURN | FOR_GROUP)
+#define ROSTERED ((PUBLISHING & ~FOR_GROUP) | FOR_BEFRIEND)
 
 /* Sequences need a bit each per watch and a time each per publisher: this many stay affordable. */
 #define ROUNDS_MAX 1000000
@@ -44,8 +44,9 @@ static const struct option_row rows[] = {
      "number of accounts (prepare: to make; otherwise: the first N of the file)", {0}},
     {"contacts", OPTION_NUMBER, FOR_PREPARE, FIELD(contacts), 0, 1000000, "N",
      "contacts of each user (even)", {0}},
-    {"shape", OPTION_CHOICE, FOR_PREPARE, FIELD(shape), 0, 0, "ring|star",
-     "ring: mutual contacts; star: all others watch the first user", {"ring", "star"}},
+    {"shape", OPTION_CHOICE, FOR_PREPARE, FIELD(shape), 0, 0, "ring|star|halves",
+     "ring: mutual contacts; star: all others watch the first user; halves: mutual, each in the other half",
+     {"ring", "star", "halves"}},
     {"prefix", OPTION_TEXT, FOR_PREPARE, FIELD(prefix), 0, 0, "TEXT", "names are TEXT0000...", {0}},
     {"password", OPTION_TEXT, FOR_PREPARE, FIELD(password), 0, 0, "TEXT",
      "passwords are TEXT and the name", {0}},
@@ -76,25 +77,25 @@ static const struct option_row rows[] = {
     {"server-pid", OPTION_NUMBER, FOR_NETWORK, FIELD(server_pid), 1, UINT32_MAX, "PID",
      "server whose CPU time and memory are read from /proc", {0}},
     {"children", OPTION_SET, FOR_NETWORK, FIELD(children), 1, 0, NULL, "count its child processes, too", {0}},
-    {"rounds", OPTION_NUMBER, PUBLISHING | FOR_FLOOR, FIELD(rounds), 0, ROUNDS_MAX, "K",
-     "changes of presence each publisher makes", {0}},
+    {"rounds", OPTION_NUMBER, ROUNDING | FANNING | FOR_CHURN | FOR_GROUP | FOR_FLOOR, FIELD(rounds), 0, ROUNDS_MAX, "K",
+     "changes of presence each publisher makes (churn: how often some go and come)", {0}},
     {"ahead", OPTION_NUMBER, FOR_MUTUAL, FIELD(ahead), 0, ROUNDS_MAX, "N",
      "rounds under way at a time (1: each is awaited; 0: no limit)", {0}},
-    {"rate", OPTION_NUMBER, ROUNDING, FIELD(rate), 0, 10000000, "N",
-     "changes a second of all together (0: no limit)", {0}},
+    {"rate", OPTION_NUMBER, ROUNDING | (FOR_PACED & ~FOR_INTERDOMAIN), FIELD(rate), 0, 10000000, "N",
+     "changes a second of all together (celebrity: of the others)", {0}},
     {"stanza-bytes", OPTION_NUMBER, PUBLISHING | FOR_FLOOR, FIELD(stanza_bytes), 0, 100000, "N",
      "pad each presence to N bytes", {0}},
     {"settle", OPTION_NUMBER, PUBLISHING | FOR_IDLE | FOR_FLOOR, FIELD(settle_ms), 0, 600000, "MS",
      "listen so long for what should not come (idle: wait before measuring)", {0}},
-    {"leave", OPTION_CHOICE, FOR_MUTUAL, FIELD(leave), 0, 0, "none|graceful|cut",
-     "at the end every second session leaves, again and again", {"none", "graceful", "cut"}},
-    {"strict-login", OPTION_SET, ROUNDING, FIELD(strict_login), 1, 0, NULL,
+    {"leave", OPTION_CHOICE, FOR_MUTUAL | FOR_CHURN, FIELD(leave), 0, 0, "none|graceful|cut",
+     "how sessions leave (mutual: every second one, again and again)", {"none", "graceful", "cut"}},
+    {"strict-login", OPTION_SET, ROUNDING | FOR_CHURN, FIELD(strict_login), 1, 0, NULL,
      "a repeated initial presence is a violation, too", {0}},
-    {"publisher", OPTION_TEXT, FANNING, FIELD(publisher), 0, 0, "JID",
+    {"publisher", OPTION_TEXT, FANNING | FOR_CELEBRITY | FOR_ROSTER_LOGIN, FIELD(publisher), 0, 0, "JID",
      "default: whoever has the most watchers", {0}},
     {"watchers", OPTION_NUMBER, FANNING | FOR_FLOOR, FIELD(watchers), 1, 10000000, "N",
      "at most so many of them", {0}},
-    {"interval", OPTION_NUMBER, FANNING | FOR_FLOOR, FIELD(interval_ms), 0, 600000, "MS",
+    {"interval", OPTION_NUMBER, FANNING | FOR_CELEBRITY | FOR_CHURN | FOR_GROUP | FOR_ROSTER_LOGIN | FOR_FLOOR, FIELD(interval_ms), 0, 600000, "MS",
      "pause between changes", {0}},
     {"warm-up", OPTION_NUMBER, FANNING | FOR_STORM | FOR_FLOOR, FIELD(warm_up), 0, 10000, "K",
      "changes before those that count (storm: rounds)", {0}},
@@ -104,13 +105,24 @@ static const struct option_row rows[] = {
      "log-ins to measure (login-storm: of each storm)", {0}},
     {"storm-accounts", OPTION_TEXT, FOR_LOGIN_STORM, FIELD(storm_accounts), 0, 0, "FILE",
      "who logs in meanwhile: jid<TAB>password lines, none of them in the fan-out", {0}},
-    {"repeats", OPTION_NUMBER, FOR_LOGIN_STORM, FIELD(repeats), 1, 1000, "N",
-     "quiet and stormy parts, in turn", {0}},
+    {"repeats", OPTION_NUMBER, FOR_LOGIN_STORM | (FOR_PACED & ~FOR_INTERDOMAIN), FIELD(repeats), 1, 1000, "N",
+     "quiet and busy parts, in turn", {0}},
+    {"second-domain", OPTION_TEXT, FOR_PREPARE, FIELD(second_domain), 0, 0, "NAME",
+     "of the second half (default: the same)", {0}},
+    {"second-port", OPTION_NUMBER, FOR_NETWORK, FIELD(second_port), 1, 65535, "N",
+     "where the accounts of another domain than the first one's log in", {0}},
+    {"tls-suite", OPTION_TEXT, FOR_NETWORK, FIELD(suite), 0, 0, "NAME",
+     "offer TLS 1.3 with this suite only, for example TLS_AES_128_GCM_SHA256", {0}},
+    {"seconds", OPTION_NUMBER, FOR_PACED, FIELD(seconds), 1, 86400, "S", "length of each part", {0}},
+    {"share", OPTION_NUMBER, FOR_CHURN, FIELD(share), 1, 100, "PERCENT", "of the users that go and come in a round", {0}},
+    {"model", OPTION_CHOICE, FOR_INTERDOMAIN, FIELD(model), 0, 0, "basic|wide|intra|large",
+     "which of the analysis's scenarios", {"basic", "wide", "intra", "large"}},
+    {"scale", OPTION_NUMBER, FOR_INTERDOMAIN, FIELD(scale), 1, 10000, "PERCENT", "of the model's load", {0}},
     {"mode", OPTION_CHOICE, FOR_FLOOR, FIELD(floor_mode), 0, 0, "sealed|plain",
      "TLS 1.3 records, AES-128-GCM in user space; or bare TCP", {"sealed", "plain"}},
     {"coalesce", OPTION_NUMBER, FOR_FLOOR, FIELD(coalesce), 1, 64, "N",
      "stanzas joined in one record and send", {0}},
-    {"json", OPTION_SET, FOR_NETWORK | FOR_FLOOR, FIELD(as_json), 1, 0, NULL, "report as one JSON object", {0}},
+    {"json", OPTION_SET, FOR_NETWORK | FOR_FLOOR | FOR_MEMORY, FIELD(as_json), 1, 0, NULL, "report as one JSON object", {0}},
 };
 /* clang-format on */
 
@@ -133,6 +145,9 @@ static const struct options defaults = {
     .logins = 200,
     .repeats = 5,
     .coalesce = 1,
+    .seconds = 5,
+    .share = 10,
+    .scale = 100,
 };
 
 static void help_print(enum scenario_bit scenario, const char *summary)

@@ -17,11 +17,21 @@ enum scenario_bit {
     FOR_LOGIN_STORM = 64,
     FOR_FLOOR = 128,
     FOR_STORM = 256,
-    FOR_NETWORK = FOR_BEFRIEND | FOR_MUTUAL | FOR_FANOUT | FOR_IDLE | FOR_LOGIN | FOR_LOGIN_STORM | FOR_STORM
+    FOR_CELEBRITY = 512,
+    FOR_CHURN = 1024,
+    FOR_GROUP = 2048,
+    FOR_ROSTER_LOGIN = 4096,
+    FOR_SLOW_READER = 8192,
+    FOR_INTERDOMAIN = 16384,
+    FOR_MEMORY = 32768,
+    FOR_PACED = FOR_CELEBRITY | FOR_ROSTER_LOGIN | FOR_SLOW_READER | FOR_INTERDOMAIN,
+    FOR_NETWORK = FOR_BEFRIEND | FOR_MUTUAL | FOR_FANOUT | FOR_IDLE | FOR_LOGIN | FOR_LOGIN_STORM |
+                  FOR_STORM | FOR_CHURN | FOR_GROUP | FOR_PACED
 };
 
 enum leave_mode { LEAVE_NONE, LEAVE_GRACEFUL, LEAVE_CUT };
-enum roster_shape { SHAPE_RING, SHAPE_STAR };
+enum roster_shape { SHAPE_RING, SHAPE_STAR, SHAPE_HALVES };
+enum interdomain_model { MODEL_BASIC, MODEL_WIDE, MODEL_INTRA, MODEL_LARGE };
 enum floor_mode { FLOOR_SEALED, FLOOR_PLAIN };
 
 struct options {
@@ -30,9 +40,10 @@ struct options {
     uint64_t contacts;
     uint64_t shape; /* enum roster_shape */
     /* who and where */
-    const char *host, *domain, *accounts, *rosters, *keys, *ca, *mechanism, *resource;
-    uint64_t port;     /* 0: by TLS mode */
-    uint64_t tls_mode; /* enum tls_mode */
+    const char *host, *domain, *accounts, *rosters, *keys, *ca, *mechanism, *resource, *suite, *second_domain;
+    uint64_t port;        /* 0: by TLS mode */
+    uint64_t second_port; /* of the accounts of another domain; 0: the same */
+    uint64_t tls_mode;    /* enum tls_mode */
     uint64_t insecure;
     uint64_t users; /* 0: all in the file */
     uint64_t concurrency;
@@ -60,6 +71,15 @@ struct options {
     /* floor */
     uint64_t floor_mode; /* enum floor_mode */
     uint64_t coalesce;
+    /* celebrity, roster-login, slow-reader, interdomain */
+    uint64_t seconds;
+    /* churn */
+    uint64_t share; /* percent */
+    /* group */
+    uint64_t everybody; /* all watch all, whatever the rosters say */
+    /* interdomain */
+    uint64_t model; /* enum interdomain_model */
+    uint64_t scale; /* percent */
 };
 
 #define OPTIONS_HELP 1  /* help was asked for and printed */

@@ -9,8 +9,7 @@
 #include "fanout.h"
 #include "scenarios.h"
 
-/* Whoever was named, or who has the most watchers; ACCOUNTS_UNKNOWN when there is none. */
-static uint32_t publisher_choose(const struct accounts *a, const char *name)
+uint32_t fanout_publisher(const struct accounts *a, const char *name)
 {
     if (name != NULL)
         return accounts_find(a, span_of(name));
@@ -44,7 +43,7 @@ static void members_choose(struct crowd *crowd, uint32_t publisher, uint64_t lim
 int fanout_open(struct stage *st, uint32_t changes, uint32_t *ret_publisher)
 {
     const struct options *o = st->crowd.options;
-    uint32_t publisher = publisher_choose(&st->crowd.accounts, o->publisher);
+    uint32_t publisher = fanout_publisher(&st->crowd.accounts, o->publisher);
     if (publisher == ACCOUNTS_UNKNOWN) {
         fprintf(stderr, "muster-bench: nobody in %s has a watcher, or --publisher is not in %s\n", o->rosters,
                 o->accounts);

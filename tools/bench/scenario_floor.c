@@ -292,7 +292,7 @@ static bool run_open(struct floor_run *run)
     run->checker = checker_make(run);
     run->clients = calloc(run->plan.connections, sizeof *run->clients);
     return run->checker != NULL && run->clients != NULL && loop_init(&run->loop) == 0 &&
-           (!run->plan.is_sealed || transport_tls_context(&run->target, NULL, true) == 0);
+           (!run->plan.is_sealed || transport_tls_context(&run->target, NULL, true, NULL) == 0);
 }
 
 static void run_close(struct floor_run *run)

@@ -12,13 +12,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "contrast.h"
 #include "fanout.h"
 #include "logins.h"
 #include "scenarios.h"
 
 /* Changes within one storm; when a storm lasts longer, its end goes unmeasured. */
 #define STORM_CHANGES_MAX 5000
-#define REPEATS_MAX 1000
 
 /* The other process: a byte to it starts a storm, a byte back says that it is over, or that it is ready. */
 struct stormer {
@@ -111,31 +111,17 @@ static bool part_run(struct stage *st, uint32_t publisher, const struct stormer 
     return true;
 }
 
-static int double_compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count)
-{
-    qsort(values, count, sizeof *values, double_compare);
-    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
-}
-
-enum { QUIET, STORMY, WEATHERS };
-
 struct figures {
-    double delivery_p99_ms[WEATHERS][REPEATS_MAX], last_p99_ms[WEATHERS][REPEATS_MAX],
-        logins_per_s[REPEATS_MAX];
+    struct contrast delivery, last;
+    double logins_per_s[CONTRAST_REPEATS_MAX];
     size_t parts;
 };
 
-static void figures_add(struct figures *f, int weather, const struct part *p, const struct options *o)
+static void figures_add(struct figures *f, int side, const struct part *p, const struct options *o)
 {
-    f->delivery_p99_ms[weather][f->parts] = (double)histogram_percentile(&p->delivery, 99) / 1e6;
-    f->last_p99_ms[weather][f->parts] = (double)histogram_percentile(&p->last, 99) / 1e6;
-    if (weather == STORMY)
+    contrast_add(&f->delivery, side, &p->delivery);
+    contrast_add(&f->last, side, &p->last);
+    if (side == BUSY)
         f->logins_per_s[f->parts++] = (double)o->logins / p->seconds;
 }
 
@@ -149,25 +135,10 @@ static bool parts_run(struct stage *st, uint32_t publisher, const struct stormer
         figures_add(f, QUIET, &part, o);
         if (write(storm->to, "", 1) != 1 || !part_run(st, publisher, storm, &part) || !stormer_take(storm))
             return false;
-        figures_add(f, STORMY, &part, o);
+        figures_add(f, BUSY, &part, o);
         progress_show("storms", i + 1, o->repeats);
     }
     return true;
-}
-
-static void figures_report(struct figures *f, struct report *r)
-{
-    double quiet = median(f->delivery_p99_ms[QUIET], f->parts),
-           stormy = median(f->delivery_p99_ms[STORMY], f->parts);
-    double quiet_last = median(f->last_p99_ms[QUIET], f->parts),
-           stormy_last = median(f->last_p99_ms[STORMY], f->parts);
-    report_number(r, "logins_per_s", median(f->logins_per_s, f->parts));
-    report_number(r, "quiet_delivery_p99_ms", quiet);
-    report_number(r, "storm_delivery_p99_ms", stormy);
-    report_number(r, "delivery_p99_ratio", stormy / quiet);
-    report_number(r, "quiet_last_watcher_p99_ms", quiet_last);
-    report_number(r, "storm_last_watcher_p99_ms", stormy_last);
-    report_number(r, "last_watcher_p99_ratio", stormy_last / quiet_last);
 }
 
 static int storm_run(struct stage *st, const struct stormer *storm)
@@ -193,7 +164,9 @@ static int storm_run(struct stage *st, const struct stormer *storm)
     report_count(&report, "logins_per_storm", o->logins);
     report_count(&report, "storms", figures.parts);
     if (figures.parts > 0)
-        figures_report(&figures, &report);
+        report_number(&report, "logins_per_s", median(figures.logins_per_s, figures.parts));
+    contrast_report(&figures.delivery, &report, "delivery");
+    contrast_report(&figures.last, &report, "last_watcher");
     bool clean = stage_report(st, &report) && complete;
     report_finish(&report);
     return clean ? 0 : 1;

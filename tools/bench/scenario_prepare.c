@@ -11,19 +11,27 @@
 struct writer {
     FILE *accounts, *rosters;
     const char *prefix, *domain, *password;
+    const char *second_domain; /* of those from `second_from` on */
+    uint64_t second_from;
     int digits; /* at least four, so that names sort */
 };
 
+static const char *domain_of(const struct writer *w, uint64_t i)
+{
+    return i >= w->second_from ? w->second_domain : w->domain;
+}
+
 static void account_line(struct writer *w, uint64_t i)
 {
-    fprintf(w->accounts, "%s%0*llu@%s\t%s%s%0*llu\n", w->prefix, w->digits, (unsigned long long)i, w->domain,
-            w->password, w->prefix, w->digits, (unsigned long long)i);
+    fprintf(w->accounts, "%s%0*llu@%s\t%s%s%0*llu\n", w->prefix, w->digits, (unsigned long long)i,
+            domain_of(w, i), w->password, w->prefix, w->digits, (unsigned long long)i);
 }
 
 static void roster_line(struct writer *w, uint64_t owner, uint64_t contact, const char *subscription)
 {
     fprintf(w->rosters, "%s%0*llu@%s\t%s%0*llu@%s\t%s\n", w->prefix, w->digits, (unsigned long long)owner,
-            w->domain, w->prefix, w->digits, (unsigned long long)contact, w->domain, subscription);
+            domain_of(w, owner), w->prefix, w->digits, (unsigned long long)contact, domain_of(w, contact),
+            subscription);
 }
 
 /* On a ring everybody has the half before and the half behind as mutual contacts. */
@@ -46,6 +54,19 @@ static void star_write(struct writer *w, uint64_t users)
         account_line(w, i);
         roster_line(w, 0, i, "from");
         roster_line(w, i, 0, "to");
+    }
+}
+
+/* Two domains: everybody's contacts are the next ones of the other half. */
+static void halves_write(struct writer *w, uint64_t users, uint64_t contacts)
+{
+    uint64_t half = users / 2;
+    for (uint64_t i = 0; i < 2 * half; i++) {
+        account_line(w, i);
+        for (uint64_t step = 0; step < contacts; step++) {
+            uint64_t other = i < half ? half + (i + step) % half : (i - half + half - step) % half;
+            roster_line(w, i, other, "both");
+        }
     }
 }
 
@@ -87,6 +108,10 @@ int scenario_prepare(const struct options *o)
         fprintf(stderr, "muster-bench: --contacts: must be even and less than --users\n");
         return 2;
     }
+    if (o->shape == SHAPE_HALVES && (users % 2 != 0 || o->contacts > users / 2)) {
+        fprintf(stderr, "muster-bench: --users: must be even; --contacts: at most half of it\n");
+        return 2;
+    }
     if (mkdir(o->out, 0777) < 0 && errno != EEXIST) {
         fprintf(stderr, "muster-bench: cannot make %s: %s\n", o->out, strerror(errno));
         return 1;
@@ -94,12 +119,17 @@ int scenario_prepare(const struct options *o)
     struct writer w = {.prefix = o->prefix,
                        .domain = o->domain != NULL ? o->domain : "localhost",
                        .password = o->password,
+                       .second_domain = o->second_domain,
+                       .second_from =
+                           o->second_domain != NULL && o->shape == SHAPE_HALVES ? users / 2 : users,
                        .digits = digits_of(users)};
     w.accounts = file_create(o->out, "accounts.tsv");
     w.rosters = file_create(o->out, "rosters.tsv");
     if (w.accounts != NULL && w.rosters != NULL) {
         if (o->shape == SHAPE_RING)
             ring_write(&w, users, o->contacts);
+        else if (o->shape == SHAPE_HALVES)
+            halves_write(&w, users, o->contacts);
         else
             star_write(&w, users);
     }

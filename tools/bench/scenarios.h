@@ -13,6 +13,13 @@ int scenario_idle(const struct options *o);
 int scenario_login(const struct options *o);
 int scenario_login_storm(const struct options *o);
 int scenario_floor(const struct options *o);
+int scenario_celebrity(const struct options *o);
+int scenario_churn(const struct options *o);
+int scenario_group(const struct options *o);
+int scenario_roster_login(const struct options *o);
+int scenario_slow_reader(const struct options *o);
+int scenario_interdomain(const struct options *o);
+int scenario_memory(const struct options *o);
 int scenario_storm(const struct options *o);
 
 #endif

@@ -58,9 +58,12 @@ struct session {
     uint32_t index;      /* the scenario's number for it */
     uint32_t roster_items;
     uint64_t started_ns; /* when connecting began */
+    uint64_t online_ns;  /* when it was bound and had its roster */
     uint8_t state;       /* enum session_state */
     uint8_t mechanism;   /* enum sasl_mechanism of login.c */
     bool is_encrypted, is_authenticated;
+    bool
+        is_exempt; /* the scenario lets it suffer: its end is no failure, what is heard of it is not judged */
     bool was_online; /* this connection got as far as SESSION_ONLINE */
 };
 

@@ -22,7 +22,7 @@ static struct stage *stage_of(const struct session *s)
 int stage_open(struct stage *st, const struct options *o)
 {
     *st = (struct stage){0};
-    if (o->rosters == NULL) {
+    if (o->rosters == NULL && !o->everybody) {
         fprintf(stderr, "muster-bench: --rosters FILE is needed (muster-bench prepare writes one)\n");
         return 1;
     }
@@ -31,8 +31,11 @@ int stage_open(struct stage *st, const struct options *o)
     uint32_t count = st->crowd.accounts.count;
     st->sent_ns = calloc(count, sizeof *st->sent_ns);
     st->has_left = calloc(count, sizeof *st->has_left);
-    if (st->sent_ns == NULL || st->has_left == NULL ||
-        RAND_bytes((unsigned char *)&st->run, sizeof st->run) != 1) {
+    st->is_beside = calloc(count, sizeof *st->is_beside);
+    st->got_ns = calloc(count, sizeof *st->got_ns);
+    st->told_ns = calloc(count, sizeof *st->told_ns);
+    if (st->sent_ns == NULL || st->has_left == NULL || st->is_beside == NULL || st->got_ns == NULL ||
+        st->told_ns == NULL || RAND_bytes((unsigned char *)&st->run, sizeof st->run) != 1) {
         fprintf(stderr, "muster-bench: out of memory\n");
         return 1;
     }
@@ -46,23 +49,30 @@ void stage_fini(struct stage *st)
             free(st->sent_ns[i]);
     free(st->sent_ns);
     free(st->has_left);
+    free(st->is_beside);
+    free(st->got_ns);
+    free(st->told_ns);
     checker_free(st->checker);
     crowd_fini(&st->crowd);
 }
 
 /* Everybody watches those who have it as "from" or "both" in their roster, and itself (RFC 6121
- * section 4.2.2: own resources include the sender). Who does not take part watches nothing and publishes
- * nothing. */
+ * section 4.2.2: own resources include the sender); or everybody watches everybody. Who does not take part
+ * watches nothing and publishes nothing. */
 static struct checker *checker_build(const struct stage *st, uint32_t sequence_max)
 {
     const struct accounts *a = &st->crowd.accounts;
-    struct checker_edge *edges = calloc(a->line_count + a->count, sizeof *edges);
-    size_t count = 0;
+    size_t room = st->crowd.options->everybody ? (size_t)a->count * a->count : a->line_count + a->count,
+           count = 0;
+    struct checker_edge *edges = calloc(room, sizeof *edges);
     if (edges == NULL)
         return NULL;
-    for (uint32_t i = 0; i < a->count; i++)
+    for (uint32_t i = 0; st->crowd.options->everybody && i < a->count; i++)
+        for (uint32_t j = 0; j < a->count; j++)
+            edges[count++] = (struct checker_edge){.watcher = i, .publisher = j};
+    for (uint32_t i = 0; count < room && i < a->count; i++)
         edges[count++] = (struct checker_edge){.watcher = i, .publisher = i};
-    for (size_t i = 0; i < a->line_count; i++)
+    for (size_t i = 0; count < room && i < a->line_count; i++)
         if (a->lines[i].from)
             edges[count++] =
                 (struct checker_edge){.watcher = a->lines[i].contact, .publisher = a->lines[i].owner};
@@ -75,6 +85,12 @@ static struct checker *checker_build(const struct stage *st, uint32_t sequence_m
     return checker;
 }
 
+static void logging_in(struct stage *st, bool is_under_way)
+{
+    st->is_logging_in = is_under_way;
+    st->checker->tolerates_repeats = is_under_way && !st->crowd.options->strict_login;
+}
+
 int stage_login(struct stage *st, uint32_t sequence_max)
 {
     st->sequence_max = sequence_max;
@@ -83,14 +99,12 @@ int stage_login(struct stage *st, uint32_t sequence_max)
         fprintf(stderr, "muster-bench: out of memory\n");
         return 1;
     }
-    st->checker->tolerates_repeats = !st->crowd.options->strict_login;
-    st->is_logging_in = true;
+    logging_in(st, true);
     if (crowd_login(&st->crowd) != 0)
         return 1;
     stage_wait(st, "initial presence");
     crowd_rest(&st->crowd, st->crowd.options->settle_ms);
-    st->is_logging_in = false;
-    st->checker->tolerates_repeats = false;
+    logging_in(st, false);
     return 0;
 }
 
@@ -142,6 +156,7 @@ void stage_leave(struct stage *st, const uint32_t *leavers, uint32_t count, enum
     for (uint32_t i = 0; i < count; i++) {
         struct session *s = &st->crowd.sessions[leavers[i]];
         uint32_t sequence = checker_publish(st->checker, leavers[i]);
+        checker_silence(st->checker, leavers[i]);
         sent_note(st, leavers[i], sequence);
         if (mode == LEAVE_CUT) {
             session_cut(s);
@@ -204,10 +219,14 @@ static void arrive(struct stage *st, uint32_t watcher, uint32_t publisher, uint3
     if (!checker_deliver(st->checker, watcher, publisher, sequence))
         return;
     st->arrived_bytes += bytes;
-    st->last_arrival_ns = clock_now_ns();
+    st->last_arrival_ns = st->got_ns[watcher] = st->told_ns[publisher] = clock_now_ns();
     crowd_moved(&st->crowd);
-    if (sequence > 0 && st->sent_ns[publisher] != NULL)
-        histogram_add(&st->delivery, st->last_arrival_ns - st->sent_ns[publisher][sequence]);
+    if (st->crowd.sessions[watcher].is_exempt)
+        st->late_at_exempt++;
+    else if (sequence > 0 && st->sent_ns[publisher] != NULL &&
+             !checker_is_first(st->checker, publisher, sequence))
+        histogram_add(st->is_beside[publisher] ? &st->beside : &st->delivery,
+                      st->last_arrival_ns - st->sent_ns[publisher][sequence]);
 }
 
 static void on_available(struct stage *st, const struct session *s, const struct element *presence,
@@ -227,10 +246,12 @@ static void on_unavailable(struct stage *st, const struct session *s, const stru
 {
     if (!checker_watches(st->checker, s->index, publisher))
         complain(st, VIOLATION_MISDELIVERED, s->index, publisher);
-    else if (st->has_left[publisher])
-        arrive(st, s->index, publisher, st->checker->published[publisher] - 1, presence->raw.len);
+    else if (st->crowd.sessions[publisher].is_exempt || st->crowd.sessions[s->index].is_exempt)
+        st->late_at_exempt += st->crowd.sessions[s->index].is_exempt;
     else if (st->is_logging_in && !checker_has_seen(st->checker, s->index, publisher))
         st->offline_answers++; /* RFC 6121 section 4.3.2.3 */
+    else if (st->has_left[publisher])
+        arrive(st, s->index, publisher, st->checker->published[publisher] - 1, presence->raw.len);
     else
         complain(st, VIOLATION_UNEXPECTED, s->index, publisher);
 }
@@ -257,6 +278,61 @@ static void stage_stanza(struct session *s, const struct element *stanza)
         on_unavailable(st, s, stanza, publisher);
     else
         complain(st, VIOLATION_UNEXPECTED, s->index, publisher);
+}
+
+/* Deliveries of which one of these is an end. */
+static uint64_t concerned(const struct checker *c, const uint32_t *who, uint32_t count)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < count; i++)
+        sum += (uint64_t)c->due[who[i]] + c->owed[who[i]];
+    return sum;
+}
+
+bool stage_wait_for(struct stage *st, const uint32_t *who, uint32_t count, const char *what)
+{
+    uint64_t first = concerned(st->checker, who, count), last = first, moved_ms = clock_now_ms();
+    while (last > 0) {
+        if (clock_now_ms() - moved_ms > st->crowd.options->timeout_s * 1000 ||
+            crowd_turn(&st->crowd, 50) != 0)
+            return false;
+        uint64_t now = concerned(st->checker, who, count);
+        if (now < last)
+            moved_ms = clock_now_ms();
+        last = now;
+        progress_show(what, first > last ? first - last : 0, first);
+    }
+    return true;
+}
+
+/* Until each of them has really gone. */
+static bool wait_off(struct stage *st, const uint32_t *who, uint32_t count)
+{
+    uint64_t began_ms = clock_now_ms();
+    for (uint32_t i = 0; i < count;) {
+        if (st->crowd.sessions[who[i]].state == SESSION_OFF)
+            i++;
+        else if (clock_now_ms() - began_ms > st->crowd.options->timeout_s * 1000 ||
+                 crowd_turn(&st->crowd, 20) != 0)
+            return false;
+    }
+    return true;
+}
+
+bool stage_return(struct stage *st, const uint32_t *who, uint32_t count)
+{
+    if (!wait_off(st, who, count))
+        return false;
+    logging_in(st, true);
+    for (uint32_t i = 0; i < count; i++) {
+        st->has_left[who[i]] = false;
+        checker_return(st->checker, who[i]);
+    }
+    bool complete =
+        crowd_login_some(&st->crowd, who, count) == 0 && stage_wait_for(st, who, count, "coming back");
+    crowd_rest(&st->crowd, st->crowd.options->settle_ms);
+    logging_in(st, false);
+    return complete;
 }
 
 bool stage_wait(struct stage *st, const char *what)

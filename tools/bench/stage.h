@@ -15,6 +15,11 @@ struct stage {
     bool *has_left;            /* per session */
     bool is_logging_in;        /* until the settling after log-in is over */
     struct histogram delivery; /* change sent to arrived, changes after the first only */
+    struct histogram beside;   /* the same for the publishers of is_beside, which are not in `delivery` */
+    bool *is_beside;           /* per session */
+    uint64_t *got_ns;          /* per session: when it last got something that was due */
+    uint64_t *told_ns;         /* per session: when somebody last got its change */
+    uint64_t late_at_exempt;   /* what came to exempt sessions */
     uint64_t last_arrival_ns;
     uint64_t arrived_bytes;   /* of all that arrived where it was due */
     uint64_t offline_answers; /* unavailable in answer to the probe of somebody not yet online */
@@ -34,6 +39,12 @@ int stage_login(struct stage *st, uint32_t sequence_max);
 void stage_publish(struct stage *st, uint32_t publisher);
 /* The sessions leave all at once; those that remain are expected to see it. */
 void stage_leave(struct stage *st, const uint32_t *leavers, uint32_t count, enum leave_mode mode);
+/* Those, gone and offline by stage_leave, log in again: they see their contacts, and these see them. False
+ * when something is missing. */
+bool stage_return(struct stage *st, const uint32_t *who, uint32_t count);
+/* Whatever others do: wait until all that these are due, and all that is due of them, has arrived. False when
+ * it does not. */
+bool stage_wait_for(struct stage *st, const uint32_t *who, uint32_t count, const char *what);
 /* Wait until all that is due has arrived. False when it does not. */
 bool stage_wait(struct stage *st, const char *what);
 

@@ -14,7 +14,11 @@
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
-int transport_tls_context(struct transport_target *target, const char *ca_file, bool insecure)
+/* What a client that stopped reading takes all the same. */
+#define SLOW_RECEIVE_BYTES 4096
+
+int transport_tls_context(struct transport_target *target, const char *ca_file, bool insecure,
+                          const char *suite)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     if (ctx == NULL)
@@ -27,7 +31,9 @@ int transport_tls_context(struct transport_target *target, const char *ca_file, 
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     int loaded = ca_file != NULL ? SSL_CTX_load_verify_locations(ctx, ca_file, NULL)
                                  : SSL_CTX_set_default_verify_paths(ctx);
-    if (loaded != 1 && !insecure) {
+    bool is_chosen = suite == NULL || (SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
+                                       SSL_CTX_set_ciphersuites(ctx, suite) == 1);
+    if ((loaded != 1 && !insecure) || !is_chosen) {
         SSL_CTX_free(ctx);
         return -EINVAL;
     }
@@ -149,6 +155,14 @@ int transport_tls_go_on(struct transport *t, char *reason, size_t reason_size)
         snprintf(reason, reason_size, "TLS handshake: the server closed the connection");
     ERR_clear_error();
     return -EIO;
+}
+
+int transport_pause(struct transport *t, bool pauses)
+{
+    int small = SLOW_RECEIVE_BYTES;
+    if (pauses)
+        setsockopt(t->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    return loop_change(t->loop, t->fd, t->source, pauses ? 0 : EPOLLIN);
 }
 
 ssize_t transport_read(struct transport *t, char *to, size_t size)

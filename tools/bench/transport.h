@@ -34,8 +34,10 @@ struct transport_target {
     bool checks_certificate;
 };
 
-/* A context for all connections. `ca_file` NULL: the system's authorities. 0 or -errno. */
-int transport_tls_context(struct transport_target *target, const char *ca_file, bool insecure);
+/* A context for all connections. `ca_file` NULL: the system's authorities. `suite` NULL: OpenSSL's choice;
+ * otherwise TLS 1.3 with that one and nothing else. 0 or -errno. */
+int transport_tls_context(struct transport_target *target, const char *ca_file, bool insecure,
+                          const char *suite);
 
 void transport_init(struct transport *t, struct loop *loop, struct loop_source *source);
 /* Give the descriptor and all memory back; `reset` sends RST instead of FIN. */
@@ -51,6 +53,9 @@ int transport_tls_start(struct transport *t, const struct transport_target *targ
 /* Go on with the handshake. 0 when done, TRANSPORT_WAIT, or -EIO with text in `reason`. */
 int transport_tls_go_on(struct transport *t, char *reason, size_t reason_size);
 
+/* Do not read any more, or go on: what arrives meanwhile stays in the kernel, as much as a small buffer
+ * takes. 0 or -errno. */
+int transport_pause(struct transport *t, bool pauses);
 /* Bytes read (> 0), 0 at the end of the stream, -EAGAIN, or -errno. */
 ssize_t transport_read(struct transport *t, char *to, size_t size);
 /* Send, or queue what cannot be sent now. 0 or -errno. */
