@@ -152,6 +152,8 @@ static void stats_write(struct broker *b, struct buffer *out)
         {"stanzas_received", t.stream.stanzas},
         {"keepalives", t.stream.keepalives},
         {"presence_changes", t.router.presence_changes},
+        {"presences_delayed", t.router.presences_delayed},
+        {"presences_superseded", t.router.presences_superseded},
         {"presence_deliveries", t.router.presence_deliveries},
         {"messages_delivered", t.router.messages_delivered},
         {"stanzas_routed", t.router.stanzas_routed},

@@ -50,6 +50,7 @@ struct config {
     struct {
         bool csi;                /* true */
         uint32_t conflate_bytes; /* 1 MiB; 0: off */
+        uint32_t rate, burst;    /* changes of one session: 1000 a second, 10000 at once; rate 0: no limit */
     } presence;
     struct {
         uint32_t stanza_bytes;                 /* 262144; RFC 6120 s. 13.12: at least 10000 */

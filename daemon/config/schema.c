@@ -109,6 +109,14 @@ const struct config_row config_rows[] = {
                "`limits.queue_bytes`: a burst of "
                "some thousand changes passes untouched, and messages still have room before the reader is "
                "disconnected."},
+    {"presence.rate", CONFIG_NUMBER, AT(presence.rate), "1000", .min = 0, .max = 1000000,
+     .reason = "Presence changes a second that one session may tell its contacts, in the long run. Changes "
+               "beyond that wait, and only "
+               "the last of them is told; none is refused. 0 is no limit. The default stops nothing but a "
+               "program that has run wild: "
+               "each change goes to every contact that is online."},
+    {"presence.burst", CONFIG_NUMBER, AT(presence.burst), "10000", .min = 1, .max = 1000000,
+     .reason = "Changes that a session may tell at once, before `presence.rate` counts."},
     {"limits.stanza_bytes", CONFIG_NUMBER, AT(limits.stanza_bytes), "262144", .min = 10000, .max = 16777216,
      .reason = "Largest stanza. RFC 6120 s. 13.12 forbids less than 10000; avatars and roster results of "
                "other programs need "

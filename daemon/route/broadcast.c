@@ -125,6 +125,9 @@ void router_session_unavailable(struct router *r, struct session *s, struct fram
 {
     struct account *a = s->account;
     bool was_available = session_is_available(s);
+    router_pace_drop(r, s);
+    if (was_available)
+        router_pace_charge(r, s);
     if (!frame && (was_available || s->directed))
         frame = stanza_presence_frame(PRESENCE_UNAVAILABLE, session_jid(s), (struct span){0}, (struct span){0});
     if (was_available) {
@@ -169,10 +172,16 @@ void router_presence(struct router *r, struct session *s, const struct stanza *s
         router_session_unavailable(r, s, frame);
         return;
     }
+    if (!router_pace(r, s, frame, details.priority))
+        router_presence_tell(r, s, frame, details.priority);
+}
+
+void router_presence_tell(struct router *r, struct session *s, struct frame *frame, int8_t priority)
+{
     bool was_available = session_is_available(s);
     frame_unref(s->presence);
     s->presence = frame;
-    s->priority = details.priority;
+    s->priority = priority;
     s->available_order = ++s->account->next_available_order;
     r->counters.presence_changes++;
     own_resources_deliver(s->account, frame, NULL);

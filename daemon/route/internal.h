@@ -47,6 +47,8 @@ bool router_is_local(const struct router *r, struct span domain);
 /* ---- presence (broadcast.c, watching.c) ---- */
 void router_presence(struct router *r, struct session *s, const struct stanza *stanza);
 void router_session_unavailable(struct router *r, struct session *s, struct frame *frame /* taken; NULL: make one */);
+/* An available presence that the session says to everybody; takes over the frame. */
+void router_presence_tell(struct router *r, struct session *s, struct frame *frame, int8_t priority);
 void router_directed_presence(struct router *r, struct session *s, const struct stanza *stanza);
 /* To one watcher: everything `a` shows now; and the end of it. */
 void router_grant(struct router *r, struct account *a, const struct entity *watcher);
@@ -70,6 +72,18 @@ static inline bool router_must_wait(const struct account *a)
 }
 void router_deliver_later(struct router *r, struct account *a, struct frame *frame, uint32_t session_number);
 void router_probe_answer(struct router *r, struct account *a, struct span from, const struct stanza *probe);
+
+/* ---- the rate of changes (pacing.c) ---- */
+
+/* Count a change that the session tells now. */
+void router_pace_charge(struct router *r, struct session *s);
+/* True: the session is over its rate; the change, taken over, is told later (router_presence_tell), unless a later one replaces it
+ * first. False: it is counted, and to be told now. */
+bool router_pace(struct router *r, struct session *s, struct frame *frame, int8_t priority);
+/* What the session says next goes behind the delayed change: tell it now. */
+void router_pace_flush(struct router *r, struct session *s);
+/* Forget the delayed change: the session goes, which is all that anybody need hear. */
+void router_pace_drop(struct router *r, struct session *s);
 
 /* ---- subscriptions and rosters (commit.c, subscribing.c, rostering.c) ---- */
 

@@ -132,11 +132,20 @@ static void iq(struct router *r, struct session *s, const struct stanza *stanza)
         router_server_iq(r, s, stanza);
 }
 
+/* A later change takes a delayed one's place; anything else goes behind it. */
+static bool is_broadcast(const struct stanza *stanza)
+{
+    return stanza->kind == STANZA_PRESENCE && !stanza->has_to &&
+           (stanza->type.presence == PRESENCE_AVAILABLE || stanza->type.presence == PRESENCE_UNAVAILABLE);
+}
+
 bool router_stanza(struct router *r, struct stream *stream, const struct stanza *stanza)
 {
     struct session *s = stream->session;
     if (s->account->state != ACCOUNT_READY)
         return false;
+    if (s->is_paced && !is_broadcast(stanza))
+        router_pace_flush(r, s);
     switch (stanza->kind) {
     case STANZA_PRESENCE:
         presence(r, s, stanza);

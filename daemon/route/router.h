@@ -23,6 +23,7 @@ struct router_settings {
     uint32_t domain_count;
     uint32_t roster_items_max, resources_max, directed_max, requests_max;
     uint32_t fanout_at_once; /* up to so many watchers are told in the same turn; the others in slices */
+    uint32_t presence_rate, presence_burst; /* changes a second of one session, and at once; rate 0: no limit */
     enum { RESOURCE_REPLACE, RESOURCE_REFUSE, RESOURCE_RENAME } resource_conflict;
 };
 
@@ -45,6 +46,7 @@ struct router {
     struct router_counters {
         uint64_t stanzas_routed, presence_changes, presence_deliveries, grants, probes, messages_delivered,
             roster_changes, roster_results, subscriptions, errors;
+        uint64_t presences_delayed, presences_superseded; /* by the sender's rate; replaced by a later one meanwhile */
     } counters;
 };
 

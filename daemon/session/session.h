@@ -14,6 +14,13 @@
 struct account;
 struct stream;
 struct directed;
+struct paced;
+
+/* What a session has used of its rate of presence changes: thousandths of a change, as of a moment (a clock's milliseconds, which
+ * may wrap: who is idle for 50 days is credited less). 0 is a session that has used nothing. */
+struct session_pace {
+    uint32_t spent, at_ms;
+};
 
 struct session {
     struct list link; /* in account->sessions */
@@ -22,10 +29,15 @@ struct session {
     struct frame *presence; /* last broadcast presence, without `to`; NULL: not available */
     struct directed *directed; /* whom directed presence went to; NULL: nobody */
     char *jid;              /* the full JID */
+    union {
+        struct session_pace pace;
+        struct paced *paced; /* while is_paced: a change that is told later */
+    };
     uint16_t bare_len, jid_len;
     uint32_t number;        /* distinguishes this session from a later one of the same resource */
     uint32_t available_order; /* grows with each presence: among equal priorities the newest is the most available */
     int8_t priority;        /* -128..127 */
+    bool is_paced;
     bool is_interested;     /* has asked for the roster: gets pushes (RFC 6121 s. 2.2) */
 };
 

@@ -66,6 +66,8 @@ static void test_minimal_has_defaults(void **state)
     assert_int_equal(c->limits.held_presences, 10000);
     assert_true(c->presence.csi);
     assert_int_equal(c->presence.conflate_bytes, 1048576);
+    assert_int_equal(c->presence.rate, 1000);
+    assert_int_equal(c->presence.burst, 10000);
     assert_int_equal(c->log_level, CONFIG_LOG_INFO);
     config_free(c);
 }
@@ -93,7 +95,7 @@ static void test_everything_set(void **state)
               "  roster_items: 5\n  resources: 6\n  login_timeout_ms: 1000\n"
               "  connections_per_address: 7\n  directed_presences: 8\n  subscription_requests: 9\n"
               "  held_presences: 10\n"
-              "presence: {csi: false, conflate_bytes: 4096}\n"
+              "presence: {csi: false, conflate_bytes: 4096, rate: 3, burst: 4}\n"
               "log_level: debug\n",
               NULL, &message, 0);
     assert_int_equal(c->domain_count, 2);
@@ -129,6 +131,8 @@ static void test_everything_set(void **state)
     assert_int_equal(c->limits.held_presences, 10);
     assert_false(c->presence.csi);
     assert_int_equal(c->presence.conflate_bytes, 4096);
+    assert_int_equal(c->presence.rate, 3);
+    assert_int_equal(c->presence.burst, 4);
     assert_int_equal(c->log_level, CONFIG_LOG_DEBUG);
     config_free(c);
 }

@@ -120,6 +120,8 @@ static void do_limit(struct world *w, struct words *a)
         {"requests", &w->config.limits.subscription_requests},
         {"held", &w->config.limits.held_presences},
         {"conflate", &w->config.presence.conflate_bytes},
+        {"rate", &w->config.presence.rate},
+        {"burst", &w->config.presence.burst},
     };
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
         if (strcmp(limits[i].name, a->at[1]) == 0) {
@@ -296,6 +298,9 @@ static void do_counted(struct world *w, struct words *a)
             {"overflows", worker->streams.counters.held_overflows},
             {"inactive", worker->streams.counters.sessions_inactive},
             {"slow", worker->net.counters.slow_readers},
+            {"delayed", worker->router.counters.presences_delayed},
+            {"superseded", worker->router.counters.presences_superseded},
+            {"changes", worker->router.counters.presence_changes},
         };
         for (size_t n = 0; n < sizeof counters / sizeof *counters; n++)
             if (strcmp(counters[n].name, a->at[1]) == 0) {

@@ -44,6 +44,8 @@ void world_settings(struct world *w)
         .directed_max = c->limits.directed_presences,
         .requests_max = c->limits.subscription_requests,
         .fanout_at_once = w->fanout_at_once,
+        .presence_rate = c->presence.rate,
+        .presence_burst = c->presence.burst,
         .resource_conflict = c->resource_conflict == CONFIG_CONFLICT_REFUSE   ? RESOURCE_REFUSE
                              : c->resource_conflict == CONFIG_CONFLICT_RENAME ? RESOURCE_RENAME
                                                                               : RESOURCE_REPLACE,
@@ -84,6 +86,7 @@ static void config_fill(struct world *w)
     w->config.limits.subscription_requests = 4;
     w->config.limits.held_presences = 100;
     w->config.presence.csi = true;
+    w->config.presence.burst = 1;
 }
 
 struct world *world_new(uint32_t workers, uint64_t seed, size_t receive_bytes_max)
