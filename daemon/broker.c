@@ -49,9 +49,10 @@ static int settings_make(struct broker *b)
         .resources_max = c->limits.resources,
         .directed_max = c->limits.directed_presences,
         .requests_max = c->limits.subscription_requests,
-        .fanout_at_once = ROUTER_FANOUT_AT_ONCE,
         .presence_rate = c->presence.rate,
         .presence_burst = c->presence.burst,
+        .at_once_max = ROUTER_AT_ONCE_MAX,
+        .pace = ROUTER_PACE,
         .resource_conflict = c->resource_conflict == CONFIG_CONFLICT_REFUSE   ? RESOURCE_REFUSE
                              : c->resource_conflict == CONFIG_CONFLICT_RENAME ? RESOURCE_RENAME
                                                                               : RESOURCE_REPLACE,

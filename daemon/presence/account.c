@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "presence/account.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "base/buffer.h"
@@ -46,6 +47,14 @@ struct session *account_session(const struct account *a, struct span resource)
     return NULL;
 }
 
+struct session *account_session_numbered(const struct account *a, uint32_t number)
+{
+    account_each_session(s, a)
+        if (s->number == number)
+            return s;
+    return NULL;
+}
+
 struct session *account_most_available(const struct account *a)
 {
     struct session *best = NULL;
@@ -66,6 +75,20 @@ uint32_t account_non_negative_count(const struct account *a)
     account_each_session(s, a)
         count += session_is_available(s) && s->priority >= 0;
     return count;
+}
+
+void account_work_begins(struct account *a)
+{
+    assert(a->state == ACCOUNT_READY || a->state == ACCOUNT_BUSY);
+    a->works++;
+    a->state = ACCOUNT_BUSY;
+}
+
+void account_work_ends(struct account *a)
+{
+    assert(a->state == ACCOUNT_BUSY && a->works);
+    if (--a->works == 0)
+        a->state = ACCOUNT_READY;
 }
 
 void account_pend(struct account *a, struct message *m)

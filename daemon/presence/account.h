@@ -18,7 +18,7 @@ struct message;
 enum account_state {
     ACCOUNT_LOADING, /* the store has been asked */
     ACCOUNT_READY,
-    ACCOUNT_BUSY,    /* a change is on its way to the disk: what arrives meanwhile waits */
+    ACCOUNT_BUSY,    /* a change is on its way to the disk, or its roster is walked in slices: what arrives meanwhile waits */
     ACCOUNT_MISSING, /* there is no such account */
     ACCOUNT_FAILED,  /* the store could not say: nothing is concluded from that */
 };
@@ -32,6 +32,7 @@ struct interest {
 struct account {
     struct entity *entity; /* a reference; entity->account points back */
     enum account_state state;
+    uint32_t works;           /* why it is BUSY: one each */
     uint32_t session_count, available_count;
     uint32_t incarnation;     /* grows each time the account comes online: tells a late release from a current one */
     uint32_t next_session_number, next_available_order;
@@ -51,6 +52,7 @@ int account_init(struct account *a, struct entity *entity);
 void account_fini(struct account *a, struct entity_table *entities);
 
 struct session *account_session(const struct account *a, struct span resource); /* NULL: none */
+struct session *account_session_numbered(const struct account *a, uint32_t number); /* NULL: it has ended */
 /* Highest priority, then newest presence, among available sessions of non-negative priority; NULL: none. */
 struct session *account_most_available(const struct account *a);
 /* Available sessions of non-negative priority. */
@@ -58,6 +60,10 @@ uint32_t account_non_negative_count(const struct account *a);
 
 void account_pend(struct account *a, struct message *m);
 struct message *account_pending_take(struct account *a); /* NULL: none */
+
+/* Something begins, or ends, during which a READY account is BUSY. */
+void account_work_begins(struct account *a);
+void account_work_ends(struct account *a);
 
 /* Is nothing under way with it, for better or worse? */
 static inline bool account_is_settled(const struct account *a)

@@ -89,10 +89,9 @@ static void watch_free(struct watch *w, struct entity_table *entities)
 /* The end of a watch is the end of an item that was kept for it alone. */
 static void slot_clear(struct account *watcher, struct roster_item *item, struct entity_table *entities)
 {
-    struct roster_item *moved;
     item->watch_slot = 0;
     if (roster_item_is_blank(item))
-        roster_remove(&watcher->roster, item, entities, &moved);
+        roster_drop_blank(&watcher->roster, item, entities);
 }
 
 /* The slots of an earlier incarnation, of which the publisher's home knows nothing any more. */

@@ -139,25 +139,22 @@ void roster_item_write(struct buffer *out, const struct roster_item *item)
     buffer_literal(out, "</item>");
 }
 
-void roster_query_write(struct buffer *out, const struct roster *r)
+void roster_query_open(struct buffer *out)
 {
     buffer_literal(out, "<query xmlns='" ROSTER_XMLNS "'>");
-    for (uint32_t i = 0; i < r->count; i++)
-        if (r->items[i].is_listed)
-            roster_item_write(out, &r->items[i]);
-    buffer_literal(out, "</query>");
 }
 
 void roster_push_write(struct buffer *out, const struct roster_item *item)
 {
-    buffer_literal(out, "<query xmlns='" ROSTER_XMLNS "'>");
+    roster_query_open(out);
     roster_item_write(out, item);
     buffer_literal(out, "</query>");
 }
 
 void roster_push_removal_write(struct buffer *out, struct span contact)
 {
-    buffer_literal(out, "<query xmlns='" ROSTER_XMLNS "'><item");
+    roster_query_open(out);
+    buffer_literal(out, "<item");
     xml_write_attribute(out, "jid", contact);
     buffer_literal(out, " subscription='remove'/></query>");
 }

@@ -32,8 +32,8 @@ int roster_change_read(const struct xml_node *query, struct arena *arena, struct
 
 /* Append `<item jid='...' subscription='...' .../>` with its groups. */
 void roster_item_write(struct buffer *out, const struct roster_item *item);
-/* Append `<query xmlns='jabber:iq:roster'>` + all listed items + `</query>`. */
-void roster_query_write(struct buffer *out, const struct roster *r);
+/* Append `<query xmlns='jabber:iq:roster'>`, before items and `</query>`. */
+void roster_query_open(struct buffer *out);
 /* A push's query with this one item, or with the removal of `contact`. */
 void roster_push_write(struct buffer *out, const struct roster_item *item);
 void roster_push_removal_write(struct buffer *out, struct span contact);

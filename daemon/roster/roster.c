@@ -116,7 +116,7 @@ static int roster_grow(struct roster *r)
 
 int roster_add(struct roster *r, struct entity *contact, uint32_t items_max, struct roster_item **ret_item)
 {
-    assert(!roster_find(r, contact));
+    assert(!r->holds && !roster_find(r, contact));
     if (r->count >= items_max)
         return ROSTER_FULL;
     int error = roster_grow(r);
@@ -157,7 +157,7 @@ void roster_remove(struct roster *r, struct roster_item *item, struct entity_tab
                    struct roster_item **ret_moved)
 {
     uint32_t position = (uint32_t)(item - r->items), last = r->count - 1;
-    assert(position < r->count);
+    assert(!r->holds && position < r->count);
     struct entity *contact = item->contact;
     free(item->text);
     if (r->index)
@@ -171,6 +171,32 @@ void roster_remove(struct roster *r, struct roster_item *item, struct entity_tab
     roster_shrink(r);
     *ret_moved = position != last ? &r->items[position] : NULL;
     entity_give(entities, contact);
+}
+
+void roster_hold(struct roster *r)
+{
+    r->holds++;
+}
+
+void roster_release(struct roster *r, struct entity_table *entities)
+{
+    struct roster_item *moved;
+    assert(r->holds);
+    if (--r->holds || !r->has_blanks)
+        return;
+    r->has_blanks = false;
+    for (uint32_t i = r->count; i-- > 0;) /* from the end: a removal moves the last item into its place */
+        if (roster_item_is_blank(&r->items[i]) && !r->items[i].watch_slot)
+            roster_remove(r, &r->items[i], entities, &moved);
+}
+
+void roster_drop_blank(struct roster *r, struct roster_item *item, struct entity_table *entities)
+{
+    struct roster_item *moved;
+    if (r->holds)
+        r->has_blanks = true;
+    else
+        roster_remove(r, item, entities, &moved);
 }
 
 int roster_item_set_text(struct roster_item *item, struct span name, struct span groups, struct span request)

@@ -26,6 +26,8 @@ struct roster {
     struct roster_item *items; /* any order, no holes; moves when the roster grows or an item is removed */
     uint32_t *index; /* open addressing by the entity's hash: position + 1; 0 empty. NULL for small rosters */
     uint32_t count, capacity, index_size;
+    uint32_t holds; /* by those who walk it in slices */
+    bool has_blanks; /* items that only wait for the last hold's end */
     uint64_t version;
 };
 
@@ -42,6 +44,12 @@ int roster_add(struct roster *r, struct entity *contact, uint32_t items_max, str
 /* Remove; moves the last item into its place. *ret_moved is the item that moved, NULL when none did. */
 void roster_remove(struct roster *r, struct roster_item *item, struct entity_table *entities,
                    struct roster_item **ret_moved);
+
+/* Until the hold is released no item is added, removed or moved; only roster_drop_blank may be called. */
+void roster_hold(struct roster *r);
+void roster_release(struct roster *r, struct entity_table *entities);
+/* Remove an item that says nothing any more; in a roster that is held, when it is released. */
+void roster_drop_blank(struct roster *r, struct roster_item *item, struct entity_table *entities);
 
 /* Set the texts (copied; they may borrow from the item's present ones); groups: each followed by '\n'. 0 or
  * -ENOMEM (unchanged). */

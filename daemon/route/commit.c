@@ -67,8 +67,7 @@ void commit_free(struct commit *c)
 
 struct session *commit_session(const struct commit *c)
 {
-    account_each_session(s, c->account) if (s->number == c->session_number) return s;
-    return NULL;
+    return account_session_numbered(c->account, c->session_number);
 }
 
 /* Bring the change into memory. A watch outlives the subscription until the contact's home revokes it, which
@@ -108,7 +107,7 @@ static void commit_handle(struct message *m, void *context)
     struct router *r = c->router;
     struct account *a = c->account;
     r->operations--;
-    a->state = ACCOUNT_READY;
+    account_work_ends(a);
     bool was_settling = a->is_settling;
     a->is_settling = true; /* effects first, then what waits */
     if (c->request.result == 0) {
@@ -138,7 +137,7 @@ void commit_submit(struct commit *c)
     const struct store_item *row = &change->item;
     change->is_removal = row->state == SUBSCRIPTION_NONE && !row->is_listed && !row->is_approved;
     c->request.done = commit_done;
-    c->account->state = ACCOUNT_BUSY;
+    account_work_begins(c->account);
     c->router->operations++;
     store_submit(c->router->store, &c->request);
 }

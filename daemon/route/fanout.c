@@ -151,7 +151,7 @@ void router_fanout(struct router *r, struct entity *publisher, struct frame *fra
 {
     struct watch *w = publisher->watch;
     bool is_first = !w->queue;
-    if ((!is_first || w->count > r->settings->fanout_at_once) && watch_push(w, frame, is_last, &r->fanouts) == 0) {
+    if ((!is_first || w->count > r->settings->at_once_max) && watch_push(w, frame, is_last, &r->fanouts) == 0) {
         if (!is_first)
             return;
         w->queue->owner = r;

@@ -30,6 +30,19 @@ void route_list_put(struct buffer *list, struct span jid, uint32_t number);
 /* Read the entry at *position and move on; false at the end. */
 bool route_list_next(const struct buffer *list, size_t *position, struct span *ret_jid, uint32_t *ret_number);
 
+/* ---- work in slices ---- */
+
+/* How many contacts `budget` pays for, and paying for those that were looked at. */
+static inline uint32_t router_positions(const struct router *r, uint32_t budget)
+{
+    return budget * r->settings->pace;
+}
+static inline void router_spend(const struct router *r, uint32_t *budget, uint32_t positions)
+{
+    uint32_t cost = (positions + r->settings->pace - 1) / r->settings->pace;
+    *budget -= cost < *budget ? cost : *budget;
+}
+
 /* ---- accounts (account.c) ---- */
 
 /* Find the account in memory, or bring it there: never in state MISSING when found. NULL without memory. */

@@ -1,26 +1,109 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A client's roster requests (RFC 6121 s. 2). */
+#include <stdlib.h>
+
 #include "roster/query.h"
+#include "roster/writer.h"
 #include "route/internal.h"
 #include "xml/tree.h"
 #include "xml/write.h"
 
+/* ---- get: the result in slices, queued in one go ---- */
+
+/* A result that is being made. The account is BUSY and its roster is held meanwhile. */
+struct roster_get {
+    struct lane_work work;
+    struct router *router;
+    struct account *account;
+    uint32_t session_number;
+    struct roster_writer writer;
+    struct roster_items items;
+    struct frame *refusal;
+};
+
+/* To the session, if it is still there. Nothing came in between: the frames are one stanza. */
+static void roster_get_answer(struct roster_get *g)
+{
+    struct session *s = account_session_numbered(g->account, g->session_number);
+    roster_writer_append(&g->writer, SPAN("</query></iq>"));
+    if (roster_writer_finish(&g->writer) < 0) {
+        if (s && g->refusal)
+            stream_send(s->stream, frame_ref(g->refusal));
+        return;
+    }
+    g->router->counters.roster_results++;
+    if (!s)
+        return;
+    for (uint32_t i = 0; i < g->writer.frame_count; i++)
+        stream_send(s->stream, frame_ref(g->writer.frames[i]));
+}
+
+static void roster_get_end(struct roster_get *g)
+{
+    struct router *r = g->router;
+    struct account *a = g->account;
+    lane_work_stop(&g->work);
+    roster_get_answer(g);
+    roster_writer_fini(&g->writer);
+    frame_unref(g->refusal);
+    free(g);
+    roster_release(&a->roster, &r->entities);
+    account_work_ends(a);
+    r->operations--;
+    router_account_settle(r, a);
+}
+
+static void roster_get_step(struct lane_work *work, uint32_t *budget)
+{
+    struct roster_get *g = container_of(work, struct roster_get, work);
+    router_spend(g->router, budget, roster_writer_step(&g->writer, router_positions(g->router, *budget)));
+    if (g->writer.is_done)
+        roster_get_end(g);
+}
+
+static struct roster_get *roster_get_new(struct router *r, struct session *s, const struct stanza *stanza)
+{
+    struct roster_get *g = calloc(1, sizeof *g);
+    if (!g)
+        return NULL;
+    g->router = r;
+    g->account = s->account;
+    g->session_number = s->number;
+    lane_work_init(&g->work, roster_get_step);
+    roster_writer_init(&g->writer);
+    roster_items_init(&g->items, &s->account->roster);
+    roster_writer_add(&g->writer, &g->items.source);
+    g->refusal = stanza_error_frame(stanza, STANZA_RESOURCE_CONSTRAINT, entity_text(s->account->entity), session_jid(s), NULL);
+    struct buffer head = {0};
+    stanza_result_open(&head, stanza, (struct span){0}, session_jid(s));
+    roster_query_open(&head);
+    roster_writer_append(&g->writer, buffer_span(&head));
+    g->writer.has_failed = !buffer_ok(&head);
+    buffer_fini(&head);
+    return g;
+}
+
 static void roster_get(struct router *r, struct session *s, const struct stanza *stanza)
 {
-    struct buffer query = {0};
-    roster_query_write(&query, &s->account->roster);
-    struct frame *f = buffer_ok(&query)
-                          ? stanza_result_frame(stanza, (struct span){0}, session_jid(s), buffer_span(&query))
-                          : NULL;
-    buffer_fini(&query);
-    if (!f) {
+    struct account *a = s->account;
+    struct roster_get *g = roster_get_new(r, s, stanza);
+    if (!g) {
         router_refuse(r, s, stanza, STANZA_RESOURCE_CONSTRAINT);
         return;
     }
     s->is_interested = true;
-    r->counters.roster_results++;
-    stream_send(s->stream, f);
+    r->operations++;
+    account_work_begins(a);
+    roster_hold(&a->roster);
+    if (a->roster.count > r->settings->at_once_max) {
+        loop_work_start(r->loop, &g->work, LANE_BULK);
+        return;
+    }
+    roster_writer_step(&g->writer, UINT32_MAX);
+    roster_get_end(g);
 }
+
+/* ---- set ---- */
 
 static void set_committed(struct commit *c)
 {

@@ -15,15 +15,20 @@
 #include "store/store.h"
 #include "stream/stream.h"
 
-/* Fewer than a slice of the lane, whose turn would come no sooner. */
-#define ROUTER_FANOUT_AT_ONCE 256
+/* About a tenth of a millisecond, more than most rosters, and the slice that a fan-out gets a turn: slices cost turns of the loop, and a
+ * BUSY account. */
+#define ROUTER_AT_ONCE_MAX 256
+/* Looking at a contact takes about a tenth of a microsecond, a delivery two (tests/bench/bench_rooms). */
+#define ROUTER_PACE 16
 
 struct router_settings {
     const struct span *domains; /* prepared */
     uint32_t domain_count;
     uint32_t roster_items_max, resources_max, directed_max, requests_max;
-    uint32_t fanout_at_once; /* up to so many watchers are told in the same turn; the others in slices */
     uint32_t presence_rate, presence_burst; /* changes a second of one session, and at once; rate 0: no limit */
+    /* ROUTER_AT_ONCE_MAX and ROUTER_PACE; tests make them small. */
+    uint32_t at_once_max; /* walks over more contacts or watchers than this are done in slices */
+    uint32_t pace;        /* contacts looked at for the price of one delivery */
     enum { RESOURCE_REPLACE, RESOURCE_REFUSE, RESOURCE_RENAME } resource_conflict;
 };
 

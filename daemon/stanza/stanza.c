@@ -277,6 +277,12 @@ struct frame *stanza_answer_end(struct buffer *out, const struct stanza *s, stru
     return take_frame(out, FRAME_NO_HEAD, s->kind == STANZA_MESSAGE ? FRAME_MESSAGE : FRAME_OTHER);
 }
 
+void stanza_result_open(struct buffer *out, const struct stanza *request, struct span from, struct span to)
+{
+    stanza_answer_start(out, request, "result", from, to);
+    buffer_append_char(out, '>');
+}
+
 struct frame *stanza_result_frame(const struct stanza *request, struct span from, struct span to,
                                   struct span payload)
 {

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/frame.h"
 #include "base/span.h"
 #include "jid/jid.h"
@@ -95,6 +96,8 @@ int presence_read(const struct stanza *s, struct presence_details *ret_details);
 /* Is there exactly one element within? RFC 6120 s. 8.2.3 asks it of an iq request. */
 bool stanza_has_one_child(const struct stanza *s);
 
+/* Append the start tag of an iq's result, whose payload and end the caller appends. */
+void stanza_result_open(struct buffer *out, const struct stanza *request, struct span from, struct span to);
 /* An iq's answer without or with payload: `payload` is complete XML, may be empty. An empty `from` or `to` is
  * left out; id kept. NULL without memory. */
 struct frame *stanza_result_frame(const struct stanza *request, struct span from, struct span to,

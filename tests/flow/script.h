@@ -44,6 +44,6 @@ struct script {
 
 /* The dialogues of a file; the process keeps them. */
 struct script *script_read(const char *path, unsigned *ret_count);
-void script_play(const struct script *s, uint32_t workers, uint64_t seed, size_t receive_bytes_max);
+void script_play(const struct script *s, uint32_t workers, size_t receive_bytes_max);
 
 #endif

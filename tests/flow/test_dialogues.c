@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plays every dialogue of the files named on the command line: with one, two and four workers, and with the
- * clients' bytes arriving one by one; fan-outs at once, and in slices. */
+/* Plays every dialogue of the files named on the command line: with one, two and four workers, with the
+ * clients' bytes arriving one by one, and with every walk over a roster in slices. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,23 +13,26 @@
 struct performance {
     const struct script *script;
     uint32_t workers;
-    uint64_t seed;
     size_t receive_bytes_max;
+    uint32_t at_once_max;
 };
 
 static void play(void **state)
 {
     const struct performance *p = *state;
-    script_play(p->script, p->workers, p->seed, p->receive_bytes_max);
+    world_at_once_max = p->at_once_max;
+    script_play(p->script, p->workers, p->receive_bytes_max);
 }
 
 int main(int argc, char **argv)
 {
     static const struct performance kinds[] = {
-        {.workers = 1, .seed = 11},
-        {.workers = 2, .seed = 12},
-        {.workers = 4, .seed = 11},
-        {.workers = 2, .seed = 11, .receive_bytes_max = 1}};
+        {.workers = 1, .at_once_max = ROUTER_AT_ONCE_MAX},
+        {.workers = 2, .at_once_max = ROUTER_AT_ONCE_MAX},
+        {.workers = 4, .at_once_max = ROUTER_AT_ONCE_MAX},
+        {.workers = 2, .at_once_max = ROUTER_AT_ONCE_MAX, .receive_bytes_max = 1},
+        {.workers = 2, .at_once_max = 0},
+    };
     const size_t kind_count = sizeof kinds / sizeof *kinds;
     int failed = 0;
     for (int i = 1; i < argc; i++) {
@@ -43,7 +46,9 @@ int main(int argc, char **argv)
             *p = kinds[n % kind_count];
             p->script = &scripts[n / kind_count];
             if (asprintf(&name, "%s [%u workers%s]", p->script->title, p->workers,
-                         p->receive_bytes_max ? ", byte by byte" : "") < 0)
+                         p->receive_bytes_max ? ", byte by byte"
+                         : p->at_once_max     ? ""
+                                              : ", rosters in slices") < 0)
                 abort();
             tests[n] = (struct CMUnitTest){.name = name, .test_func = play, .initial_state = p};
         }

@@ -314,6 +314,7 @@ struct rules {
 static void play(uint32_t workers, uint64_t seed, const struct rules *rules)
 {
     char where[64], name[24];
+    world_at_once_max = seed % 2 ? 0 : ROUTER_AT_ONCE_MAX; /* walks over rosters and watchers in slices, or at once */
     struct game g = {.w = world_new(workers, seed * 2654435761u + 1, 0),
                      .is_strict = rules->is_strict,
                      .is_presence_only = rules->is_presence_only,

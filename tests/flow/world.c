@@ -15,6 +15,8 @@
 /* Closing streams are cut after some seconds. */
 #define FAREWELL_MS 8000
 
+uint32_t world_at_once_max = ROUTER_AT_ONCE_MAX;
+
 void world_fail(struct world *w, const char *format, ...)
 {
     char text[4096];
@@ -43,9 +45,10 @@ void world_settings(struct world *w)
         .resources_max = c->limits.resources,
         .directed_max = c->limits.directed_presences,
         .requests_max = c->limits.subscription_requests,
-        .fanout_at_once = w->fanout_at_once,
         .presence_rate = c->presence.rate,
         .presence_burst = c->presence.burst,
+        .at_once_max = w->at_once_max,
+        .pace = w->at_once_max ? ROUTER_PACE : 1,
         .resource_conflict = c->resource_conflict == CONFIG_CONFLICT_REFUSE   ? RESOURCE_REFUSE
                              : c->resource_conflict == CONFIG_CONFLICT_RENAME ? RESOURCE_RENAME
                                                                               : RESOURCE_REPLACE,
@@ -96,7 +99,7 @@ struct world *world_new(uint32_t workers, uint64_t seed, size_t receive_bytes_ma
     fake_reset(seed);
     fake_receive_bytes_max = receive_bytes_max;
     config_fill(w);
-    w->fanout_at_once = seed % 2 ? 0 : ROUTER_FANOUT_AT_ONCE;
+    w->at_once_max = world_at_once_max;
     struct broker *b = &w->broker;
     b->config = &w->config;
     b->worker_count = workers;

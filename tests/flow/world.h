@@ -18,12 +18,15 @@ struct world {
     struct span domains[1];
     struct user users[WORLD_USERS_MAX];
     uint32_t user_count, connections;
+    uint32_t at_once_max; /* for the routers' settings */
     bool is_store_held;
-    uint32_t fanout_at_once;
     const char *where; /* for messages: the case that is played */
 };
 
-/* With an odd seed every fan-out goes in slices. Settings may be changed in w->config (then world_settings) before the first client. */
+/* What new worlds do at once: longer walks over rosters and watchers go in slices. */
+extern uint32_t world_at_once_max;
+
+/* Settings may be changed in w->config (then world_settings) before the first client. */
 struct world *world_new(uint32_t workers, uint64_t seed, size_t receive_bytes_max);
 void world_settings(struct world *w);
 /* Cut every client, stop the workers as the broker does, and check that nothing at all is left. */

@@ -230,20 +230,6 @@ static void test_names_and_groups_are_escaped(void **state)
     arena_fini(&arena);
 }
 
-static void test_query_lists_only_listed_items(void **state)
-{
-    struct fixture *f = *state;
-    roster_query_write(&f->out, &f->roster);
-    assert_written(f, "<query xmlns='jabber:iq:roster'></query>");
-    add(f, "a@b", SUBSCRIPTION_BOTH, "A", "G\nH\n");
-    add(f, "c@d", SUBSCRIPTION_NONE_PENDING_IN, "", "")->is_listed = false;
-    add(f, "e@f", SUBSCRIPTION_TO, "", "");
-    roster_query_write(&f->out, &f->roster);
-    assert_written(f, "<query xmlns='jabber:iq:roster'>"
-                      "<item jid='a@b' name='A' subscription='both'><group>G</group><group>H</group></item>"
-                      "<item jid='e@f' subscription='to'/></query>");
-}
-
 static void test_pushes(void **state)
 {
     struct fixture *f = *state;
@@ -262,7 +248,6 @@ int main(void)
         cmocka_unit_test(test_limits),
         cmocka_unit_test_setup_teardown(test_item_write, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_names_and_groups_are_escaped, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_query_lists_only_listed_items, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pushes, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
