@@ -77,18 +77,39 @@ uint32_t account_non_negative_count(const struct account *a)
     return count;
 }
 
-void account_work_begins(struct account *a)
+static void account_work_begins(struct account *a, uint32_t *works)
 {
     assert(a->state == ACCOUNT_READY || a->state == ACCOUNT_BUSY);
-    a->works++;
+    ++*works;
     a->state = ACCOUNT_BUSY;
 }
 
-void account_work_ends(struct account *a)
+static void account_work_ends(struct account *a, uint32_t *works)
 {
-    assert(a->state == ACCOUNT_BUSY && a->works);
-    if (--a->works == 0)
+    assert(a->state == ACCOUNT_BUSY && *works);
+    --*works;
+    if (!a->changes && !a->walks)
         a->state = ACCOUNT_READY;
+}
+
+void account_change_begins(struct account *a)
+{
+    account_work_begins(a, &a->changes);
+}
+
+void account_change_ends(struct account *a)
+{
+    account_work_ends(a, &a->changes);
+}
+
+void account_walk_begins(struct account *a)
+{
+    account_work_begins(a, &a->walks);
+}
+
+void account_walk_ends(struct account *a)
+{
+    account_work_ends(a, &a->walks);
 }
 
 void account_pend(struct account *a, struct message *m)

@@ -32,12 +32,13 @@ struct interest {
 struct account {
     struct entity *entity; /* a reference; entity->account points back */
     enum account_state state;
-    uint32_t works;           /* why it is BUSY: one each */
+    uint32_t changes, walks;  /* why it is BUSY */
     uint32_t session_count, available_count;
     uint32_t incarnation;     /* grows each time the account comes online: tells a late release from a current one */
     uint32_t next_session_number, next_available_order;
     struct list sessions;
     struct roster roster;
+    struct walk *walk;        /* route/'s, over the roster; NULL: none */
     struct frame *head;       /* ` to='bare JID'`: goes into the gap of broadcast frames */
     struct message *pending, **pending_last; /* waits until READY, in order */
     bool is_stale;            /* the store's rows were changed behind its back: read them anew before it goes on */
@@ -61,14 +62,22 @@ uint32_t account_non_negative_count(const struct account *a);
 void account_pend(struct account *a, struct message *m);
 struct message *account_pending_take(struct account *a); /* NULL: none */
 
-/* Something begins, or ends, during which a READY account is BUSY. */
-void account_work_begins(struct account *a);
-void account_work_ends(struct account *a);
+/* A READY account is BUSY while a change of it is on its way to the disk, or its roster is walked in slices. */
+void account_change_begins(struct account *a);
+void account_change_ends(struct account *a);
+void account_walk_begins(struct account *a);
+void account_walk_ends(struct account *a);
 
 /* Is nothing under way with it, for better or worse? */
 static inline bool account_is_settled(const struct account *a)
 {
     return a->state != ACCOUNT_LOADING && a->state != ACCOUNT_BUSY;
+}
+
+/* Is it about to be another, or not known yet? While its roster is only walked it is what it was. */
+static inline bool account_is_changing(const struct account *a)
+{
+    return a->state != ACCOUNT_READY && !(a->state == ACCOUNT_BUSY && !a->changes);
 }
 
 #define account_each_session(s, a)                                                                           \

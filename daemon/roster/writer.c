@@ -9,7 +9,8 @@
 #include "stanza/stanza.h"
 
 #define FRAMES_FIRST 4
-/* Looked at between two looks at the size of the chunk: a frame grows by at most so many items over its measure. */
+/* Looked at between two looks at the size of the chunk: a frame grows by at most so many items over its
+ * measure. */
 #define POSITIONS_AT_ONCE 32
 
 static uint32_t items_write(struct roster_source *s, struct buffer *out, uint32_t positions)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A roster's result made piece by piece, so that a hundred thousand contacts do not hold a worker. The caller pulls: each step
- * looks at some positions of the sources, one after another, and cuts what they wrote into frames. When the last is
- * through, the frames are one whole stanza, to be queued in one go. */
+/* A roster's result made piece by piece, so that a hundred thousand contacts do not hold a worker. The caller
+ * pulls: each step looks at some positions of the sources, one after another, and cuts what they wrote into
+ * frames. When the last is through, the frames are one whole stanza, to be queued in one go. */
 #ifndef MUSTER_ROSTER_WRITER_H
 #define MUSTER_ROSTER_WRITER_H
 
@@ -9,13 +9,15 @@
 #include "base/frame.h"
 #include "roster/roster.h"
 
-/* A frame of the result. Several fill a TLS record; small enough for the allocator to keep the memory at hand. */
+/* A frame of the result. Several fill a TLS record; small enough for the allocator to keep the memory at
+ * hand. */
 #define ROSTER_FRAME_BYTES 16384
 
 /* Where items come from: the account's own roster, or whatever else shows contacts in it (shared groups). */
 struct roster_source {
     struct roster_source *next;
-    /* Append <item/>s; look at no more than `positions` contacts. Returns at how many; less than asked: it is through. */
+    /* Append <item/>s; look at no more than `positions` contacts. Returns at how many; less than asked: it is
+     * through. */
     uint32_t (*write)(struct roster_source *s, struct buffer *out, uint32_t positions);
 };
 
@@ -24,7 +26,7 @@ struct roster_writer {
     struct buffer chunk;
     struct frame **frames;
     uint32_t frame_count, frame_capacity;
-    uint64_t bytes; /* of all frames */
+    uint64_t bytes;  /* of all frames */
     bool has_failed; /* for want of memory */
     bool is_done;
 };
@@ -41,7 +43,8 @@ void roster_writer_init(struct roster_writer *w);
 void roster_writer_add(struct roster_writer *w, struct roster_source *s);
 void roster_items_init(struct roster_items *items, const struct roster *roster);
 
-/* Look at about `positions` more contacts. Returns at how many; is_done is set when all are through (or memory failed). */
+/* Look at about `positions` more contacts. Returns at how many; is_done is set when all are through (or
+ * memory failed). */
 uint32_t roster_writer_step(struct roster_writer *w, uint32_t positions);
 /* Append bytes that belong before the first or after the last item. */
 void roster_writer_append(struct roster_writer *w, struct span bytes);

@@ -110,15 +110,12 @@ static void session_becomes_available(struct router *r, struct session *s)
     account_each_session(other, a)
         if (other != s && session_is_available(other))
             stream_send(s->stream, frame_ref(other->presence));
-    if (is_first) {
+    if (is_first)
         a->incarnation = ++r->incarnations;
-        router_grant_all(r, a, s->presence);
-    } else {
+    else
         router_broadcast(r, a, s->presence, false);
-    }
-    /* RFC 6121 s. 4.2.2, 4.3: what the contacts show now. The watch list makes later probes needless. */
-    router_watch(r, a, s->number);
-    router_requests_deliver(r, s);
+    /* RFC 6121 s. 4.2.2, 4.3: who may see it does, and it what the contacts show now. The watch list makes later probes needless. */
+    router_walk_comes(r, s, is_first);
 }
 
 void router_session_unavailable(struct router *r, struct session *s, struct frame *frame)
@@ -139,7 +136,7 @@ void router_session_unavailable(struct router *r, struct session *s, struct fram
             router_broadcast(r, a, frame, is_last);
         }
         if (is_last)
-            router_unwatch_all(r, a);
+            router_walk_leaves(r, a);
     }
     /* RFC 6121 s. 4.6.3: whoever got directed presence and is not among the watchers hears of the end too. */
     char text[JID_BYTES_MAX];

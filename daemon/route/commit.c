@@ -107,7 +107,7 @@ static void commit_handle(struct message *m, void *context)
     struct router *r = c->router;
     struct account *a = c->account;
     r->operations--;
-    account_work_ends(a);
+    account_change_ends(a);
     bool was_settling = a->is_settling;
     a->is_settling = true; /* effects first, then what waits */
     if (c->request.result == 0) {
@@ -137,7 +137,7 @@ void commit_submit(struct commit *c)
     const struct store_item *row = &change->item;
     change->is_removal = row->state == SUBSCRIPTION_NONE && !row->is_listed && !row->is_approved;
     c->request.done = commit_done;
-    account_work_begins(c->account);
+    account_change_begins(c->account);
     c->router->operations++;
     store_submit(c->router->store, &c->request);
 }

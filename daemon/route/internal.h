@@ -57,7 +57,7 @@ void router_send_stanza(struct router *r, struct frame *frame, struct span from,
 void router_route(struct router *r, struct session *s, const struct stanza *stanza, struct span from, const struct jid *to);
 bool router_is_local(const struct router *r, struct span domain);
 
-/* ---- presence (broadcast.c, watching.c) ---- */
+/* ---- presence (broadcast.c, walking.c, watching.c, granting.c) ---- */
 void router_presence(struct router *r, struct session *s, const struct stanza *stanza);
 void router_session_unavailable(struct router *r, struct session *s, struct frame *frame /* taken; NULL: make one */);
 /* An available presence that the session says to everybody; takes over the frame. */
@@ -65,11 +65,12 @@ void router_presence_tell(struct router *r, struct session *s, struct frame *fra
 void router_directed_presence(struct router *r, struct session *s, const struct stanza *stanza);
 /* To one watcher: everything `a` shows now; and the end of it. */
 void router_grant(struct router *r, struct account *a, const struct entity *watcher);
-void router_grant_all(struct router *r, struct account *a, struct frame *frame);
 void router_revoke(struct router *r, struct account *a, const struct entity *watcher);
-void router_watch(struct router *r, struct account *a, uint32_t session_number);
 void router_unwatch(struct router *r, struct account *a, struct roster_item *item);
-void router_unwatch_all(struct router *r, struct account *a);
+/* The session has become available: whoever may see its account is granted (when it is the first), and its contacts are asked. */
+void router_walk_comes(struct router *r, struct session *s, bool is_first);
+/* The last session is no longer available: every watch ends. */
+void router_walk_leaves(struct router *r, struct account *a);
 void router_broadcast(struct router *r, struct account *a, struct frame *frame, bool is_last);
 /* A change of `publisher` (who has a watch here) to the watchers here (fanout.c). */
 void router_fanout(struct router *r, struct entity *publisher, struct frame *frame, bool is_last);
@@ -81,7 +82,7 @@ void router_fanout_hurry(struct router *r, const struct entity *publisher, struc
  * said before it (RFC 6120 s. 10.1). `session_number` 0: to every available session. */
 static inline bool router_must_wait(const struct account *a)
 {
-    return a->state != ACCOUNT_READY || a->pending;
+    return account_is_changing(a) || a->pending;
 }
 void router_deliver_later(struct router *r, struct account *a, struct frame *frame, uint32_t session_number);
 void router_probe_answer(struct router *r, struct account *a, struct span from, const struct stanza *probe);
@@ -135,8 +136,8 @@ void router_hide_from(struct router *r, struct account *a, const struct entity *
 enum subscription_event subscription_event_of(enum presence_type type);
 /* The roster push for `contact` to every interested session. */
 void router_push(struct router *r, struct account *a, const struct entity *contact);
-/* Stored subscription requests to a session that has just become available. */
-void router_requests_deliver(struct router *r, struct session *s);
+/* The contact's stored subscription request, if there is one, to a session that has just become available. */
+void router_request_deliver(struct session *s, const struct roster_item *item);
 bool router_roster_iq(struct router *r, struct session *s, const struct stanza *stanza);
 
 /* ---- stanzas (inbound.c, server.c) ---- */

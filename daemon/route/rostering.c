@@ -48,7 +48,7 @@ static void roster_get_end(struct roster_get *g)
     frame_unref(g->refusal);
     free(g);
     roster_release(&a->roster, &r->entities);
-    account_work_ends(a);
+    account_walk_ends(a);
     r->operations--;
     router_account_settle(r, a);
 }
@@ -93,7 +93,7 @@ static void roster_get(struct router *r, struct session *s, const struct stanza 
     }
     s->is_interested = true;
     r->operations++;
-    account_work_begins(a);
+    account_walk_begins(a);
     roster_hold(&a->roster);
     if (a->roster.count > r->settings->at_once_max) {
         loop_work_start(r->loop, &g->work, LANE_BULK);

@@ -38,7 +38,7 @@ struct router {
     struct store *store;
     struct router **peers; /* all routers of the process, this one among them */
     uint32_t index, count;
-    uint64_t *sent, *received; /* messages to and from each peer: who has seen what (broadcast.c) */
+    uint64_t *sent, *received; /* messages to and from each peer: who has seen what (granting.c) */
     struct entity_table entities;
     struct slab accounts, sessions;
     uint32_t incarnations; /* counts how often any account here came online: never the same number twice */

@@ -231,16 +231,10 @@ void router_subscription_in(struct router *r, struct account *a, const struct st
     commit_submit(c);
 }
 
-void router_requests_deliver(struct router *r, struct session *s)
+void router_request_deliver(struct session *s, const struct roster_item *item)
 {
-    (void)r;
-    const struct roster *roster = &s->account->roster;
-    for (uint32_t i = 0; i < roster->count; i++) {
-        struct span request = roster_item_request(&roster->items[i]);
-        if (!request.len || !subscription_is_pending_in(roster->items[i].state))
-            continue;
-        struct frame *f = frame_new(request, FRAME_NO_HEAD, FRAME_SUBSCRIPTION);
-        if (f)
-            stream_send(s->stream, f);
-    }
+    struct span request = subscription_is_pending_in(item->state) ? roster_item_request(item) : (struct span){0};
+    struct frame *f = request.len ? frame_new(request, FRAME_NO_HEAD, FRAME_SUBSCRIPTION) : NULL;
+    if (f)
+        stream_send(s->stream, f);
 }

@@ -13,7 +13,9 @@
 #include "world.h"
 
 #define ACCOUNTS 4
-#define PLAYERS_MAX 6
+#define PLAYERS_MAX 8
+/* Contacts that never come, between those that do: walks over such rosters take many slices. */
+#define STRANGERS 12
 #define ACTIONS 14
 #define STATUSES_MAX 4096
 /* Steps in which nobody says anything new, drawn against one in which somebody does. */
@@ -47,7 +49,7 @@ struct game {
     struct player players[PLAYERS_MAX];
     unsigned player_count, next_status, next_id;
     bool is_strict;  /* rosters stay as they are, a resource an account: nothing may come twice */
-    bool is_presence_only; /* all see all, with two resources, and do nothing but come, change and go */
+    bool is_presence_only; /* rosters stay as they are; two resources an account do nothing but come, change and go */
     bool has_idlers; /* clients are inactive at times, or read nothing: what is out of date need not come */
     bool may_see[ACCOUNTS][ACCOUNTS]; /* strict: the first sees the second */
 };
@@ -77,7 +79,7 @@ static void hear_presence(struct game *g, struct player *p, const struct said *s
         return;
     unsigned who = account_index(p->user->jid), whom = account_index(s->from);
     struct view *view = &p->views[from - g->players];
-    if (g->is_strict && who != whom && !g->may_see[who][whom])
+    if ((g->is_strict || g->is_presence_only) && who != whom && !g->may_see[who][whom])
         world_fail(g->w, "%s may not see %s and is told %s", p->user->jid, s->from, s->text);
     if (s->type && from == p) { /* it is deaf from here on, and starts anew with its next presence */
         memset(p->views, 0, sizeof p->views);
@@ -286,6 +288,16 @@ static void views_check(struct game *g)
     }
 }
 
+static void strangers_make(struct game *g, unsigned owner)
+{
+    static const char *const states[] = {"B", "T", "F", "N"};
+    char name[16];
+    for (unsigned i = fake_random(STRANGERS); i > 0; i--) {
+        snprintf(name, sizeof name, "x%u", fake_random(100));
+        world_row(g->w, accounts[owner], name, states[fake_random(4)]);
+    }
+}
+
 static void rosters_make(struct game *g)
 {
     static const char *const pairs[][2] = {{"N", "N"}, {"B", "B"}, {"B", "B"},
@@ -298,7 +310,9 @@ static void rosters_make(struct game *g)
     }
     for (unsigned i = 0; i < ACCOUNTS; i++)
         for (unsigned n = i + 1; n < ACCOUNTS; n++) {
-            const char *const *pair = pairs[g->is_presence_only ? 1 : fake_random(6)];
+            const char *const *pair = pairs[fake_random(6)];
+            if (!g->w->at_once_max)
+                strangers_make(g, i);
             world_row(g->w, accounts[i], accounts[n], pair[0]);
             world_row(g->w, accounts[n], accounts[i], pair[1]);
             g->may_see[i][n] = *pair[0] == 'T' || *pair[0] == 'B';
@@ -328,7 +342,7 @@ static void play(uint32_t workers, uint64_t seed, const struct rules *rules)
         world_settings(g.w);
     }
     rosters_make(&g);
-    g.player_count = is_strict ? ACCOUNTS : PLAYERS_MAX;
+    g.player_count = is_strict ? ACCOUNTS : g.is_presence_only ? PLAYERS_MAX : ACCOUNTS + 2;
     for (unsigned i = 0; i < g.player_count; i++) {
         snprintf(name, sizeof name, "%s%s", accounts[i % ACCOUNTS], i < ACCOUNTS ? "" : "2");
         g.players[i].user = world_user(g.w, name);

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Walks over a whole roster: an account's first session becomes available (its contacts are granted and
+ * asked), a further one does (they are asked), the last one no longer is (its slots are given up). Long ones
+ * go in slices, each of which sends what it has found: so no message is longer than a slice either. The
+ * account is BUSY meanwhile, hence:
+ *
+ * - its own streams wait, and nothing but the end of its sessions can overtake the walk; that ends the walk;
+ * - its roster stands still (roster_hold), but for a walk that leaves: that one goes from the end to the
+ * beginning, where only what is through already can move to;
+ * - it is offline and without a slot when the next session becomes available. */
+#include <stdlib.h>
+
+#include "presence/watch.h"
+#include "route/watching.h"
+
+/* What finding a contact costs its worker and the other one, in positions looked at. */
+#define POSITIONS_PER_ENTRY 4
+
+struct walk {
+    struct lane_work work;
+    struct router *router;
+    struct account *account;
+    enum { WALK_COMES, WALK_ASKS, WALK_LEAVES } kind;
+    uint32_t at; /* positions before it are through; a walk that leaves: positions from it on */
+    uint32_t session_number;
+    const uint64_t *seen; /* how far each worker's messages were read when the session became available */
+    uint64_t *seen_copy;  /* where that is, in a walk that goes on */
+};
+
+/* What a slice has found, for each worker. */
+struct found {
+    struct grant_message **grants;
+    struct watch_request **requests;
+    struct list_message **releases;
+};
+
+static bool found_init(struct found *f, const struct router *r)
+{
+    void **lists = calloc(3 * (size_t)r->count, sizeof *lists);
+    f->grants = (struct grant_message **)lists;
+    f->requests = (struct watch_request **)(lists ? lists + r->count : NULL);
+    f->releases = (struct list_message **)(lists ? lists + 2 * r->count : NULL);
+    return lists != NULL;
+}
+
+static void found_post(struct found *f, struct router *r, struct account *a)
+{
+    for (uint32_t to = 0; to < r->count; to++) {
+        if (f->grants[to])
+            grant_post(r, a, to, f->grants[to]);
+        if (f->requests[to])
+            route_message_post(r, to, &f->requests[to]->lists.base);
+    }
+    lists_post(r, f->releases);
+    free(f->grants);
+}
+
+/* One contact of an account that comes online, or of which another session does. Returns how many lists it
+ * went on. */
+static uint32_t walk_meet(struct walk *w, struct session *s, const struct roster_item *item, struct found *f)
+{
+    struct router *r = w->router;
+    struct account *a = w->account;
+    struct jid contact = entity_jid(item->contact);
+    uint32_t entries = 0;
+    router_request_deliver(s, item);
+    bool is_granted = w->kind == WALK_COMES && subscription_has_from(item->state);
+    bool is_asked = subscription_has_to(item->state);
+    if (!(is_granted || is_asked) || !router_is_local(r, jid_domain(&contact)))
+        return 0;
+    uint32_t to = entity_home(item->contact->node.hash, r->count);
+    struct grant_message *grant = is_granted ? grant_for(f->grants, to, a, s->presence) : NULL;
+    if (grant) {
+        route_list_put(&grant->lists.list, jid_bare(&contact), 0);
+        a->interests[to].grants++;
+        r->counters.grants++;
+        entries++;
+    }
+    struct watch_request *request =
+        is_asked ? watch_request_for(r, f->requests, to, a, w->session_number) : NULL;
+    if (request) {
+        request->seen = w->seen[to];
+        request->is_first = w->kind == WALK_COMES;
+        route_list_put(&request->lists.list, jid_bare(&contact), 0);
+        entries++;
+    }
+    return entries;
+}
+
+/* One contact of an account that has gone offline. */
+static uint32_t walk_leave(struct walk *w, struct roster_item *item, struct found *f)
+{
+    struct router *r = w->router;
+    if (!item->watch_slot)
+        return 0;
+    uint32_t to = entity_home(item->contact->node.hash, r->count);
+    struct buffer *list = f->releases ? list_for(f->releases, to, release_run) : NULL;
+    if (list)
+        route_list_put(list, entity_text(item->contact), item->contact->watch->incarnation);
+    watch_remove(w->account, item, &r->entities);
+    return 1;
+}
+
+/* Look at about `positions`. Returns at how many, dearer ones counted for more. */
+static uint32_t walk_some(struct walk *w, uint32_t positions)
+{
+    struct router *r = w->router;
+    struct account *a = w->account;
+    struct roster *roster = &a->roster;
+    struct session *s = w->kind == WALK_LEAVES ? NULL : account_session_numbered(a, w->session_number);
+    struct found f;
+    uint32_t used = 0;
+    bool has_lists = found_init(&f, r);
+    if (w->kind == WALK_LEAVES) {
+        if (w->at > roster->count)
+            w->at = roster->count;
+        for (; w->at && used < positions; used++)
+            used += POSITIONS_PER_ENTRY * walk_leave(w, &roster->items[--w->at], &f);
+    } else if (!s || !session_is_available(s) || !has_lists) {
+        w->at = roster->count; /* nobody is left to be told; or out of memory, as every message would be */
+    } else {
+        for (; w->at < roster->count && used < positions; used++)
+            used += POSITIONS_PER_ENTRY * walk_meet(w, s, &roster->items[w->at++], &f);
+    }
+    if (has_lists)
+        found_post(&f, r, a);
+    return used;
+}
+
+static bool walk_is_over(const struct walk *w)
+{
+    return w->at == (w->kind == WALK_LEAVES ? 0 : w->account->roster.count);
+}
+
+/* The account is settled by the caller. */
+static void walk_free(struct walk *w)
+{
+    struct router *r = w->router;
+    struct account *a = w->account;
+    lane_work_stop(&w->work);
+    a->walk = NULL;
+    if (w->kind != WALK_LEAVES)
+        roster_release(&a->roster, &r->entities);
+    free(w->seen_copy);
+    free(w);
+    r->operations--;
+    account_walk_ends(a);
+}
+
+static void walk_step(struct lane_work *work, uint32_t *budget)
+{
+    struct walk *w = container_of(work, struct walk, work);
+    struct router *r = w->router;
+    struct account *a = w->account;
+    router_spend(r, budget, walk_some(w, router_positions(r, *budget)));
+    if (!walk_is_over(w))
+        return;
+    walk_free(w);
+    router_account_settle(r, a);
+}
+
+/* Go on in slices. False: no memory. */
+static bool walk_begin(const struct walk *first)
+{
+    struct router *r = first->router;
+    struct account *a = first->account;
+    struct walk *w = malloc(sizeof *w);
+    size_t bytes = r->count * sizeof *w->seen;
+    if (!w)
+        return false;
+    *w = *first;
+    if (w->seen) {
+        if (!(w->seen_copy = malloc(bytes))) {
+            free(w);
+            return false;
+        }
+        memcpy(w->seen_copy, w->seen, bytes);
+        w->seen = w->seen_copy;
+    }
+    if (w->kind != WALK_LEAVES)
+        roster_hold(&a->roster);
+    lane_work_init(&w->work, walk_step);
+    a->walk = w;
+    r->operations++;
+    account_walk_begins(a);
+    loop_work_start(r->loop, &w->work, LANE_BULK);
+    return true;
+}
+
+/* Short walks are over at once, and nobody sees the account BUSY. */
+static void walk_run(struct walk *w)
+{
+    bool is_long = w->account->roster.count > w->router->settings->at_once_max;
+    if (!is_long || !walk_begin(w))
+        while (!walk_is_over(w))
+            walk_some(w, UINT32_MAX);
+}
+
+bool walk_will_grant(const struct account *a, const struct roster_item *item)
+{
+    const struct walk *w = a->walk;
+    return w && w->kind == WALK_COMES && (uint32_t)(item - a->roster.items) >= w->at;
+}
+
+void router_walk_comes(struct router *r, struct session *s, bool is_first)
+{
+    struct account *a = s->account;
+    struct walk w = {.router = r,
+                     .account = a,
+                     .kind = is_first ? WALK_COMES : WALK_ASKS,
+                     .session_number = s->number,
+                     .seen = r->received};
+    for (uint32_t to = 0; is_first && to < r->count; to++)
+        a->interests[to] = (struct interest){0};
+    walk_run(&w);
+}
+
+void router_walk_leaves(struct router *r, struct account *a)
+{
+    struct walk w = {.router = r, .account = a, .kind = WALK_LEAVES, .at = a->roster.count};
+    if (a->walk)
+        walk_free(a->walk);
+    walk_run(&w);
+}
