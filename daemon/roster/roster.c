@@ -25,12 +25,20 @@ void roster_init(struct roster *r)
     *r = (struct roster){0};
 }
 
+uint32_t roster_fini_some(struct roster *r, struct entity_table *entities, uint32_t items_max)
+{
+    uint32_t some = items_max < r->count ? items_max : r->count;
+    for (uint32_t i = 0; i < some; i++) {
+        struct roster_item *item = &r->items[--r->count];
+        free(item->text);
+        entity_give(entities, item->contact);
+    }
+    return some;
+}
+
 void roster_fini(struct roster *r, struct entity_table *entities)
 {
-    for (uint32_t i = 0; i < r->count; i++) {
-        free(r->items[i].text);
-        entity_give(entities, r->items[i].contact);
-    }
+    roster_fini_some(r, entities, UINT32_MAX);
     free(r->items);
     free(r->index);
     roster_init(r);
@@ -112,6 +120,21 @@ static int roster_grow(struct roster *r)
     if (!r->index)
         return index_build(r, ROSTER_INDEX_FIRST);
     return r->count + 1 > r->index_size / 2 ? index_build(r, r->index_size * 2) : 0;
+}
+
+int roster_reserve(struct roster *r, uint32_t count)
+{
+    if (count <= r->capacity)
+        return 0;
+    struct roster_item *items = reallocarray(r->items, count, sizeof *items);
+    if (!items)
+        return -ENOMEM;
+    r->items = items;
+    r->capacity = count;
+    uint32_t size = ROSTER_INDEX_FIRST;
+    while (size / 2 < count)
+        size *= 2;
+    return count > ROSTER_UNINDEXED_MAX && size > r->index_size ? index_build(r, size) : 0;
 }
 
 int roster_add(struct roster *r, struct entity *contact, uint32_t items_max, struct roster_item **ret_item)

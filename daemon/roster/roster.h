@@ -35,6 +35,10 @@ enum { ROSTER_FULL = 1 };
 
 void roster_init(struct roster *r);
 void roster_fini(struct roster *r, struct entity_table *entities);
+/* Room for `count` items, known beforehand. 0 or -ENOMEM (it grows as it must). */
+int roster_reserve(struct roster *r, uint32_t count);
+/* A step towards roster_fini: up to `items_max` of the last items. The rest is good for nothing but more of that. Returns how many. */
+uint32_t roster_fini_some(struct roster *r, struct entity_table *entities, uint32_t items_max);
 
 /* Borrowed until the roster changes; NULL when there is none. */
 struct roster_item *roster_find(const struct roster *r, const struct entity *contact);

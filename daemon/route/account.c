@@ -8,88 +8,13 @@
 #include "base/log.h"
 #include "route/internal.h"
 
-/* ---- loading ---- */
-
-struct load {
-    struct message message;
-    struct store_request request;
-    struct router *router;
-    struct account *account;
-};
-
-static int load_apply(struct router *r, struct account *a, const struct store_roster *stored)
-{
-    for (uint32_t i = 0; i < stored->count; i++) {
-        const struct store_item *row = &stored->items[i];
-        struct jid jid = jid_of_prepared(row->contact);
-        struct entity *contact = entity_take(&r->entities, &jid);
-        if (!contact)
-            return -ENOMEM;
-        struct roster_item *item = NULL;
-        /* No limit here: what was stored once is served, even if the limit was lowered since. */
-        int error = roster_add(&a->roster, contact, UINT32_MAX, &item);
-        entity_give(&r->entities, contact);
-        if (error)
-            return -ENOMEM;
-        item->state = row->state < SUBSCRIPTION_STATE_COUNT ? row->state : SUBSCRIPTION_NONE;
-        item->is_approved = row->is_approved;
-        item->is_listed = row->is_listed;
-        item->version = row->version;
-        error = roster_item_set_text(item, row->name, row->groups, row->request);
-        if (error)
-            return error;
-    }
-    a->roster.version = stored->version;
-    return 0;
-}
-
-static void load_handle(struct message *m, void *context)
-{
-    (void)context;
-    struct load *l = container_of(m, struct load, message);
-    struct router *r = l->router;
-    struct account *a = l->account;
-    int result = l->request.result;
-    if (result == 0)
-        result = load_apply(r, a, &l->request.roster);
-    a->state = result == 0 ? ACCOUNT_READY : result == STORE_NOT_FOUND ? ACCOUNT_MISSING : ACCOUNT_FAILED;
-    arena_fini(&l->request.arena);
-    free(l);
-    r->operations--;
-    router_account_settle(r, a);
-}
-
-static void load_done(struct store_request *request)
-{
-    struct load *l = container_of(request, struct load, request);
-    l->message.handle = load_handle;
-    loop_post(l->router->loop, NULL, &l->message);
-}
-
-static int account_load(struct router *r, struct account *a)
-{
-    struct load *l = calloc(1, sizeof *l);
-    if (!l)
-        return -ENOMEM;
-    arena_init(&l->request.arena);
-    l->request.operation = STORE_ROSTER;
-    l->request.jid = arena_copy(&l->request.arena, entity_text(a->entity));
-    l->request.done = load_done;
-    l->router = r;
-    l->account = a;
-    if (!l->request.jid.ptr) {
-        free(l);
-        return -ENOMEM;
-    }
-    r->operations++;
-    store_submit(r->store, &l->request);
-    return 0;
-}
-
 /* ---- finding ---- */
+
+static void account_rest_step(struct lane_work *work, uint32_t *budget);
 
 static void account_forget(struct router *r, struct account *a)
 {
+    router_roster_discard(r, &a->roster);
     account_fini(a, &r->entities);
     slab_give(&r->accounts, a);
 }
@@ -109,7 +34,9 @@ struct account *router_account(struct router *r, const struct jid *jid)
         entity_give(&r->entities, e);
         return NULL;
     }
-    if (account_init(a, e) < 0 || account_load(r, a) < 0) {
+    a->router = r;
+    lane_work_init(&a->rest, account_rest_step);
+    if (account_init(a, e) < 0 || router_account_load(r, a) < 0) {
         account_forget(r, a);
         return NULL;
     }
@@ -137,9 +64,15 @@ static void account_wake_streams(struct account *a)
 static void account_reload(struct router *r, struct account *a)
 {
     a->is_stale = false;
-    roster_fini(&a->roster, &r->entities);
-    roster_init(&a->roster);
-    a->state = account_load(r, a) == 0 ? ACCOUNT_LOADING : ACCOUNT_FAILED;
+    router_roster_discard(r, &a->roster);
+    a->state = router_account_load(r, a) == 0 ? ACCOUNT_LOADING : ACCOUNT_FAILED;
+}
+
+static void account_rest_step(struct lane_work *work, uint32_t *budget)
+{
+    struct account *a = container_of(work, struct account, rest);
+    *budget = 0; /* what waits may be presence, each a delivery */
+    router_account_settle(a->router, a);
 }
 
 void router_account_settle(struct router *r, struct account *a)
@@ -149,12 +82,16 @@ void router_account_settle(struct router *r, struct account *a)
     a->is_settling = true;
     if (a->is_stale && account_is_settled(a) && !a->session_count && a->pending)
         account_reload(r, a);
-    while (account_is_settled(a)) {
-        struct message *m = account_pending_take(a);
-        if (!m)
+    struct message *m;
+    for (uint32_t count = 0; account_is_settled(a) && count <= r->settings->at_once_max; count++) {
+        if (!(m = account_pending_take(a)))
             break;
         route_message_run(container_of(m, struct route_message, message));
     }
+    if (a->pending && account_is_settled(a)) /* a long walk has let much pile up */
+        loop_work_start(r->loop, &a->rest, LANE_BULK);
+    else
+        lane_work_stop(&a->rest);
     if (a->state == ACCOUNT_READY)
         account_wake_streams(a);
     a->is_settling = false;

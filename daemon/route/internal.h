@@ -57,6 +57,13 @@ void router_send_stanza(struct router *r, struct frame *frame, struct span from,
 void router_route(struct router *r, struct session *s, const struct stanza *stanza, struct span from, const struct jid *to);
 bool router_is_local(const struct router *r, struct span domain);
 
+/* ---- loading (loading.c) ---- */
+
+/* Ask the store for the roster of an account that is LOADING. 0 or -ENOMEM. */
+int router_account_load(struct router *r, struct account *a);
+/* Give back the roster, a long one in slices; it is empty at once. */
+void router_roster_discard(struct router *r, struct roster *roster);
+
 /* ---- presence (broadcast.c, walking.c, watching.c, granting.c) ---- */
 void router_presence(struct router *r, struct session *s, const struct stanza *stanza);
 void router_session_unavailable(struct router *r, struct session *s, struct frame *frame /* taken; NULL: make one */);

@@ -241,6 +241,41 @@ static void test_large_roster(void **unused)
     entity_table_fini(&t);
 }
 
+/* A roster of a known size is made without growing, and given back some at a time. */
+static void test_reserve_and_give_back(void **unused)
+{
+    static const uint32_t counts[] = {0, 1, 16, 17, 1000};
+    (void)unused;
+    for (size_t n = 0; n < sizeof counts / sizeof *counts; n++) {
+        uint32_t count = counts[n], given = 0;
+        struct entity_table t;
+        struct roster r;
+        struct roster_item *item;
+        entity_table_init(&t);
+        roster_init(&r);
+        assert_int_equal(roster_reserve(&r, count), 0);
+        const struct roster_item *items = r.items;
+        const uint32_t *index = r.index;
+        for (uint32_t i = 0; i < count; i++) {
+            struct entity *e = take(&t, i);
+            assert_int_equal(roster_add(&r, e, count, &item), 0);
+            entity_give(&t, e);
+        }
+        assert_ptr_equal(r.items, items);
+        assert_ptr_equal(r.index, index);
+        while (r.count) {
+            uint32_t some = roster_fini_some(&r, &t, 7);
+            assert_in_range(some, 1, 7);
+            given += some;
+            assert_int_equal(t.table.count, r.count);
+        }
+        assert_int_equal(given, count);
+        assert_int_equal(roster_fini_some(&r, &t, 7), 0);
+        roster_fini(&r, &t);
+        entity_table_fini(&t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +283,7 @@ int main(void)
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_random_operations_agree_with_a_model),
         cmocka_unit_test(test_large_roster),
+        cmocka_unit_test(test_reserve_and_give_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
