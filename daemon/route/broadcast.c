@@ -29,6 +29,7 @@ struct delivery_message {
     struct account *account;
     struct frame *frame;
     uint32_t session_number;
+    uint32_t incarnation; /* of the watcher: it went and came since, it is shown everything anew */
 };
 
 static void delivery_fini(struct route_message *base)
@@ -39,6 +40,8 @@ static void delivery_fini(struct route_message *base)
 static void delivery_run(struct router *r, struct route_message *base)
 {
     struct delivery_message *m = (struct delivery_message *)base;
+    if (m->incarnation != m->account->incarnation)
+        return;
     account_each_session(s, m->account)
     {
         if (!session_is_available(s) || (m->session_number && s->number != m->session_number))
@@ -57,6 +60,7 @@ void router_deliver_later(struct router *r, struct account *a, struct frame *fra
     m->account = a;
     m->frame = frame_ref(frame);
     m->session_number = session_number;
+    m->incarnation = a->incarnation;
     account_pend(a, &m->base.message);
 }
 
