@@ -4,6 +4,8 @@
 BUILD ?= build
 # DEPS=true skips the look for missing Debian packages.
 DEPS ?= packaging/deps.sh
+# What `make bench` passes on, for example BENCH="--quick" or BENCH="--only fanout --servers floor,musterd".
+BENCH ?=
 # Seconds per fuzz target.
 FUZZ_SECONDS ?= 60
 
@@ -11,7 +13,7 @@ FUZZ_SECONDS ?= 60
 set_up = test -e $(1)/build.ninja || meson setup $(2) $(1); \
 	test -e $(1)/tests/e2e/strophe_client || meson setup --reconfigure $(1)
 
-.PHONY: help run demo-client build test test-guest asan tsan fuzz install clean
+.PHONY: help run demo-client build test test-guest bench asan tsan fuzz install clean
 
 help:
 	@echo "make run          build, make a certificate and two demo accounts, run the broker on loopback until Ctrl-C"
@@ -19,6 +21,7 @@ help:
 	@echo "make build        build everything into $(BUILD)/ (musterd, musterctl, tests)"
 	@echo "make test         build and run every test that this machine can run"
 	@echo "make test-guest   the suites under Debian's kernels 6.12 and 7.3 in qemu, TLS records by the kernel"
+	@echo "make bench        compare with the floor, Prosody and ejabberd, hours; BENCH=--quick: some minutes, BENCH=--help: parts of it"
 	@echo "make asan         the same with AddressSanitizer and UndefinedBehaviorSanitizer, in $(BUILD)-asan/"
 	@echo "make tsan         what crosses threads, with ThreadSanitizer, in $(BUILD)-tsan/"
 	@echo "make fuzz         run each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) seconds, in $(BUILD)-fuzz/"
@@ -48,6 +51,14 @@ test:
 	@$(call set_up,$(BUILD))
 	meson compile -C $(BUILD)
 	@python3 tests/run-tests.py $(BUILD)
+
+# Prosody and ejabberd are Debian's; what cannot be installed is left out of the comparison.
+bench:
+	@$(DEPS) build
+	@$(DEPS) bench || true
+	@test -e $(BUILD)-bench/build.ninja || meson setup --buildtype=release -Dtests=disabled $(BUILD)-bench
+	meson compile -C $(BUILD)-bench
+	@packaging/bench/run.py --build $(BUILD)-bench --results $(BUILD)-bench/benchmarks.json $(if $(BENCH),$(BENCH),--out docs/benchmarks.md)
 
 asan:
 	@$(DEPS) build test
@@ -83,4 +94,4 @@ install: build
 	meson install -C $(BUILD) --no-rebuild
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz
+	rm -rf $(BUILD) $(BUILD)-bench $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz

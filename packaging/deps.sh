@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Install the Debian packages that are missing: deps.sh GROUP..., groups build, test, fuzz, guest (Debian 12 and 13).
+# Install the Debian packages that are missing: deps.sh GROUP..., groups build, test, fuzz, guest, bench (Debian 12 and 13).
 # Silent when nothing is missing; root or sudo; one clear message when it cannot.
 set -u
 
@@ -8,6 +8,7 @@ build=(gcc make meson ninja-build pkgconf libc6-dev libcmocka-dev libexpat1-dev 
     liburing-dev libyaml-dev openssl python3 ca-certificates)
 test=(gnutls-bin libstrophe-dev python3-slixmpp)
 fuzz=(clang llvm libclang-rt-dev)
+bench=(prosody ejabberd)
 guest=(qemu-system-x86 qemu-system-common busybox-static kmod)
 
 is_installed() {
@@ -25,13 +26,14 @@ for group in "$@"; do
         command -v npm >/dev/null || packages+=(npm)
         ;;
     fuzz) packages=("${fuzz[@]}") ;;
+    bench) packages=("${bench[@]}") ;;
     guest)
         packages=("${guest[@]}")
         # Debian 12 has it in qemu-system-common.
         grep -q '^VERSION_ID="12"' /etc/os-release || packages+=(virtiofsd)
         ;;
     *)
-        echo "deps.sh: unknown group '$group'; there are build, test, fuzz, guest" >&2
+        echo "deps.sh: unknown group '$group'; there are build, test, fuzz, guest, bench" >&2
         exit 2
         ;;
     esac
@@ -67,3 +69,11 @@ if ! apt update || ! apt install --no-install-recommends "${missing[@]}"; then
     echo "deps.sh: could not install ${missing[*]}" >&2
     exit 1
 fi
+
+# The servers to compare with are started by the comparison, not by the system.
+for service in "${bench[@]}"; do
+    if [[ " ${missing[*]} " == *" $service "* ]] && [ -d /run/systemd/system ]; then
+        "${as_root[@]}" systemctl disable --now "$service" >>"$log" 2>&1
+    fi
+done
+exit 0

@@ -56,13 +56,13 @@ CREW = ("crew", "--users", 4, "--contacts", 2)
 # scenario, its accounts, its options, and what its report must say besides
 SCENARIOS = (
     ("fanout", (STAR,), ("--rounds", 5, "--warm-up", 1), {"watchers": 20, "deliveries_arrived": 20 + 21 + 6 * 21}),
-    ("celebrity", (STAR, PAIRS), ("--seconds", 1, "--repeats", 1), {"others": 10}),
+    ("celebrity", (STAR, PAIRS), ("--seconds", 1, "--repeats", 1), {"others": 10, "watchers": 20, "celebrity_violations": 0}),
     ("storm", (ALL,), ("--rounds", 3, "--warm-up", 1), {"changes": 27, "deliveries_arrived": 81 * 5}),
     ("storm", (ALL,), ("--rounds", 3, "--warm-up", 1, "--rate", 200), {"rate_per_s": 200, "deliveries_arrived": 81 * 5}),
     # 5, 4 and 5 of 9 go, which those who stay see; they come back and see all 9, and those who stay see them.
     ("churn", (ALL,), ("--rounds", 3, "--share", 50), {"moves": 14, "deliveries_arrived": 81 + 2 * (5 * 4 + 5 * 9 + 4 * 5) + 4 * 5 * 2 + 4 * 9}),
     ("churn", (ALL,), ("--rounds", 1, "--share", 50, "--leave", "cut"), {"deliveries_arrived": 81 + 5 * 4 + 5 * 9 + 4 * 5}),
-    ("roster-login", (STAR, ALL), ("--seconds", 1, "--repeats", 1), {"roster_items": 8}),
+    ("roster-login", (STAR, ALL), ("--seconds", 1, "--repeats", 1), {"roster_items": 8, "watchers": 20, "login_violations": 0}),
     ("slow-reader", (ALL,), ("--seconds", 1, "--repeats", 1, "--rate", 50), {"slow_readers": 1}),
     ("group", (ALL,), ("--rounds", 9,), {"deliveries_arrived": 81 * 2}),
     ("interdomain", (HALVES,), ("--seconds", 1, "--model", "basic", "--stanza-bytes", 200), {"model": "basic"}),

@@ -7,6 +7,8 @@
 
 /* Whoever was named, or who has the most watchers; ACCOUNTS_UNKNOWN when there is none. */
 uint32_t fanout_publisher(const struct accounts *a, const char *name);
+/* Only the publisher and its watchers, at most `limit` of these (0: all), are members. */
+void fanout_members(struct crowd *crowd, uint32_t publisher, uint64_t limit);
 /* Choose the publisher and its watchers by the options, log them in. `changes` is the most that will follow.
  * 0, or 1 after an error was printed. */
 int fanout_open(struct stage *st, uint32_t changes, uint32_t *ret_publisher);

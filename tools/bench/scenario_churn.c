@@ -71,7 +71,7 @@ static int churn_run(struct stage *st, const struct options *o)
                       (double)procstat_cpu_ns(&c.stat[0], &c.stat[1]) / 1e6 / (double)c.moves);
         cost_report(&report, c.stat, c.deliveries);
     }
-    bool clean = stage_report(st, &report) && complete;
+    bool clean = stage_report(st, &report, complete);
     report_finish(&report);
     return clean ? 0 : 1;
 }

@@ -28,8 +28,7 @@ uint32_t fanout_publisher(const struct accounts *a, const char *name)
     return best;
 }
 
-/* Only the publisher and its watchers, at most `limit` of these (0: all), log in. */
-static void members_choose(struct crowd *crowd, uint32_t publisher, uint64_t limit)
+void fanout_members(struct crowd *crowd, uint32_t publisher, uint64_t limit)
 {
     const struct accounts *a = &crowd->accounts;
     crowd->member_count = 0;
@@ -49,7 +48,7 @@ int fanout_open(struct stage *st, uint32_t changes, uint32_t *ret_publisher)
                 o->accounts);
         return 1;
     }
-    members_choose(&st->crowd, publisher, o->watchers);
+    fanout_members(&st->crowd, publisher, o->watchers);
     *ret_publisher = publisher;
     return stage_login(st, changes);
 }
@@ -102,7 +101,7 @@ static int fanout_run(struct stage *st, const struct options *o)
     report_times(&report, "delivery", &st->delivery);
     if (measured)
         cost_report(&report, stat, deliveries);
-    bool clean = stage_report(st, &report) && complete;
+    bool clean = stage_report(st, &report, complete);
     report_finish(&report);
     return clean ? 0 : 1;
 }

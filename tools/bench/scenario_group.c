@@ -42,7 +42,7 @@ static int group_run(struct stage *st, const struct options *o)
     report_times(&report, "delivery", &st->delivery);
     if (measured)
         cost_report(&report, change, deliveries);
-    bool clean = stage_report(st, &report) && complete;
+    bool clean = stage_report(st, &report, complete);
     report_finish(&report);
     return clean ? 0 : 1;
 }

@@ -118,7 +118,7 @@ static int interdomain_run(struct stage *st, const struct options *o)
                           (double)procstat_cpu_ns(&x.move_stat[0], &x.move_stat[1]) / 1e6 / (double)x.moves);
     }
     report_count(&report, "moves", x.moves);
-    bool clean = stage_report(st, &report) && complete;
+    bool clean = stage_report(st, &report, complete);
     report_finish(&report);
     return clean ? 0 : 1;
 }

@@ -3,48 +3,39 @@
  * The log-ins come from a second process of the idle scheduling class, which stands for other machines: their
  * work must not take the processor from the server and from the clock of the fan-out where all run on one
  * machine. */
-#include <fcntl.h>
-#include <poll.h>
-#include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "contrast.h"
 #include "fanout.h"
 #include "logins.h"
+#include "partner.h"
 #include "scenarios.h"
 
 /* Changes within one storm; when a storm lasts longer, its end goes unmeasured. */
 #define STORM_CHANGES_MAX 5000
-
-/* The other process: a byte to it starts a storm, a byte back says that it is over, or that it is ready. */
-struct stormer {
-    pid_t pid;
-    int to, from;
-};
 
 struct part {
     struct histogram last, delivery;
     double seconds;
 };
 
-/* In the other process. Returns its exit code. */
-static int stormer_serve(const struct options *given, int in, int out)
+/* In the other process: each byte is an order for a storm, a byte back says that it is over, or that it is
+ * ready. */
+static int stormer_serve(struct partner *first, const void *context)
 {
     static struct logins logins; /* its histogram is large for a stack */
+    const struct options *given = context;
     struct options o = *given;
-    char byte = 0;
+    char byte;
     o.accounts = given->storm_accounts;
     o.rosters = NULL;
     o.keys = NULL;
     o.users = 0;
     bool is_well = logins_open(&logins, &o) == 0 && crowd_check_descriptors(&logins.crowd) == 0 &&
                    logins_run(&logins, logins.crowd.member_count, "warming up");
-    sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0});
-    while (is_well && write(out, &byte, 1) == 1 && read(in, &byte, 1) == 1)
+    partner_step_back();
+    while (is_well && partner_say(first, 0) && partner_hear(first, &byte))
         is_well = logins_run(&logins, o.logins, "log-ins");
     if (!is_well)
         fprintf(stderr, "muster-bench: log-in failed: %s\n",
@@ -53,58 +44,17 @@ static int stormer_serve(const struct options *given, int in, int out)
     return is_well ? 0 : 1;
 }
 
-static int stormer_start(struct stormer *s, const struct options *o)
-{
-    int to[2], from[2];
-    if (pipe2(to, O_CLOEXEC) < 0 || pipe2(from, O_CLOEXEC) < 0 || (s->pid = fork()) < 0) {
-        perror("muster-bench: second process");
-        return 1;
-    }
-    if (s->pid == 0) {
-        close(to[1]);
-        close(from[0]);
-        _exit(stormer_serve(o, to[0], from[1]));
-    }
-    close(to[0]);
-    close(from[1]);
-    s->to = to[1];
-    s->from = from[0];
-    return 0;
-}
-
-/* Has the storm ended, or the process? */
-static bool stormer_is_done(const struct stormer *s, int timeout_ms)
-{
-    struct pollfd p = {.fd = s->from, .events = POLLIN};
-    return poll(&p, 1, timeout_ms) > 0;
-}
-
-/* Take the byte that says so; false when the process has ended instead. */
-static bool stormer_take(const struct stormer *s)
-{
-    char byte;
-    return read(s->from, &byte, 1) == 1;
-}
-
-static bool stormer_end(struct stormer *s)
-{
-    int status = 0;
-    close(s->to);
-    close(s->from);
-    return waitpid(s->pid, &status, 0) == s->pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
 /* Changes until `rounds` are made, or until the storm is over. False when something is missing. */
-static bool part_run(struct stage *st, uint32_t publisher, const struct stormer *storm, struct part *ret_part)
+static bool part_run(struct stage *st, uint32_t publisher, const struct partner *storm, struct part *ret_part)
 {
     const struct options *o = st->crowd.options;
     uint64_t count = storm ? STORM_CHANGES_MAX : o->rounds, started_ns = clock_now_ns();
     ret_part->last = (struct histogram){0};
     st->delivery = (struct histogram){0};
-    for (uint64_t i = 0; i < count && !(storm && stormer_is_done(storm, 0)); i++)
+    for (uint64_t i = 0; i < count && !(storm && partner_is_ready(storm)); i++)
         if (!fanout_change(st, publisher, &ret_part->last))
             return false;
-    while (storm && !stormer_is_done(storm, 0))
+    while (storm && !partner_is_ready(storm))
         crowd_rest(&st->crowd, 20);
     ret_part->delivery = st->delivery;
     ret_part->seconds = (double)(clock_now_ns() - started_ns) / 1e9;
@@ -125,15 +75,16 @@ static void figures_add(struct figures *f, int side, const struct part *p, const
         f->logins_per_s[f->parts++] = (double)o->logins / p->seconds;
 }
 
-static bool parts_run(struct stage *st, uint32_t publisher, const struct stormer *storm, struct figures *f)
+static bool parts_run(struct stage *st, uint32_t publisher, const struct partner *storm, struct figures *f)
 {
     static struct part part; /* large */
+    char byte;
     const struct options *o = st->crowd.options;
     for (uint64_t i = 0; i < o->repeats; i++) {
         if (!part_run(st, publisher, NULL, &part))
             return false;
         figures_add(f, QUIET, &part, o);
-        if (write(storm->to, "", 1) != 1 || !part_run(st, publisher, storm, &part) || !stormer_take(storm))
+        if (!partner_say(storm, 0) || !part_run(st, publisher, storm, &part) || !partner_hear(storm, &byte))
             return false;
         figures_add(f, BUSY, &part, o);
         progress_show("storms", i + 1, o->repeats);
@@ -141,7 +92,7 @@ static bool parts_run(struct stage *st, uint32_t publisher, const struct stormer
     return true;
 }
 
-static int storm_run(struct stage *st, const struct stormer *storm)
+static int storm_run(struct stage *st, const struct partner *storm)
 {
     static struct figures figures;
     static struct part warm; /* large */
@@ -150,9 +101,7 @@ static int storm_run(struct stage *st, const struct stormer *storm)
     uint64_t changes = o->warm_up + o->repeats * (o->rounds + STORM_CHANGES_MAX);
     if (fanout_open(st, (uint32_t)changes, &publisher) != 0)
         return 1;
-    while (!stormer_is_done(storm, 0)) /* it warms up, and the sessions here are served meanwhile */
-        crowd_rest(&st->crowd, 20);
-    bool complete = stormer_take(storm) && checker_is_complete(st->checker);
+    bool complete = stage_meet(st, storm) && checker_is_complete(st->checker);
     for (uint64_t i = 0; complete && i < o->warm_up; i++)
         complete = fanout_change(st, publisher, &warm.last);
     complete = complete && parts_run(st, publisher, storm, &figures);
@@ -167,7 +116,7 @@ static int storm_run(struct stage *st, const struct stormer *storm)
         report_number(&report, "logins_per_s", median(figures.logins_per_s, figures.parts));
     contrast_report(&figures.delivery, &report, "delivery");
     contrast_report(&figures.last, &report, "last_watcher");
-    bool clean = stage_report(st, &report) && complete;
+    bool clean = stage_report(st, &report, complete);
     report_finish(&report);
     return clean ? 0 : 1;
 }
@@ -175,12 +124,12 @@ static int storm_run(struct stage *st, const struct stormer *storm)
 int scenario_login_storm(const struct options *o)
 {
     struct stage stage;
-    struct stormer storm;
+    struct partner storm;
     if (o->storm_accounts == NULL) {
         fprintf(stderr, "muster-bench: --storm-accounts FILE is needed\n");
         return 2;
     }
-    if (stormer_start(&storm, o) != 0)
+    if (partner_start(&storm, stormer_serve, o) != 0)
         return 1;
     int code = stage_open(&stage, o);
     if (code == 0) {
@@ -188,5 +137,5 @@ int scenario_login_storm(const struct options *o)
         crowd_logout(&stage.crowd);
     }
     stage_fini(&stage);
-    return stormer_end(&storm) ? code : 1;
+    return partner_end(&storm, NULL, 0) ? code : 1;
 }

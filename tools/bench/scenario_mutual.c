@@ -52,7 +52,7 @@ static int mutual_run(struct stage *st, const struct options *o)
     report_count(&report, "rounds", o->rounds);
     report_number(&report, "login_s", (double)(online_ns - started_ns) / 1e9 - (double)o->settle_ms / 1e3);
     rounds_report(&report, st, &result);
-    bool clean = stage_report(st, &report);
+    bool clean = stage_report(st, &report, result.is_complete);
     report_finish(&report);
     return clean ? 0 : 1;
 }

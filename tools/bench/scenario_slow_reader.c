@@ -114,7 +114,7 @@ static int slow_reader_run(struct stage *st, const struct options *o)
         report_number(&report, "pss_max_mib", (double)r.pss_max / 1048576);
         report_number(&report, "pss_growth_mib", (double)(r.pss_max - r.pss_before) / 1048576);
     }
-    bool clean = stage_report(st, &report) && complete;
+    bool clean = stage_report(st, &report, complete);
     report_finish(&report);
     return clean ? 0 : 1;
 }

@@ -21,7 +21,7 @@ static int storm_run(struct stage *st, const struct options *o)
     report_count(&report, "changes", o->rounds * st->crowd.member_count);
     report_count(&report, "rate_per_s", o->rate);
     rounds_report(&report, st, &result);
-    bool clean = stage_report(st, &report) && result.is_complete;
+    bool clean = stage_report(st, &report, result.is_complete);
     report_finish(&report);
     return clean ? 0 : 1;
 }

@@ -5,6 +5,7 @@
 
 #include "checker.h"
 #include "crowd.h"
+#include "partner.h"
 
 struct stage {
     struct crowd crowd;
@@ -51,7 +52,17 @@ bool stage_wait(struct stage *st, const char *what);
 /* A whole scenario: open, `run` (returns the exit code), log all out, give back. Returns the exit code. */
 int stage_play(const struct options *o, int (*run)(struct stage *st, const struct options *o));
 
-/* Add totals and violations to the report. True when there are none. */
-bool stage_report(struct stage *st, struct report *r);
+/* The same with a second process that makes load beside. In it, `serve` given to stage_play_first calls
+ * stage_play_second; `run` of the first ends the partner. */
+int stage_play_first(const struct options *o, int (*serve)(struct partner *first, const void *options),
+                     int (*run)(struct stage *st, struct partner *second, const struct options *o));
+int stage_play_second(struct partner *first, const struct options *given,
+                      int (*run)(struct stage *st, struct partner *first));
+/* Serve the sessions here until the second process says that it is ready. False when it has ended instead. */
+bool stage_meet(struct stage *st, const struct partner *second);
+
+/* Add totals and violations to the report, and whether all is well: none of them, nobody lost, and
+ * `is_complete`. */
+bool stage_report(struct stage *st, struct report *r, bool is_complete);
 
 #endif

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured: the cases, the figures that are shown of each, and the goals."""
+from dataclasses import dataclass, field
+
+TLS_SUITE = "TLS_AES_128_GCM_SHA256"
+# From and to that a server adds to what a client sends: what arrives is about as large as the floor's messages.
+ADDED_BYTES = 60
+# Too much for the generator to be behind a slow server before it gives up.
+TIMEOUT_S = 120
+
+COST = (("total_cpu_per_delivery_us", "CPU us a delivery"), ("softirq_per_delivery_us", "of it ksoftirqd"))
+LAST = (("last_watcher_p50_ms", "last watcher p50, ms"), ("last_watcher_p99_ms", "p99, ms"))
+DELIVERY = (("delivery_p50_ms", "delivery p50, ms"), ("delivery_p99_ms", "p99, ms"))
+ONE, AUTO = "musterd", "musterd-auto"
+ALL = ("floor", ONE, "prosody", "ejabberd")
+
+
+@dataclass
+class Case:
+    name: str  # of the scenario, a blank, and what varies
+    title: str
+    sets: tuple  # of muster-bench prepare's options, each set of accounts with a prefix of its own
+    options: tuple
+    figures: tuple
+    servers: tuple = ALL[1:] + (AUTO,)
+    floor: tuple = ()  # the options of muster-bench floor that compare
+    extra: tuple = ()  # sets on the server that the generator's accounts file does not have
+    is_fresh: bool = False  # restart the server before each run
+    is_group: bool = False
+    labels: dict = field(default_factory=dict)  # for the plots: figures of the same kind lie on one line
+
+    @property
+    def scenario(self):
+        return self.name.split()[0]
+
+
+def star(watchers):
+    return ("--shape", "star", "--users", watchers + 1)
+
+
+def ring(users, contacts):
+    return ("--users", users, "--contacts", contacts)
+
+
+def fanout(watchers, size, rounds):
+    warm = max(2, rounds // 10)
+    options = ("--rounds", rounds, "--warm-up", warm, "--interval", 10)
+    return Case(f"fanout {watchers}x{size}", f"Fan-out: one change to {watchers} watchers, {size} octets each",
+                (star(watchers),), (*options, "--stanza-bytes", max(0, size - ADDED_BYTES)),
+                (*COST, *LAST, ("delivered_bytes", "octets")), ALL,
+                ("--watchers", watchers, "--stanza-bytes", size, *options), labels={"watchers": watchers, "size": size})
+
+
+def storm(users, rounds, rate=0):
+    paced = f", {rate} changes a second" if rate else ", flat out"
+    return Case(f"storm {users}" + (f"@{rate}" if rate else ""), f"Storm: {users} mutual contacts{paced}", (ring(users, users - 2),),
+                ("--rounds", rounds, "--warm-up", 1) + (("--rate", rate) if rate else ()),
+                (("deliveries_per_cpu_s", "deliveries per CPU second"), ("deliveries_per_s", "a second"), *COST[:1], *DELIVERY))
+
+
+def interdomain(model, contacts, size, seconds, scale=100):
+    users = 400
+    return Case(f"interdomain {model}x{size}", f"Model of the scaling analysis: {model}, {size} octets, {scale} % of its load",
+                (("--shape", "halves", "--users", users, "--contacts", contacts),),
+                ("--model", model, "--scale", scale, "--seconds", seconds, "--stanza-bytes", size),
+                (("stanzas_per_s", "stanzas a second"), ("load_reached", "of the load asked for"), *COST[:1], *DELIVERY,
+                 ("cpu_per_move_ms", "CPU ms a session that goes and comes")))
+
+
+def cases(quick):
+    """quick: everything in small, to see that it works; the figures mean little."""
+    some = lambda full, small: small if quick else full
+    parts = ("--seconds", some(10, 2), "--repeats", some(3, 1))
+    # The same accounts one after the other: the servers stay.
+    yield fanout(100, 250, some(300, 20))
+    yield from (fanout(some(1000, 300), size, some(60, 10)) for size in (250, 90, 200, 400))
+    if not quick:
+        yield fanout(10000, 250, 15)
+    yield storm(some(300, 40), some(10, 5))
+    yield storm(some(300, 40), some(10, 5), rate=some(100, 50))
+    yield Case("celebrity", "Celebrity: one of very many watchers, others beside", (star(some(5000, 200)), ring(some(200, 20), 2)),
+               (*parts, "--rate", 100, "--interval", 100),
+               (*LAST, ("quiet_others_delivery_p99_ms", "others' p99 alone, ms"), ("busy_others_delivery_p99_ms", "beside, ms"),
+                ("others_delivery_p99_ratio", "ratio")))
+    yield Case("churn", "Churn: a tenth of the users goes and comes", (ring(some(1000, 60), 20),),
+               ("--rounds", some(10, 2), "--share", 10, "--settle", 100),
+               (("cpu_per_move_ms", "CPU ms a move"), ("all_left_p50_ms", "all have seen it, ms"), ("all_back_p50_ms", "all are back, ms")))
+    yield Case("roster-login", f"Log-in with a roster of {some('10,000', '400')}, 1 in 10 online",
+               (star(100), ("roster", some(1000, 40))), (*parts, "--rate", 50, "--settle", 200),
+               (("cpu_per_login_ms", "CPU ms a log-in"), ("roster_p50_ms", "roster after, ms"),
+                ("last_presence_p50_ms", "last presence after, ms"), ("quiet_fanout_delivery_p99_ms", "fan-out's p99 alone, ms"),
+                ("busy_fanout_delivery_p99_ms", "beside, ms"), ("fanout_delivery_p99_ratio", "ratio")),
+               extra=(("absent", some(9000, 360)),))
+    yield Case("slow-reader", "One client stops reading", (ring(some(100, 20), some(98, 18)),),
+               (*parts, "--rate", some(400, 100), "--stanza-bytes", 400),
+               (("quiet_others_delivery_p99_ms", "others' p99 alone, ms"), ("busy_others_delivery_p99_ms", "beside, ms"),
+                ("others_delivery_p99_ratio", "ratio"), ("pss_growth_mib", "growth of PSS, MiB"), ("slow_cut", "cut off"),
+                ("slow_readers", "of")))
+    yield Case("group", f"Group of {some('1,000', '40')} who all see each other", (ring(some(1000, 40), 0),), ("--rounds", some(50, 5)),
+               (("complete_view_s", "all views complete, s"), ("login_cpu_per_view_us", "CPU us a view"), *COST[:1], *LAST), is_group=True)
+    yield Case("login-storm", "Log-in storm beside a fan-out to 100", (star(100), ("storm", 250)),
+               ("--logins", some(1000, 50), "--rounds", some(150, 20), "--interval", 10, "--repeats", some(3, 1)),
+               (("logins_per_s", "log-ins a second"), ("quiet_delivery_p99_ms", "fan-out's p99 alone, ms"),
+                ("busy_delivery_p99_ms", "beside, ms"), ("delivery_p99_ratio", "ratio")))
+    yield Case("idle", f"{some('5,000', '100')} idle sessions", (ring(some(5000, 100), 10),), ("--settle", some(3000, 300)),
+               (("pss_per_session_kib", "PSS KiB a session"), ("idle_cpu_ms_per_s", "CPU ms a second"), ("login_s", "all online after, s")),
+               is_fresh=True)
+    for model, contacts, scale in (("basic", 4, 100), ("wide", 20, 100), ("intra", 10, 100), ("large", 10, 1)):
+        yield from (interdomain(model, contacts, size, some(20, 2), scale) for size in (90, 200, 400))
+
+
+@dataclass
+class Goal:
+    """The figure of `server`, or its ratio to that of others in the same case, has a bound."""
+    case: str  # beginning of the names of the cases it is for
+    figure: str
+    against: str  # "floor", "peer" (the better one), or "" for the figure itself
+    most: float  # of the ratio; for "peer" the peer's figure is divided by ours, and this is the least
+    says: str
+
+
+GOALS = (
+    Goal("fanout", "total_cpu_per_delivery_us", "floor", 2.0, "CPU a delivery, to the floor"),
+    Goal("fanout", "last_watcher_p99_ms", "floor", 2.0, "p99 to the last watcher, to the floor"),
+    Goal("fanout", "total_cpu_per_delivery_us", "peer", 5.0, "CPU a delivery, the better peer's to ours"),
+    Goal("storm", "total_cpu_per_delivery_us", "peer", 5.0, "CPU a delivery, the better peer's to ours"),
+    Goal("celebrity", "others_delivery_p99_ratio", "", 1.5, "others' p99 beside the celebrity"),
+    Goal("roster-login", "fanout_delivery_p99_ratio", "", 1.5, "fan-out's p99 beside the log-in"),
+    Goal("slow-reader", "others_delivery_p99_ratio", "", 1.5, "others' p99 beside a slow reader"),
+    Goal("login-storm", "delivery_p99_ratio", "", 1.5, "fan-out's p99 beside the log-in storm"),
+    Goal("idle", "pss_per_session_kib", "peer", 5.0, "memory a session, the better peer's to ours"),
+    Goal("churn", "cpu_per_move_ms", "peer", 2.0, "CPU a move, the better peer's to ours"),
+    Goal("group", "total_cpu_per_delivery_us", "peer", 5.0, "CPU a delivery, the better peer's to ours"),
+    Goal("interdomain", "total_cpu_per_delivery_us", "peer", 2.0, "CPU a delivery, the better peer's to ours"),
+)

@@ -1,0 +1,236 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Measures musterd, the floor, Prosody and ejabberd with one generator, on loopback, in turn, and writes docs/benchmarks.md.
+
+run.py --build BUILD [--quick] [--only fanout,storm] [--servers floor,musterd] [--repeats 5]
+
+All servers of a case run at the same time with the same accounts; each repetition plays the case against one after the
+other, and each begins with another. Prints medians as they come. Exit 0 when every run was clean, 1 when one was not.
+Raw results go to --results, from which --from-results writes the report again.
+"""
+import argparse
+import collections
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import accounts
+import cases
+import machine
+import peers
+import report
+
+WARM_UP = ("--settle", "0", "--no-presence")  # of `idle`, which then only logs in
+
+
+class Skipped(Exception):
+    pass
+
+
+class Floor:
+    """Stands where a server would; each run has a process of its own."""
+    name = "floor"
+
+    def __init__(self, build):
+        self.build = build
+
+    def version(self):
+        return ""
+
+    def notes(self):
+        return "one thread, one io_uring; TLS 1.3 records by bare EVP calls with a keyed context each"
+
+    def remove(self):
+        pass
+
+
+def bench(build, *arguments):
+    """The report of one run of muster-bench, as a dictionary; None when there is none."""
+    done = subprocess.run([os.path.join(build, "muster-bench"), *map(str, arguments), "--json"], stdout=subprocess.PIPE,
+                          stderr=None if sys.stderr.isatty() else subprocess.PIPE, text=True)
+    if not done.stdout.startswith("{"):
+        print(f"  muster-bench {arguments[0]}: exit {done.returncode}: {(done.stderr or '').strip()}", flush=True)
+        return None
+    return json.loads(done.stdout)
+
+
+def server_open(name, build, case, files):
+    if name == "floor":
+        return Floor(build)
+    kind = peers.PEERS[name.removesuffix("-auto")]
+    missing = kind.missing(build)
+    if missing:
+        raise Skipped(missing)
+    server = kind(build, "auto" if name.endswith("-auto") else 1)
+    if case.scenario == "slow-reader":
+        server.extra = ""  # as it is by default: to hold changes for who does not read is the point
+    try:
+        server.open(*files.served)
+        if case.is_group:
+            server.group(files.served[0])
+    except (RuntimeError, NotImplementedError) as error:
+        server.remove()
+        raise Skipped(str(error).strip().splitlines()[0]) from error
+    except BaseException:
+        server.remove()
+        raise
+    return server
+
+
+def common_arguments(server, case, files, folder):
+    arguments = ["--accounts", files.played[0], "--ca", server.ca, "--port", server.starttls_port, "--tls-suite", cases.TLS_SUITE,
+                 "--server-pid", server.process.pid, "--resource", "bench", "--timeout", cases.TIMEOUT_S,
+                 "--keys", os.path.join(folder, f"keys-{server.name}-{server.workers}")]
+    return arguments
+
+
+def play(server, case, files, folder):
+    if server.name == "floor":
+        return bench(server.build, "floor", *case.floor)
+    arguments = common_arguments(server, case, files, folder)
+    if not case.is_group and case.scenario not in ("idle", "login"):
+        arguments += ["--rosters", files.played[1]]
+    if files.storm:
+        arguments += ["--storm-accounts", files.storm]
+    return bench(server.build, case.scenario, *arguments, *case.options)
+
+
+def warm_up(server, case, files, folder):
+    """All log in once: the generator derives its keys, Prosody hashes the passwords."""
+    if server.name != "floor":
+        bench(server.build, "idle", *common_arguments(server, case, files, folder), *WARM_UP)
+
+
+def is_clean(result):
+    return result is not None and result.get("result") == "ok"
+
+
+class Stand:
+    """The servers of a case, running, with its accounts; cases that need the same follow each other on one stand."""
+
+    def __init__(self, case, names, options):
+        self.key = self.key_of(case, names)
+        self.folder = tempfile.mkdtemp(prefix="muster-bench-")
+        self.servers, self.skipped = {}, {}
+        try:
+            self.files = accounts.Files(os.path.join(options.build, "muster-bench"), case, self.folder)
+            for name in names:
+                self.open(name, case, options.build)
+        except BaseException:
+            self.close()
+            raise
+
+    @staticmethod
+    def key_of(case, names):
+        return case.sets, case.extra, case.is_group, case.scenario == "slow-reader", names
+
+    def open(self, name, case, build):
+        try:
+            self.servers[name] = server_open(name, build, case, self.files)
+            warm_up(self.servers[name], case, self.files, self.folder)
+        except Skipped as reason:
+            self.skipped[name] = str(reason)
+            print(f"  {name}: skipped: {reason}", flush=True)
+
+    def close(self):
+        for server in self.servers.values():
+            server.remove()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def case_run(case, stand, repeats):
+    """What the report needs to know of a case: above all the report of each repetition, by server."""
+    results = collections.defaultdict(list)
+    order = collections.deque(stand.servers)
+    for repetition in range(repeats):
+        for name in order:
+            server = stand.servers[name]
+            if case.is_fresh and name != "floor":
+                server.restart()
+            result = play(server, case, stand.files, stand.folder)
+            results[name].append(result)
+            shown = report.figures_text(case, result) if is_clean(result) else f"FAILED {(result or {}).get('violation_list', '')}"
+            print(f"  {repetition + 1}/{repeats} {name}: {shown}", flush=True)
+        order.rotate(-1)
+    return {"title": case.title, "figures": case.figures, "labels": case.labels, "options": case.options,
+            "results": {name: results[name] for name in stand.servers}, "skipped": stand.skipped,
+            "servers": {name: [server.version(), server.notes()] for name, server in stand.servers.items()}}
+
+
+def choose(options):
+    wanted = options.only.split(",") if options.only else []
+    allowed = options.servers.split(",") if options.servers else []
+    for case in cases.cases(options.quick):
+        if wanted and not any(case.name.startswith(prefix) for prefix in wanted):
+            continue
+        names = [name for name in (cases.ALL[:1] if case.floor else ()) + tuple(n for n in case.servers if n != "floor")
+                 if not allowed or name in allowed]
+        if names:
+            yield case, names
+
+
+def save(gathered, path):
+    with open(path, "w") as out:
+        json.dump(gathered, out)
+
+
+def measure(options):
+    gathered = {"machine": machine.described(), "command": " ".join(sys.argv[1:]), "quick": options.quick, "repeats": options.repeats,
+                "cases": {}}
+    clean, began, stand = True, time.monotonic(), None
+    try:
+        for case, names in choose(options):
+            print(f"{case.name}: {case.title} ({time.monotonic() - began:.0f} s)", flush=True)
+            if stand is None or stand.key != Stand.key_of(case, names):
+                if stand is not None:
+                    stand.close()
+                stand = Stand(case, names, options)
+            memory = bench(options.build, "memory")
+            result = case_run(case, stand, options.repeats)
+            result["memory"] = memory
+            gathered["cases"][case.name] = result
+            clean = clean and all(is_clean(r) for reports in result["results"].values() for r in reports)
+            gathered["seconds"] = round(time.monotonic() - began)
+            save(gathered, options.results)
+    finally:
+        if stand is not None:
+            stand.close()
+    return gathered, clean
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default="build", help="folder with musterd, musterctl and muster-bench")
+    parser.add_argument("--only", default="", help="cases whose name begins so, separated by commas (--list shows them)")
+    parser.add_argument("--servers", default="", help="of floor, musterd (1 worker), musterd-auto, prosody, ejabberd")
+    parser.add_argument("--repeats", type=int, default=0, help="times each (default 5, with --quick 2)")
+    parser.add_argument("--quick", action="store_true", help="everything in small: to see that it works, not how fast it is")
+    parser.add_argument("--list", action="store_true", help="only name the cases")
+    parser.add_argument("--results", default="benchmarks.json", help="raw results")
+    parser.add_argument("--from-results", action="store_true", help="measure nothing, write the report of --results")
+    parser.add_argument("--out", default="", help="write the report into this file's generated part, and plots beside it")
+    options = parser.parse_args()
+    options.build = os.path.abspath(options.build)
+    options.repeats = options.repeats or (2 if options.quick else 5)
+    if options.list:
+        for case, names in choose(options):
+            print(f"{case.name:24} {case.title}: {', '.join(names)}")
+        return 0
+    if options.from_results:
+        with open(options.results) as file:
+            gathered, clean = json.load(file), True
+    else:
+        gathered, clean = measure(options)
+    print("\n" + report.goals_text(gathered))
+    if options.out:
+        report.write(options.out, gathered)
+        print(f"written: {options.out}")
+    return 0 if clean else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
