@@ -34,6 +34,27 @@ class Missing(Exception):
     """No guest can run on this machine; the text says why."""
 
 
+class Switch:
+    """Ends every guest that runs, from another thread."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.processes = []
+        self.is_off = False
+
+    def add(self, process):
+        with self.lock:
+            self.processes.append(process)
+            if self.is_off:
+                process.kill()
+
+    def off(self):
+        with self.lock:
+            self.is_off = True
+            for process in self.processes:
+                process.kill()
+
+
 class Outcome:
     """status: the command's exit status, or None; then `problem` says what happened instead."""
 
@@ -207,7 +228,7 @@ def follow(process, word, limit_s, say):
     return Outcome(status, problem, started)
 
 
-def boot(kernel, job, command, limit_s, memory_mb, kernel_log, say):
+def boot(kernel, job, command, limit_s, memory_mb, kernel_log, say, switch):
     word = f"@@{secrets.token_hex(8)}"
     with tempfile.TemporaryDirectory(prefix="muster-guest-") as folder:
         archive = os.path.join(folder, "initramfs")
@@ -216,20 +237,22 @@ def boot(kernel, job, command, limit_s, memory_mb, kernel_log, say):
         with Share(folder) as share, subprocess.Popen(
                 qemu_command(kernel, archive, share, kernel_log, memory_mb), stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+            switch.add(process)
             try:
                 return follow(process, word, limit_s, say)
             finally:
                 process.kill()  # also when we are interrupted
 
 
-def run(kernel, command, *, folder, environment, limit_s, memory_mb, kernel_log, say, keep=()):
+def run(kernel, command, *, folder, environment, limit_s, memory_mb, kernel_log, say, keep=(), switch=None):
     """Run the shell text `command` under `kernel`, in `folder`. `keep`: folders that must be seen though they are below /tmp."""
+    switch = switch or Switch()
     job = {"TREE": kernel.tree, "MODULES": " ".join(MODULES),
            "KEEP": " ".join(path for path in keep if path.startswith("/tmp/"))}
     text = command_text(command, environment, folder)
     for attempt in range(1, BOOTS_MAX + 1):
-        outcome = boot(kernel, job, text, limit_s, memory_mb, kernel_log, say)
-        if outcome.started or attempt == BOOTS_MAX:
+        outcome = boot(kernel, job, text, limit_s, memory_mb, kernel_log, say, switch)
+        if outcome.started or attempt == BOOTS_MAX or switch.is_off:
             return outcome
         say(f"# {outcome.problem}; booting once more")
     return outcome

@@ -3,7 +3,7 @@
 """Run the tests under Debian's own kernels: run.py [--build DIR] [--kernels "6.12 7.3"] [COMMAND...].
 
 Each kernel is booted in qemu above this machine's files (nothing of the machine is changed) and runs COMMAND, by default
-tests/guest/suites.sh. Prints the output with the kernel's name before each line, then one table, then `N passed, N failed,
+tests/guest/suites.sh; all kernels at the same time. Prints the output with the kernel's name before each line, then one table, then `N passed, N failed,
 N skipped`; exit 0 when nothing failed. A kernel that cannot be had is a skip with the reason.
 Variables named MUSTER_*, E2E_*, GUEST_*, ASAN_* and UBSAN_* are passed on. GUEST_KERNELS is the default of --kernels.
 """
@@ -13,6 +13,7 @@ import re
 import shlex
 import signal
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -47,27 +48,23 @@ def last_lines(path, count):
         return []
 
 
-def run_kernel(name, options, row):
+def run_kernel(name, kernel, options, row, switch):
     cache = os.path.join(options.build, "guest")
-    os.makedirs(cache, exist_ok=True)
-    guest.check_host()
-    kernel = kernels.get(name, cache)
-    row.name, row.suite = kernel.release, kernel.suite
     log_path = os.path.join(cache, f"{name}.log")
     kernel_log = os.path.join(cache, f"{name}.kernel.log")
     environment = {key: value for key, value in os.environ.items() if key.startswith(PASSED_ON)}
     environment.update(GUEST_BUILD=options.build, GUEST_KERNEL=name)
-    print(f"==== {kernel.release} ({kernel.suite})", flush=True)
+    print(f"==== {kernel.release} ({kernel.suite})\n", end="")
     with open(log_path, "w", encoding="utf-8") as log:
         def say(line):
             log.write(line + "\n")
-            print(f"{name}| {line}", flush=True)
+            print(f"{name}| {line}\n", end="")  # in one write: the other kernel speaks as well
             match = TOTALS.match(line)
             if match:
                 passed, failed, skipped = map(int, match.groups())
                 row.passed, row.failed, row.skipped = row.passed + passed, row.failed + failed, row.skipped + skipped
         outcome = guest.run(kernel, options.command, folder=PROJECT, environment=environment, limit_s=options.seconds,
-                            memory_mb=options.memory, kernel_log=kernel_log, say=say, keep=(PROJECT, options.build))
+                            memory_mb=options.memory, kernel_log=kernel_log, say=say, keep=(PROJECT, options.build), switch=switch)
     if outcome.problem:
         row.failed += 1
         row.word = outcome.problem
@@ -77,6 +74,38 @@ def run_kernel(name, options, row):
         row.word = f"exit status {outcome.status}"
     elif row.passed + row.failed + row.skipped == 0:
         row.passed = 1  # a command without counts: its exit status is the test
+
+
+def skip(row, missing):
+    row.skipped, row.word = 1, f"skipped: {missing}"
+    print(f"skip {row.name}: {missing}\n", end="")
+
+
+def start_kernel(name, options, row, switch):
+    """A thread that runs the command under this kernel, or None when it cannot be had."""
+    started = time.monotonic()
+
+    def run():
+        try:
+            run_kernel(name, kernel, options, row, switch)
+        except guest.Missing as missing:
+            skip(row, missing)
+        except Exception as failure:  # noqa: BLE001: the other kernel still runs
+            row.failed += 1
+            row.word = f"{type(failure).__name__}: {failure}"
+        row.seconds = time.monotonic() - started
+
+    try:
+        cache = os.path.join(options.build, "guest")
+        os.makedirs(cache, exist_ok=True)
+        guest.check_host()
+        kernel = kernels.get(name, cache)  # not in the thread: they share a folder for apt
+    except (kernels.Missing, guest.Missing) as missing:
+        return skip(row, missing)
+    row.name, row.suite = kernel.release, kernel.suite
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
 
 
 def install_node_client(build):
@@ -115,17 +144,16 @@ def main():
 
     if not words:
         install_node_client(options.build)
-    rows = []
-    for name in options.kernels.replace(",", " ").split():
-        row = Row(name)
-        rows.append(row)
-        started = time.monotonic()
-        try:
-            run_kernel(name, options, row)
-        except (kernels.Missing, guest.Missing) as missing:
-            row.skipped, row.word = 1, f"skipped: {missing}"
-            print(f"skip {name}: {missing}")
-        row.seconds = time.monotonic() - started
+    rows, threads, switch = [], [], guest.Switch()
+    try:
+        for name in options.kernels.replace(",", " ").split():
+            rows.append(Row(name))
+            threads.append(start_kernel(name, options, rows[-1], switch))
+        for thread in filter(None, threads):
+            thread.join()
+    except BaseException:
+        switch.off()
+        raise
     print_table(rows)
     failed = sum(row.failed for row in rows)
     print(f"\n{sum(row.passed for row in rows)} passed, {failed} failed, {sum(row.skipped for row in rows)} skipped")

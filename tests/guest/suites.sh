@@ -1,20 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # What run.py runs under each kernel: facts, the check of kmod-config/, unit and flow tests, the end-to-end suite, and what the
-# kernel counted. With MUSTER_OFFLOAD_TLS=on it is a failure when no record went through the kernel.
+# kernel counted. With MUSTER_OFFLOAD_TLS=on the suite itself compares that with what the servers counted.
 #   GUEST_BUILD     the build folder
 #   GUEST_SUITES    of: check unit flow e2e (default: all)
-#   GUEST_E2E       short (default): two pairs of clients, the errors and the limits; all: every end-to-end test, which takes an
-#                   emulated processor half an hour, nearly all of it the start of clients
+#   GUEST_E2E       all (default): every end-to-end test; short: two pairs of clients, the errors and the limits
 #   GUEST_WORKERS   workers of the end-to-end suite's server (default 2)
 set -u
 build=${GUEST_BUILD:?} suites=" ${GUEST_SUITES:-check unit flow e2e} " workers=${GUEST_WORKERS:-2}
 failed=0
 export E2E_DEADLINE_S=${E2E_DEADLINE_S:-120} # an emulated processor needs ten seconds and more to start one client
-
-tls_counter() {
-    awk -v name="$1" '$1 == name { print $2 }' /proc/net/tls_stat 2>/dev/null
-}
 
 step() {
     local started=$SECONDS
@@ -35,24 +30,11 @@ if [ ${#meson_suites[@]} != 0 ]; then
     step python3 tests/run-tests.py "$build" "${meson_suites[@]}" --timeout-multiplier 10
 fi
 if [[ $suites == *" e2e "* ]]; then
-    before=$(tls_counter TlsTxSw)
-    parts=("slixmpp and strophe, starttls" "strophe and xmppjs, direct" "errors: " "limits: ")
-    [ "${GUEST_E2E:-short}" = all ] && parts=("")
+    parts=("")
+    [ "${GUEST_E2E:-all}" = short ] && parts=("slixmpp and strophe, starttls" "strophe and xmppjs, direct" "errors: " "limits: ")
     for part in "${parts[@]}"; do
         step /usr/bin/python3 tests/e2e/run.py --build "$build" --workers "$workers" --only "$part"
     done
     grep -E '^Tls' /proc/net/tls_stat | awk '$2 != 0'
-    if [ "${MUSTER_OFFLOAD_TLS:-}" = on ]; then
-        for counter in TlsTxSw TlsRxSw; do
-            if [ "$(tls_counter $counter)" -gt "${before:-0}" ]; then
-                echo "ok kernel: $counter counted sessions"
-                echo "1 passed, 0 failed, 0 skipped"
-            else
-                echo "not ok kernel: $counter did not move: no record went through the kernel"
-                echo "0 passed, 1 failed, 0 skipped"
-                failed=1
-            fi
-        done
-    fi
 fi
 exit $failed

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can be tried of the guest tests without a guest: apt's sources, the archive, and what the guest's lines mean."""
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -122,9 +123,20 @@ def try_time_limit():
     assert outcome.status is None and "still running" in outcome.problem, outcome.problem
 
 
+def try_switch():
+    """It ends who runs, and who is started too late."""
+    switch = guest.Switch()
+    with subprocess.Popen(["sleep", "60"]) as early, subprocess.Popen(["sleep", "60"]) as late:
+        switch.add(early)
+        switch.off()
+        switch.add(late)
+        codes = (early.wait(10), late.wait(10))
+    assert codes == (-signal.SIGKILL, -signal.SIGKILL), codes
+
+
 def main():
     failed = 0
-    for case in (try_one_line, try_deb822, try_no_source, try_archive, try_early_modules, try_outputs, try_time_limit):
+    for case in (try_one_line, try_deb822, try_no_source, try_archive, try_early_modules, try_outputs, try_time_limit, try_switch):
         name = case.__name__.removeprefix("try_")
         try:
             missing = case()
