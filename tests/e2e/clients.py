@@ -89,23 +89,24 @@ class Host:
     def __init__(self, kind, build, ca):
         self.kind = kind
         self.ca = ca
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind("")  # the kernel finds a name, and no file is left behind
-        self.listener.listen()
-        fd = self.listener.fileno()
         environment = dict(os.environ, NODE_EXTRA_CA_CERTS=ca, SSL_CERT_FILE=ca, **ENVIRONMENT)
-        self.process = subprocess.Popen([*command_for(kind, build), str(fd)], stdin=subprocess.PIPE, pass_fds=(fd,),
-                                        env=environment, start_new_session=True)
+        with socket.socket(socket.AF_UNIX) as listener:  # from then on it is the host's alone, and ends with it
+            listener.bind("")  # the kernel finds a name, and no file is left behind
+            listener.listen()
+            self.name = listener.getsockname()
+            fd = listener.fileno()
+            self.process = subprocess.Popen([*command_for(kind, build), str(fd)], stdin=subprocess.PIPE, pass_fds=(fd,),
+                                            env=environment, start_new_session=True)
 
     def connect(self):
-        if self.process.poll() is not None:
-            raise Failure(f"the host of {self.kind} clients ended, exit code {self.process.returncode}")
         link = socket.socket(socket.AF_UNIX)
-        link.connect(self.listener.getsockname())
+        try:
+            link.connect(self.name)
+        except ConnectionRefusedError:
+            raise Failure(f"the host of {self.kind} clients ended, exit code {self.process.poll()}") from None
         return link
 
     def end(self):
-        self.listener.close()
         self.process.stdin.close()
         try:
             self.process.wait(DEADLINE_S)
@@ -130,8 +131,14 @@ class Client:
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
+    def _lines(self):
+        try:
+            yield from self.link.makefile(encoding="utf-8")
+        except ConnectionResetError:
+            pass  # it ended before it had read all that was sent to it
+
     def _read(self):
-        for line in self.link.makefile(encoding="utf-8"):
+        for line in self._lines():
             try:
                 event = json.loads(line)
             except ValueError:

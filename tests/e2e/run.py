@@ -44,7 +44,7 @@ class Bench:
         return jid, password
 
     def client(self, kind):
-        if kind not in self.hosts:
+        if kind not in self.hosts or self.hosts[kind].process.poll() is not None:
             self.hosts[kind] = clients.Host(kind, self.build, self.server.ca)
         return self.on_close(clients.Client(self.hosts[kind]))
 
