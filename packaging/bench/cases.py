@@ -91,8 +91,9 @@ def cases(quick):
                 ("last_presence_p50_ms", "last presence after, ms"), ("quiet_fanout_delivery_p99_ms", "fan-out's p99 alone, ms"),
                 ("busy_fanout_delivery_p99_ms", "beside, ms"), ("fanout_delivery_p99_ratio", "ratio")),
                extra=(("absent", some(9000, 360)),))
-    yield Case("slow-reader", "One client stops reading", (ring(some(100, 20), some(98, 18)),),
-               (*parts, "--rate", some(400, 100), "--stanza-bytes", 400),
+    # Long and large enough to fill what the kernel queues for a socket, some MiB, at a rate that all can serve.
+    yield Case("slow-reader", "One client stops reading", (ring(some(50, 20), some(48, 18)),),
+               ("--seconds", some(30, 3), "--repeats", some(2, 1), "--rate", 100, "--stanza-bytes", 4000),
                (("quiet_others_delivery_p99_ms", "others' p99 alone, ms"), ("busy_others_delivery_p99_ms", "beside, ms"),
                 ("others_delivery_p99_ratio", "ratio"), ("pss_growth_mib", "growth of PSS, MiB"), ("slow_cut", "cut off"),
                 ("slow_readers", "of")))

@@ -42,7 +42,8 @@ class Musterd(servers.Musterd):
         """Start with these accounts and rosters."""
         self.start()
         self.musterctl("user", "import", accounts)
-        self.musterctl("roster", "import", rosters)
+        if os.path.getsize(rosters) > 0:
+            self.musterctl("roster", "import", rosters)
 
     def group(self, accounts):
         raise NotImplementedError("no means to make a group from a list yet")

@@ -3,7 +3,7 @@
 """Does muster-bench notice a server that delivers wrongly? bench_faults.py BUILD [--only TEXT].
 
 Puts a proxy between muster-bench and musterd (no TLS) that spoils one presence on its way to a client, each time in
-another way, and checks that `muster-bench mutual` fails and says why. Prints `ok NAME` or `not ok NAME: ...`.
+another way, and checks that muster-bench fails and says why. Prints `ok NAME` or `not ok NAME: ...`.
 """
 import argparse
 import os
@@ -20,6 +20,8 @@ import servers  # noqa: E402
 USERS, CONTACTS, ROUNDS = 6, 2, 3
 # A change of presence by user0001 (its second), as it goes to a contact.
 TARGET = re.compile(rb"<presence(?=[^>]*from=[\"']user0001@)[^>]*>(?:(?!</presence>).)*mb \d+ 1 2 (?:(?!</presence>).)*</presence>")
+END_OF_2 = re.compile(rb"<presence(?=[^>]*from=[\"']user0002@)(?=[^>]*type=[\"']unavailable)[^>]*>(?:(?!</presence>).)*</presence>")
+STATE_OF_1 = re.compile(rb"<presence(?=[^>]*from=[\"']user0001@)[^>]*>(?:(?!</presence>).)*mb \d+ 1 0 (?:(?!</presence>).)*</presence>")
 NEXT = re.compile(rb"<presence(?=[^>]*from=[\"']user0001@)[^>]*>(?:(?!</presence>).)*mb \d+ 1 3 (?:(?!</presence>).)*</presence>")
 
 
@@ -149,7 +151,28 @@ def untouched(proxy, client, data):
     return data
 
 
-# name, what spoils, what muster-bench must report
+def end_dropped(proxy, client, data):
+    """user0003 does not see that user0002 leaves."""
+    match = END_OF_2.search(data)
+    if match is None or proxy.names.get(client) != "user0003" or "done" in proxy.memory:
+        return data
+    proxy.memory["done"] = True
+    return data[:match.start()] + data[match.end():]
+
+
+def answer_dropped(proxy, client, data):
+    """user0002, when it is back, is not told of user0001, who was there all the time."""
+    match = STATE_OF_1.search(data)
+    if match is None or proxy.names.get(client) != "user0002" or list(proxy.names.values()).count("user0002") < 2:
+        return data
+    return data[:match.start()] + data[match.end():]
+
+
+# Everybody's changes; or every second user goes and comes again.
+MUTUAL = ("mutual", "--rounds", ROUNDS, "--ahead", 0, "--rate", 100)
+CHURN = ("churn", "--rounds", 1, "--share", 50, "--interval", 10)
+
+# name, what spoils, what muster-bench must report, and of which scenario
 FAULTS = (
     ("nothing", untouched, {}),
     ("a delivery dropped", once(drop), {"missing": 1}),
@@ -162,14 +185,17 @@ FAULTS = (
     ("a delivery of what was never sent", once(wrong_sequence), {"unexpected": 1}),
     ("somebody online said to be away", once(says_unavailable), {"unexpected": 1}),
     ("presence of nobody", once(unknown_sender), {"unexpected": 1}),
+    ("nothing wrong when users go and come", untouched, {}, CHURN),
+    ("an end that is not told", end_dropped, {"missing": 1}, CHURN),
+    ("one who is back and not told who is there", answer_dropped, {"missing": 1}, CHURN),
 )
 
 
-def check(server, files, name, spoil, wanted):
+def check(server, files, name, spoil, wanted, scenario=MUTUAL):
     proxy = Proxy(server.plain_port, spoil)
     # Rounds are not awaited: a change held back must not hold up the one that is to overtake it.
-    code, report, errors = mutual.bench(server, "mutual", "--plain", "--port", proxy.port, *files, "--rounds", ROUNDS, "--ahead", 0,
-                                        "--rate", 100, "--settle", 300, "--timeout", 2, "--json")
+    code, report, errors = mutual.bench(server, *scenario, "--plain", "--port", proxy.port, *files, "--settle", 300, "--timeout", 2,
+                                        "--json")
     proxy.close()
     if report is None:
         return f"no report, exit {code}: {errors}"
@@ -191,10 +217,10 @@ def main():
     try:
         server.start()
         files = mutual.prepare(server, USERS, CONTACTS)
-        for name, spoil, wanted in FAULTS:
+        for name, *fault in FAULTS:
             if options.only not in name:
                 continue
-            wrong = check(server, files, name, spoil, wanted)
+            wrong = check(server, files, name, *fault)
             failed += wrong is not None
             print(f"not ok muster-bench sees {name}: {wrong}" if wrong else f"ok muster-bench sees {name}", flush=True)
     finally:

@@ -14,9 +14,6 @@
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
-/* What a client that stopped reading takes all the same. */
-#define SLOW_RECEIVE_BYTES 4096
-
 int transport_tls_context(struct transport_target *target, const char *ca_file, bool insecure,
                           const char *suite)
 {
@@ -159,9 +156,6 @@ int transport_tls_go_on(struct transport *t, char *reason, size_t reason_size)
 
 int transport_pause(struct transport *t, bool pauses)
 {
-    int small = SLOW_RECEIVE_BYTES;
-    if (pauses)
-        setsockopt(t->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
     return loop_change(t->loop, t->fd, t->source, pauses ? 0 : EPOLLIN);
 }
 

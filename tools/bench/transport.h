@@ -53,8 +53,8 @@ int transport_tls_start(struct transport *t, const struct transport_target *targ
 /* Go on with the handshake. 0 when done, TRANSPORT_WAIT, or -EIO with text in `reason`. */
 int transport_tls_go_on(struct transport *t, char *reason, size_t reason_size);
 
-/* Do not read any more, or go on: what arrives meanwhile stays in the kernel, as much as a small buffer
- * takes. 0 or -errno. */
+/* Do not read any more, or go on. The kernel still takes what its buffer holds, which does not grow
+ * meanwhile. 0 or -errno. */
 int transport_pause(struct transport *t, bool pauses);
 /* Bytes read (> 0), 0 at the end of the stream, -EAGAIN, or -errno. */
 ssize_t transport_read(struct transport *t, char *to, size_t size);
