@@ -139,21 +139,24 @@ void roster_item_write(struct buffer *out, const struct roster_item *item)
     buffer_literal(out, "</item>");
 }
 
-void roster_query_open(struct buffer *out)
+void roster_query_open(struct buffer *out, const struct roster_mark *mark)
 {
-    buffer_literal(out, "<query xmlns='" ROSTER_XMLNS "'>");
+    char storage[ROSTER_MARK_BYTES];
+    buffer_literal(out, "<query xmlns='" ROSTER_XMLNS "' ver='");
+    buffer_append(out, roster_mark_write(mark, storage));
+    buffer_literal(out, "'>");
 }
 
-void roster_push_write(struct buffer *out, const struct roster_item *item)
+void roster_push_write(struct buffer *out, const struct roster_mark *mark, const struct roster_item *item)
 {
-    roster_query_open(out);
+    roster_query_open(out, mark);
     roster_item_write(out, item);
     buffer_literal(out, "</query>");
 }
 
-void roster_push_removal_write(struct buffer *out, struct span contact)
+void roster_push_removal_write(struct buffer *out, const struct roster_mark *mark, struct span contact)
 {
-    roster_query_open(out);
+    roster_query_open(out, mark);
     buffer_literal(out, "<item");
     xml_write_attribute(out, "jid", contact);
     buffer_literal(out, " subscription='remove'/></query>");

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "roster/mark.h"
 #include "roster/roster.h"
 #include "stanza/error.h"
 #include "xml/tree.h"
@@ -32,10 +33,10 @@ int roster_change_read(const struct xml_node *query, struct arena *arena, struct
 
 /* Append `<item jid='...' subscription='...' .../>` with its groups. */
 void roster_item_write(struct buffer *out, const struct roster_item *item);
-/* Append `<query xmlns='jabber:iq:roster'>`, before items and `</query>`. */
-void roster_query_open(struct buffer *out);
+/* Append `<query xmlns='jabber:iq:roster' ver='...'>`, before items and `</query>`. */
+void roster_query_open(struct buffer *out, const struct roster_mark *mark);
 /* A push's query with this one item, or with the removal of `contact`. */
-void roster_push_write(struct buffer *out, const struct roster_item *item);
-void roster_push_removal_write(struct buffer *out, struct span contact);
+void roster_push_write(struct buffer *out, const struct roster_mark *mark, const struct roster_item *item);
+void roster_push_removal_write(struct buffer *out, const struct roster_mark *mark, struct span contact);
 
 #endif

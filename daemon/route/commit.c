@@ -46,7 +46,7 @@ struct commit *commit_new(struct router *r, struct account *a, struct entity *co
         row->is_approved = item->is_approved;
         row->is_listed = item->is_listed;
     }
-    row->version = a->roster.version + 1;
+    row->version = store_version_after(a->roster.version);
     c->before = (enum subscription_state)row->state;
     c->was_listed = row->is_listed;
     c->was_approved = row->is_approved;
@@ -136,35 +136,9 @@ void commit_submit(struct commit *c)
     struct store_change *change = &c->request.changes[0];
     const struct store_item *row = &change->item;
     change->is_removal = row->state == SUBSCRIPTION_NONE && !row->is_listed && !row->is_approved;
+    change->is_delisting = c->was_listed && (change->is_removal || !row->is_listed);
     c->request.done = commit_done;
     account_change_begins(c->account);
     c->router->operations++;
     store_submit(c->router->store, &c->request);
-}
-
-void router_push(struct router *r, struct account *a, const struct entity *contact)
-{
-    (void)r;
-    const struct roster_item *item = roster_find(&a->roster, contact);
-    struct buffer query = {0};
-    if (item && item->is_listed)
-        roster_push_write(&query, item);
-    else
-        roster_push_removal_write(&query, entity_text(contact));
-    account_each_session(s, a)
-    {
-        if (!s->is_interested)
-            continue;
-        struct buffer push = {0};
-        buffer_printf(&push, "<iq type='set' id='push-%llu'", (unsigned long long)a->roster.version);
-        xml_write_attribute(&push, "to", session_jid(s));
-        buffer_literal(&push, ">");
-        buffer_append(&push, buffer_span(&query));
-        buffer_literal(&push, "</iq>");
-        struct frame *f = buffer_ok(&push) ? frame_new(buffer_span(&push), FRAME_NO_HEAD, FRAME_OTHER) : NULL;
-        buffer_fini(&push);
-        if (f)
-            stream_send(s->stream, f);
-    }
-    buffer_fini(&query);
 }

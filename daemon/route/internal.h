@@ -3,6 +3,7 @@
 #ifndef MUSTER_ROUTE_INTERNAL_H
 #define MUSTER_ROUTE_INTERNAL_H
 
+#include "roster/mark.h"
 #include "route/router.h"
 
 /* ---- messages between workers (message.c) ---- */
@@ -106,7 +107,7 @@ void router_pace_flush(struct router *r, struct session *s);
 /* Forget the delayed change: the session goes, which is all that anybody need hear. */
 void router_pace_drop(struct router *r, struct session *s);
 
-/* ---- subscriptions and rosters (commit.c, subscribing.c, rostering.c) ---- */
+/* ---- subscriptions and rosters (commit.c, subscribing.c, rostering.c, roster_get.c) ---- */
 
 /* A change of one roster item on its way to the disk. The account is BUSY until it is there; the memory changes after the disk. */
 struct commit {
@@ -141,6 +142,10 @@ void router_say_subscription(struct router *r, struct account *a, const struct e
 /* RFC 6121 s. 3.2.2, 3.3.3: the contact sees the account go, from each resource, and sees no more of it. */
 void router_hide_from(struct router *r, struct account *a, const struct entity *contact);
 enum subscription_event subscription_event_of(enum presence_type type);
+struct roster_mark router_roster_mark(const struct router *r, const struct account *a);
+void router_roster_get(struct router *r, struct session *s, const struct stanza *stanza);
+/* Append a push to `to`; `query` is its content. */
+void router_push_write(struct buffer *out, struct span to, uint64_t version, struct span query);
 /* The roster push for `contact` to every interested session. */
 void router_push(struct router *r, struct account *a, const struct entity *contact);
 /* The contact's stored subscription request, if there is one, to a session that has just become available. */

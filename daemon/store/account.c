@@ -43,14 +43,13 @@ static int keys_read(sqlite3_stmt *statement, int column, int hash_bytes, struct
     return 0;
 }
 
-/* A roster's versions start at the time the account was made, in milliseconds: a client that remembers a
- * version of an account that was removed and made again must not find its old number valid (RFC 6121
- * s. 2.6.2). */
-static int64_t version_first(void)
+/* A roster's versions are times: a client that remembers a version of an account that was removed and made again, or of a
+ * database that was since restored from a backup, must not find its old number valid (RFC 6121 s. 2.6.2). */
+uint64_t store_version_now(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 int store_account_put(struct store_db *db, struct span jid, const struct sasl_credentials *credentials,
@@ -63,7 +62,7 @@ int store_account_put(struct store_db *db, struct span jid, const struct sasl_cr
     store_bind_text(add, 1, jid);
     keys_bind(add, 2, &credentials->sha256);
     keys_bind(add, 6, &credentials->sha1);
-    sqlite3_bind_int64(add, 10, version_first());
+    sqlite3_bind_int64(add, 10, (int64_t)store_version_now());
     error = store_statement_run(db, add);
     if (error || sqlite3_changes(db->sqlite) == 1)
         return error;

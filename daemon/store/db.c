@@ -37,8 +37,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_COMMIT] = "COMMIT",
     [STATEMENT_ROLLBACK] = "ROLLBACK",
     [STATEMENT_ACCOUNT_ADD] =
-        "INSERT INTO accounts (jid, " STATEMENT_KEY_COLUMNS ", roster_version)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (jid) DO NOTHING",
+        "INSERT INTO accounts (jid, " STATEMENT_KEY_COLUMNS ", roster_version, removals_from)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10) ON CONFLICT (jid) DO NOTHING",
     [STATEMENT_ACCOUNT_CHANGE] =
         "UPDATE accounts SET (" STATEMENT_KEY_COLUMNS ") = (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) WHERE jid = ?1",
     [STATEMENT_ACCOUNT_GET] = "SELECT " STATEMENT_KEY_COLUMNS " FROM accounts WHERE jid = ?1",
@@ -47,13 +47,26 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_ACCOUNT_FIND] = "SELECT id, roster_version FROM accounts WHERE jid = ?1",
     [STATEMENT_VERSION_SET] = "UPDATE accounts SET roster_version = ?2 WHERE id = ?1",
     [STATEMENT_VERSION_ADD] =
-        "UPDATE accounts SET roster_version = roster_version + 1 WHERE id = ?1 RETURNING roster_version",
+        "UPDATE accounts SET roster_version = max(roster_version + 1, ?2) WHERE id = ?1 RETURNING roster_version",
     [STATEMENT_ROSTER] = "SELECT contact, name, groups, request, version, state, approved, listed FROM "
                          "roster WHERE owner = ?1",
     [STATEMENT_ITEM_PUT] = "INSERT OR REPLACE INTO roster (owner, contact, name, groups, request, version, "
                            "state, approved, listed)"
                            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [STATEMENT_ITEM_REMOVE] = "DELETE FROM roster WHERE owner = ?1 AND contact = ?2",
+    [STATEMENT_REMOVAL_ADD] = "INSERT OR REPLACE INTO removals (owner, version, contact) VALUES (?1, ?2, ?3)",
+    [STATEMENT_REMOVAL_SURPLUS] =
+        "SELECT version FROM removals WHERE owner = ?1 ORDER BY version DESC LIMIT 1 OFFSET ?2",
+    [STATEMENT_REMOVALS_FORGET] = "DELETE FROM removals WHERE owner = ?1 AND version <= ?2",
+    [STATEMENT_REMOVALS_FROM_SET] = "UPDATE accounts SET removals_from = ?2 WHERE id = ?1",
+    [STATEMENT_REMOVALS_FROM] = "SELECT removals_from FROM accounts WHERE id = ?1",
+    [STATEMENT_REMOVALS] =
+        "SELECT version, contact FROM removals WHERE owner = ?1 AND version > ?2 ORDER BY version",
+    [STATEMENT_EPOCH_ADD] =
+        "INSERT INTO epochs (token, first) SELECT ?1, ifnull(max(roster_version), 0) FROM accounts",
+    [STATEMENT_EPOCHS_FORGET] =
+        "DELETE FROM epochs WHERE id <= (SELECT id FROM epochs ORDER BY id DESC LIMIT 1 OFFSET ?1)",
+    [STATEMENT_EPOCHS] = "SELECT token, first FROM epochs ORDER BY id",
     /* States 2, 3 and 5 have a request waiting (pending in): with none (0) or to (4) it goes on waiting. */
     [STATEMENT_ITEM_IMPORT] =
         "INSERT INTO roster (owner, contact, name, groups, version, state, approved, listed)"

@@ -67,4 +67,39 @@ int store_roster_load(struct store_db *db, struct span jid, struct arena *arena,
 int store_item_put(struct store_db *db, struct span owner, const struct store_item *item);
 int store_item_remove(struct store_db *db, struct span owner, struct span contact, uint64_t version);
 
+/* The version that follows: now, in milliseconds since 1970, or one more. */
+uint64_t store_version_after(uint64_t version);
+
+/* Removals, so that a client that knows an older version can be told what has gone since. */
+struct store_removal {
+    struct span contact;
+    uint64_t version;
+};
+struct store_removals {
+    struct store_removal *items; /* by version */
+    uint32_t count;
+};
+/* An account keeps the last so many: a client that missed more had better read the roster anew, and an owner who
+ * replaces a whole roster every day costs no more than this. */
+#define STORE_REMOVALS_MAX 256
+int store_removal_log(struct store_db *db, struct span owner, struct span contact, uint64_t version);
+/* Those after version `since`; STORE_NOT_FOUND when some of them are forgotten, or the account is. */
+int store_removals_load(struct store_db *db, struct span owner, uint64_t since, struct arena *arena,
+                        struct store_removals *ret);
+
+/* Epochs: each start of the daemon begins one. A version is known when its epoch is, and it is no later than that epoch's
+ * end: versions given out after a backup that was restored since are not. */
+struct store_epoch {
+    uint32_t token; /* random */
+    uint64_t first; /* the latest version of any roster when it began */
+};
+/* A client away for more starts of the daemon than this reads its roster anew. */
+#define STORE_EPOCHS_MAX 64
+struct store_epochs {
+    struct store_epoch list[STORE_EPOCHS_MAX]; /* the present one is the last */
+    uint32_t count;
+};
+int store_epoch_begin(struct store_db *db, uint32_t token, struct store_epochs *ret);
+bool store_epochs_know(const struct store_epochs *e, uint32_t token, uint64_t version);
+
 #endif

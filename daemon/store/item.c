@@ -86,6 +86,12 @@ static int version_set(struct store_db *db, int64_t owner, uint64_t version)
     return store_statement_run(db, set);
 }
 
+uint64_t store_version_after(uint64_t version)
+{
+    uint64_t now = store_version_now();
+    return now > version ? now : version + 1;
+}
+
 int store_version_add(struct store_db *db, int64_t owner, uint64_t *ret_version)
 {
     int error = 0;
@@ -93,6 +99,7 @@ int store_version_add(struct store_db *db, int64_t owner, uint64_t *ret_version)
     if (!add)
         return error;
     sqlite3_bind_int64(add, 1, owner);
+    sqlite3_bind_int64(add, 2, (int64_t)store_version_now());
     int code = sqlite3_step(add);
     error = code == SQLITE_DONE ? STORE_NOT_FOUND : store_error(db, code);
     if (code == SQLITE_ROW)

@@ -26,6 +26,18 @@ const char *const store_schema_steps[] = {
     " name TEXT, groups TEXT, request TEXT,"
     " PRIMARY KEY (owner, contact)"
     ") STRICT, WITHOUT ROWID;",
+    /* 1 -> 2: roster versions (RFC 6121 s. 2.6). What was removed from whose roster in which version: complete for the
+     * versions after removals_from. Roster versions are milliseconds since 1970, so an epoch, begun at each start of
+     * the daemon, can say how far the one before went. */
+    "CREATE TABLE removals ("
+    " owner INTEGER NOT NULL REFERENCES accounts(id) ON DELETE CASCADE,"
+    " version INTEGER NOT NULL,"
+    " contact TEXT NOT NULL,"
+    " PRIMARY KEY (owner, version, contact)"
+    ") STRICT, WITHOUT ROWID;"
+    "ALTER TABLE accounts ADD COLUMN removals_from INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE accounts SET removals_from = roster_version;"
+    "CREATE TABLE epochs (id INTEGER PRIMARY KEY, token INTEGER NOT NULL, first INTEGER NOT NULL) STRICT;",
 };
 
 const int store_schema_version = sizeof store_schema_steps / sizeof store_schema_steps[0];

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -23,6 +24,7 @@
 
 struct store {
     struct store_db *db;
+    struct store_epochs epochs;
     struct buffer domain_text; /* what `domains` points into */
     struct span *domains;
     unsigned domain_count;
@@ -39,7 +41,7 @@ struct store {
     uint64_t failure_logged_ms, failures_unlogged;
 };
 
-static const char *const operation_names[] = {"credentials", "roster", "change", "command"};
+static const char *const operation_names[] = {"credentials", "roster", "change", "removals", "command"};
 
 /* Log a failure at most every STORE_FAILURE_LOG_MS for the same errno. */
 static void failure_log(struct store *s, const struct store_request *r)
@@ -66,6 +68,8 @@ static int changes_run(struct store *s, const struct store_request *r)
             error = store_item_remove(s->db, r->jid, change->item.contact, change->item.version);
         else
             error = store_item_put(s->db, r->jid, &change->item);
+        if (!error && change->is_delisting)
+            error = store_removal_log(s->db, r->jid, change->item.contact, change->item.version);
     }
     return error;
 }
@@ -80,6 +84,8 @@ static int request_run(struct store *s, struct store_request *r)
         return store_roster_load(s->db, r->jid, &r->arena, &r->roster);
     case STORE_CHANGE:
         return changes_run(s, r);
+    case STORE_REMOVALS:
+        return store_removals_load(s->db, r->jid, r->since, &r->arena, &r->removals);
     case STORE_COMMAND:
         break; /* has a transaction of its own: command_run */
     }
@@ -248,6 +254,14 @@ int store_open(const char *state_path, const struct span *domains, unsigned doma
         error = db_open_waiting(state_path, &s->db, ret_message);
     if (error)
         goto fail;
+    uint32_t token = 0;
+    error = getrandom(&token, sizeof token, 0) == (ssize_t)sizeof token ? 0 : -EIO;
+    if (!error)
+        error = store_epoch_begin(s->db, token, &s->epochs);
+    if (error) {
+        buffer_printf(ret_message, "%s: cannot write to the state: %s", state_path, strerror(-error));
+        goto fail;
+    }
     error = -pthread_create(&s->thread, NULL, store_main, s);
     if (error) {
         buffer_printf(ret_message, "cannot start the store thread: %s", strerror(-error));
@@ -286,6 +300,11 @@ struct store *store_close(struct store *s)
 const uint8_t *store_secret(const struct store *s)
 {
     return store_db_secret(s->db);
+}
+
+const struct store_epochs *store_epochs(const struct store *s)
+{
+    return &s->epochs;
 }
 
 void store_submit(struct store *s, struct store_request *r)

@@ -13,10 +13,12 @@ enum store_operation {
     STORE_CREDENTIALS, /* jid -> credentials, or result STORE_NOT_FOUND */
     STORE_ROSTER,      /* jid -> roster on the request's arena, or STORE_NOT_FOUND */
     STORE_CHANGE,      /* jid's rows: changes[] in order */
+    STORE_REMOVALS,    /* jid, since -> removals on the request's arena, or STORE_NOT_FOUND: forgotten */
     STORE_COMMAND,     /* command and body -> reply, affected */
 };
 
 struct store_change {
+    bool is_delisting;      /* the contact was visible in the roster and is no longer: into the log of removals */
     bool is_removal;        /* only item.contact and item.version count */
     struct store_item item; /* spans borrowed from the request's arena */
 };
@@ -28,11 +30,13 @@ struct store_request {
     struct arena arena;           /* owns everything the spans point to; the requester's init and fini */
     struct store_change *changes; /* on `arena` */
     uint32_t change_count;
+    uint64_t since;            /* STORE_REMOVALS */
     struct span command, body; /* STORE_COMMAND: on `arena` */
     /* the answer */
     int result; /* 0, STORE_NOT_FOUND, 1 (refused command), or negative errno (logged by the store) */
     struct sasl_credentials credentials;
     struct store_roster roster;
+    struct store_removals removals;
     struct buffer reply, affected; /* STORE_COMMAND: the requester's init and fini */
     /* Called on the store thread after the commit: posts the request home; must not block or free it. */
     void (*done)(struct store_request *r);
@@ -45,6 +49,9 @@ int store_open(const char *state_path, const struct span *domains, unsigned doma
  * NULL. */
 struct store *store_close(struct store *s);
 const uint8_t *store_secret(const struct store *s); /* 32 bytes */
+
+/* Constant while it is open. */
+const struct store_epochs *store_epochs(const struct store *s);
 
 /* Any thread. The request belongs to the store until done. Requests of one thread are run in their order. */
 void store_submit(struct store *s, struct store_request *r);

@@ -57,7 +57,8 @@ static void features_bind(const struct stream *s, struct buffer *out)
 {
     buffer_literal(out, "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"
                         "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>"
-                        "<sub xmlns='urn:xmpp:features:pre-approval'/>");
+                        "<sub xmlns='urn:xmpp:features:pre-approval'/>"
+                        "<ver xmlns='urn:xmpp:features:rosterver'/>");
     if (s->worker->settings->has_csi)
         buffer_literal(out, "<csi xmlns='urn:xmpp:csi:0'/>");
 }

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <openssl/evp.h>
@@ -14,6 +15,7 @@ struct store {
     struct sasl_credentials credentials;
     int errors[STORE_COMMAND + 1];
     struct store_counters counters;
+    struct store_epochs epochs;
     uint8_t secret[32];
 };
 
@@ -37,6 +39,7 @@ struct store *fake_store_new(void)
     struct store *s = calloc(1, sizeof *s);
     assert(s);
     s->last = &s->first;
+    s->epochs = (struct store_epochs){.list = {{.token = 0xabc}}, .count = 1};
     keys_make(&s->credentials.sha256, EVP_sha256());
     keys_make(&s->credentials.sha1, EVP_sha1());
     return s;
@@ -56,6 +59,10 @@ static void account_free(struct fake_account *a)
     for (struct fake_item *i = a->items, *next; i; i = next) {
         next = i->next;
         item_free(i);
+    }
+    for (struct fake_removal *o = a->removals, *before; o; o = before) {
+        before = o->next;
+        free(o);
     }
     free(a->jid);
     free(a);
@@ -166,8 +173,15 @@ static int change_run(struct store *s, const struct store_request *r)
     for (uint32_t n = 0; a && n < r->change_count; n++) {
         const struct store_change *change = &r->changes[n];
         char *contact = strndup(change->item.contact.ptr, change->item.contact.len);
-        assert(change->item.version == a->version + 1); /* no change is lost and none made twice */
+        assert(change->item.version > a->version); /* none is made twice */
         a->version = change->item.version;
+        if (change->is_delisting) {
+            struct fake_removal *o = calloc(1, sizeof *o);
+            assert(o);
+            *o = (struct fake_removal){.next = a->removals, .version = change->item.version};
+            snprintf(o->contact, sizeof o->contact, "%s", contact);
+            a->removals = o;
+        }
         if (change->is_removal) {
             struct fake_item **link = item_link(a, contact), *old = *link;
             if (old) {
@@ -190,6 +204,21 @@ static int change_run(struct store *s, const struct store_request *r)
     return a ? 0 : STORE_NOT_FOUND;
 }
 
+static int removals_load(const struct fake_account *a, struct store_request *r)
+{
+    uint32_t count = 0, n;
+    if (r->since < a->removals_from)
+        return STORE_NOT_FOUND;
+    for (const struct fake_removal *o = a->removals; o && o->version > r->since; o = o->next)
+        count++;
+    r->removals.items = arena_take(&r->arena, (count + 1) * sizeof *r->removals.items);
+    r->removals.count = n = count;
+    for (const struct fake_removal *o = a->removals; n; o = o->next)
+        r->removals.items[--n] =
+            (struct store_removal){arena_copy(&r->arena, span_of(o->contact)), o->version};
+    return 0;
+}
+
 static int request_run(struct store *s, struct store_request *r)
 {
     if (s->errors[r->operation])
@@ -203,6 +232,8 @@ static int request_run(struct store *s, struct store_request *r)
         return STORE_NOT_FOUND;
     if (r->operation == STORE_ROSTER)
         return roster_load(a, r);
+    if (r->operation == STORE_REMOVALS)
+        return removals_load(a, r);
     assert(r->operation == STORE_CREDENTIALS);
     r->credentials = s->credentials;
     return 0;
@@ -240,6 +271,22 @@ struct store *store_close(struct store *s)
 const uint8_t *store_secret(const struct store *s)
 {
     return s->secret;
+}
+
+uint64_t store_version_after(uint64_t version)
+{
+    return version + 1;
+}
+
+bool store_epochs_know(const struct store_epochs *e, uint32_t token, uint64_t version)
+{
+    (void)version;
+    return token == e->list[0].token;
+}
+
+const struct store_epochs *store_epochs(const struct store *s)
+{
+    return &s->epochs;
 }
 
 void store_submit(struct store *s, struct store_request *r)

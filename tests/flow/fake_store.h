@@ -14,11 +14,18 @@ struct fake_item {
     bool is_approved, is_listed;
 };
 
+struct fake_removal {
+    struct fake_removal *next; /* the one before */
+    uint64_t version;
+    char contact[64];
+};
+
 struct fake_account {
     struct fake_account *next;
     char *jid;
     struct fake_item *items;
-    uint64_t version;
+    struct fake_removal *removals; /* the newest first */
+    uint64_t version, removals_from;
 };
 
 struct store *fake_store_new(void);

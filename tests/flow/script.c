@@ -232,7 +232,7 @@ static void do_short(struct world *w, struct words *a)
 
 static void do_store(struct world *w, struct words *a)
 {
-    static const char *const operations[] = {"credentials", "roster", "change"};
+    static const char *const operations[] = {"credentials", "roster", "change", "removals"};
     if (strcmp(a->at[1], "hold") == 0) {
         w->is_store_held = true;
     } else if (strcmp(a->at[1], "go") == 0) {
@@ -242,7 +242,7 @@ static void do_store(struct world *w, struct words *a)
         fake_store_run_one(w->broker.store);
         world_settle(w);
     } else {
-        for (int i = 0; i < 3; i++)
+        for (int i = 0; i < 4; i++)
             fake_store_fail(w->broker.store, i, a->at[2] && strcmp(a->at[2], operations[i]) == 0 ? EIO : 0);
     }
 }

@@ -93,7 +93,7 @@ static void expect_push(struct world *w, const struct side *before, const struct
                                                                           : "none";
     world_expect(
         w, now->name,
-        "<iq type='set' id='*' to='%s@localhost/r'><query xmlns='jabber:iq:roster'><item jid='%s@localhost' "
+        "<iq type='set' id='*' to='%s@localhost/r'><query xmlns='jabber:iq:roster' ver='*'><item jid='%s@localhost' "
         "subscription='%s'%s%s/></query></iq>",
         now->name, now->other, subscription, is_asked(now->state) ? " ask='subscribe'" : "",
         now->is_approved ? " approved='true'" : "");

@@ -233,11 +233,13 @@ static void test_names_and_groups_are_escaped(void **state)
 static void test_pushes(void **state)
 {
     struct fixture *f = *state;
-    roster_push_write(&f->out, add(f, "a@b", SUBSCRIPTION_FROM, "", ""));
-    assert_written(f, "<query xmlns='jabber:iq:roster'><item jid='a@b' subscription='from'/></query>");
-    roster_push_removal_write(&f->out, SPAN("a&b@c"));
-    assert_written(f,
-                   "<query xmlns='jabber:iq:roster'><item jid='a&amp;b@c' subscription='remove'/></query>");
+    const struct roster_mark mark = {.epoch = 0xe, .version = 0x12};
+    roster_push_write(&f->out, &mark, add(f, "a@b", SUBSCRIPTION_FROM, "", ""));
+    assert_written(
+        f, "<query xmlns='jabber:iq:roster' ver='e-12'><item jid='a@b' subscription='from'/></query>");
+    roster_push_removal_write(&f->out, &mark, SPAN("a&b@c"));
+    assert_written(f, "<query xmlns='jabber:iq:roster' ver='e-12'><item jid='a&amp;b@c' "
+                      "subscription='remove'/></query>");
 }
 
 int main(void)

@@ -312,7 +312,7 @@ static void test_import(void **state)
            0, "4 contacts in 2 rosters stored\n", "user0@localhost\nuser1@localhost\n");
     assert_int_equal(store_roster_load(db, SPAN("user0@localhost"), &arena, &roster), 0);
     assert_int_equal(roster.count, 3);
-    assert_true(roster.version == before.version + 1);
+    assert_true(roster.version > before.version);
     assert_true(span_is(roster.items[0].contact, "a@x"));
     assert_true(span_is(roster.items[0].name, "Ann"));
     assert_true(span_is(roster.items[0].groups, "friends\nwork\n"));
