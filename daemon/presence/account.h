@@ -8,14 +8,12 @@
 #include <stdint.h>
 
 #include "base/frame.h"
-#include "base/lanes.h"
 #include "base/list.h"
 #include "roster/roster.h"
 #include "session/entity.h"
 #include "session/session.h"
 
 struct message;
-struct router;
 struct walk;
 
 enum account_state {
@@ -44,8 +42,6 @@ struct account {
     struct walk *walk;        /* route/'s, over the roster; NULL: none */
     struct frame *head;       /* ` to='bare JID'`: goes into the gap of broadcast frames */
     struct message *pending, **pending_last; /* waits until READY, in order */
-    struct lane_work rest;    /* route/'s: goes on with a long queue */
-    struct router *router;    /* route/'s */
     bool is_stale;            /* the store's rows were changed behind its back: read them anew before it goes on */
     bool is_settling;         /* its queue is being run: nobody else runs or forgets it */
     struct interest interests[]; /* by worker */

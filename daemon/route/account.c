@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Accounts come into memory when something concerns them and leave when nothing does. What arrives while one is being loaded
- * or changed waits in its queue, so that everything about an account happens in order. */
+/* Accounts come into memory when something concerns them and leave when nothing does. What arrives while one
+ * is being loaded or changed waits in its queue, so that everything about an account happens in order. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -9,8 +9,6 @@
 #include "route/internal.h"
 
 /* ---- finding ---- */
-
-static void account_rest_step(struct lane_work *work, uint32_t *budget);
 
 static void account_forget(struct router *r, struct account *a)
 {
@@ -34,8 +32,6 @@ struct account *router_account(struct router *r, const struct jid *jid)
         entity_give(&r->entities, e);
         return NULL;
     }
-    a->router = r;
-    lane_work_init(&a->rest, account_rest_step);
     if (account_init(a, e) < 0 || router_account_load(r, a) < 0) {
         account_forget(r, a);
         return NULL;
@@ -52,8 +48,10 @@ struct account *router_account_find(struct router *r, struct span bare)
 
 static void account_wake_streams(struct account *a)
 {
-    /* Once round, each to the end of the list: whoever makes the account busy again, the others are first next time. */
-    for (uint32_t i = a->session_count; i > 0 && a->state == ACCOUNT_READY && !list_empty(&a->sessions); i--) {
+    /* Once round, each to the end of the list: whoever makes the account busy again, the others are first
+     * next time. */
+    for (uint32_t i = a->session_count; i > 0 && a->state == ACCOUNT_READY && !list_empty(&a->sessions);
+         i--) {
         struct session *s = container_of(list_take(&a->sessions), struct session, link);
         list_append(&a->sessions, &s->link);
         if (s->stream->is_waiting)
@@ -68,11 +66,31 @@ static void account_reload(struct router *r, struct account *a)
     a->state = router_account_load(r, a) == 0 ? ACCOUNT_LOADING : ACCOUNT_FAILED;
 }
 
-static void account_rest_step(struct lane_work *work, uint32_t *budget)
+struct rest_message {
+    struct route_message base;
+    size_t len;
+    char bare[];
+};
+
+static void rest_run(struct router *r, struct route_message *base)
 {
-    struct account *a = container_of(work, struct account, rest);
-    *budget = 0; /* what waits may be presence, each a delivery */
-    router_account_settle(a->router, a);
+    struct rest_message *m = (struct rest_message *)base;
+    struct account *a = router_account_find(r, span_make(m->bare, m->len));
+    if (a)
+        router_account_settle(r, a);
+}
+
+/* Go on in the next turn. False: no memory. */
+static bool account_settle_later(struct router *r, const struct account *a)
+{
+    struct span bare = entity_text(a->entity);
+    struct rest_message *m = route_message_new(sizeof *m + bare.len, rest_run, NULL);
+    if (!m)
+        return false;
+    m->len = bare.len;
+    memcpy(m->bare, bare.ptr, bare.len);
+    route_message_post(r, r->index, &m->base);
+    return true;
 }
 
 void router_account_settle(struct router *r, struct account *a)
@@ -82,17 +100,13 @@ void router_account_settle(struct router *r, struct account *a)
     a->is_settling = true;
     if (a->is_stale && account_is_settled(a) && !a->session_count && a->pending)
         account_reload(r, a);
-    struct message *m;
-    for (uint32_t count = 0; account_is_settled(a) && count <= r->settings->at_once_max; count++) {
-        if (!(m = account_pending_take(a)))
+    for (uint32_t count = 0; a->pending && account_is_settled(a); count++) {
+        /* A long walk may have let much pile up. */
+        if (count > r->settings->at_once_max && account_settle_later(r, a))
             break;
-        route_message_run(container_of(m, struct route_message, message));
+        route_message_run(container_of(account_pending_take(a), struct route_message, message));
     }
-    if (a->pending && account_is_settled(a)) /* a long walk has let much pile up */
-        loop_work_start(r->loop, &a->rest, LANE_BULK);
-    else
-        lane_work_stop(&a->rest);
-    if (a->state == ACCOUNT_READY)
+    if (a->state == ACCOUNT_READY && !a->pending)
         account_wake_streams(a);
     a->is_settling = false;
     if (!a->pending && !a->session_count && account_is_settled(a))
@@ -257,7 +271,8 @@ static void stanza_run(struct router *r, struct route_message *base)
         router_account_settle(r, a);
         return;
     }
-    /* It waits its turn in the account's queue, under a message of its own: this one is freed by its runner. */
+    /* It waits its turn in the account's queue, under a message of its own: this one is freed by its runner.
+     */
     size_t bytes = sizeof *m + m->from_len + m->to_len;
     struct stanza_message *own = route_message_new(bytes, stanza_run_pending, stanza_message_fini);
     if (own) {
@@ -310,7 +325,8 @@ static void changed_run(struct router *r, struct route_message *base)
     while (!list_empty(&a->sessions)) {
         struct session *s = container_of(a->sessions.next, struct session, link);
         stream_fail(s->stream, m->is_removed ? STREAM_NOT_AUTHORIZED : STREAM_RESET,
-                    m->is_removed ? "the account was removed" : "the account was changed by the administrator");
+                    m->is_removed ? "the account was removed"
+                                  : "the account was changed by the administrator");
     }
     a->is_settling = was_settling;
     a->is_stale = true; /* what waits for it, a new log-in perhaps, must see the new rows */

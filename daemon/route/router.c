@@ -142,7 +142,8 @@ static bool is_broadcast(const struct stanza *stanza)
 bool router_stanza(struct router *r, struct stream *stream, const struct stanza *stanza)
 {
     struct session *s = stream->session;
-    if (s->account->state != ACCOUNT_READY)
+    /* What waits comes first: a session that comes and goes meanwhile would be told of an earlier time. */
+    if (s->account->state != ACCOUNT_READY || s->account->pending)
         return false;
     if (s->is_paced && !is_broadcast(stanza))
         router_pace_flush(r, s);
