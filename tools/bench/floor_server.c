@@ -5,6 +5,7 @@
 #include <liburing.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,9 +157,25 @@ static int triggers_answer(struct floor *f)
     return len < 0;
 }
 
+/* Where the generator is bound to some processors, take the others: on one and the same they would take
+ * turns, which no server on a processor of its own does. */
+static void processors_take(void)
+{
+    cpu_set_t bound, others;
+    CPU_ZERO(&others);
+    if (sched_getaffinity(0, sizeof bound, &bound) < 0)
+        return;
+    for (long i = 0; i < sysconf(_SC_NPROCESSORS_ONLN) && i < CPU_SETSIZE; i++)
+        if (!CPU_ISSET(i, &bound))
+            CPU_SET(i, &others);
+    if (CPU_COUNT(&others) > 0)
+        sched_setaffinity(0, sizeof others, &others);
+}
+
 int floor_server_run(int listener, const struct floor_plan *plan)
 {
     static struct floor f;
+    processors_take();
     if (floor_open(&f, plan) != 0 || connections_take(&f, listener) != 0)
         return 1;
     return triggers_answer(&f); /* the end of the process gives all back */
