@@ -49,6 +49,7 @@ static int settings_make(struct broker *b)
         .resources_max = c->limits.resources,
         .directed_max = c->limits.directed_presences,
         .requests_max = c->limits.subscription_requests,
+        .flap_grace_ms = c->presence.flap_grace_ms,
         .presence_rate = c->presence.rate,
         .presence_burst = c->presence.burst,
         .at_once_max = ROUTER_AT_ONCE_MAX,

@@ -152,6 +152,8 @@ static void stats_write(struct broker *b, struct buffer *out)
         {"stanzas_received", t.stream.stanzas},
         {"keepalives", t.stream.keepalives},
         {"presence_changes", t.router.presence_changes},
+        {"flaps_held", t.router.flaps_held},
+        {"flaps_damped", t.router.flaps_damped},
         {"presences_delayed", t.router.presences_delayed},
         {"presences_superseded", t.router.presences_superseded},
         {"presence_deliveries", t.router.presence_deliveries},

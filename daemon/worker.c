@@ -245,6 +245,7 @@ void worker_stop(struct worker *w)
         listener_close(&w->listeners[i].listener);
     list_each(node, &w->client_list)
         stream_fail(&container_of(node, struct client, link)->stream, STREAM_SYSTEM_SHUTDOWN, NULL);
+    router_stop(&w->router);
 }
 
 void worker_abort(struct worker *w)

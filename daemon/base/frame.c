@@ -25,6 +25,12 @@ struct frame *frame_new2(struct span first, struct span second, uint16_t head_at
     return f;
 }
 
+bool frame_is_same(const struct frame *a, const struct frame *b)
+{
+    return a->head_at == b->head_at && a->kind == b->kind &&
+           span_equal(span_make(a->bytes, a->len), span_make(b->bytes, b->len));
+}
+
 struct frame *frame_ref(struct frame *f)
 {
     frame_ref_many(f, 1);

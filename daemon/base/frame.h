@@ -6,6 +6,7 @@
 #define MUSTER_BASE_FRAME_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/span.h"
@@ -24,6 +25,9 @@ struct frame {
 struct frame *frame_new(struct span bytes, uint16_t head_at, uint16_t kind);
 /* The same from two parts (head and the rest of a stanza). */
 struct frame *frame_new2(struct span first, struct span second, uint16_t head_at, uint16_t kind);
+
+/* Do two frames say the same, byte for byte? */
+bool frame_is_same(const struct frame *a, const struct frame *b);
 
 struct frame *frame_ref(struct frame *f);
 /* Take `count` references at once: one atomic operation for a whole fan-out. */

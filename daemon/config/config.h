@@ -51,6 +51,7 @@ struct config {
         bool csi;                /* true */
         uint32_t conflate_bytes; /* 1 MiB; 0: off */
         uint32_t rate, burst;    /* changes of one session: 1000 a second, 10000 at once; rate 0: no limit */
+        uint32_t flap_grace_ms;  /* 0: off */
     } presence;
     struct {
         uint32_t stanza_bytes;                 /* 262144; RFC 6120 s. 13.12: at least 10000 */

@@ -117,6 +117,12 @@ const struct config_row config_rows[] = {
                "each change goes to every contact that is online."},
     {"presence.burst", CONFIG_NUMBER, AT(presence.burst), "10000", .min = 1, .max = 1000000,
      .reason = "Changes that a session may tell at once, before `presence.rate` counts."},
+    {"presence.flap_grace_ms", CONFIG_NUMBER, AT(presence.flap_grace_ms), "0", .min = 0, .max = 600000,
+     .reason = "Milliseconds for which contacts are not told that a client has lost its connection. When the "
+               "same resource is available "
+               "again by then, they hear only what it says new. Off (0), because until then they see as "
+               "available who cannot be "
+               "reached. A client that says goodbye is always believed at once."},
     {"limits.stanza_bytes", CONFIG_NUMBER, AT(limits.stanza_bytes), "262144", .min = 10000, .max = 16777216,
      .reason = "Largest stanza. RFC 6120 s. 13.12 forbids less than 10000; avatars and roster results of "
                "other programs need "

@@ -34,7 +34,8 @@ struct account {
     struct entity *entity; /* a reference; entity->account points back */
     enum account_state state;
     uint32_t changes, walks;  /* why it is BUSY */
-    uint32_t session_count, available_count;
+    uint32_t session_count;
+    uint32_t available_count; /* resources that contacts see as available, lost ones among them */
     uint32_t incarnation;     /* grows each time the account comes online: tells a late release from a current one */
     uint32_t next_session_number, next_available_order;
     struct list sessions;
@@ -43,6 +44,7 @@ struct account {
     struct frame *head;       /* ` to='bare JID'`: goes into the gap of broadcast frames */
     struct message *pending, **pending_last; /* waits until READY, in order */
     bool is_stale;            /* the store's rows were changed behind its back: read them anew before it goes on */
+    uint16_t lost_count;      /* resources whose stream is lost, and nobody was told yet (route/damping.c) */
     bool is_settling;         /* its queue is being run: nobody else runs or forgets it */
     struct interest interests[]; /* by worker */
 };

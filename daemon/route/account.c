@@ -109,7 +109,7 @@ void router_account_settle(struct router *r, struct account *a)
     if (a->state == ACCOUNT_READY && !a->pending)
         account_wake_streams(a);
     a->is_settling = false;
-    if (!a->pending && !a->session_count && account_is_settled(a))
+    if (!a->pending && !a->session_count && !a->lost_count && account_is_settled(a))
         account_forget(r, a);
 }
 
@@ -156,8 +156,10 @@ static void bind_run(struct router *r, struct route_message *base)
         stream_refuse_bind(stream, STANZA_CONFLICT);
         return;
     }
-    if (other && r->settings->resource_conflict == RESOURCE_REPLACE)
+    if (other && r->settings->resource_conflict == RESOURCE_REPLACE) {
+        other->stream->is_lost = true; /* most often it is: its client knows before we do, and is here again */
         stream_fail(other->stream, STREAM_CONFLICT, "replaced by a new session of the same resource");
+    }
     if (!resource.len || (other && r->settings->resource_conflict == RESOURCE_RENAME)) {
         resource_make(made);
         resource = span_of(made);
@@ -328,6 +330,7 @@ static void changed_run(struct router *r, struct route_message *base)
                     m->is_removed ? "the account was removed"
                                   : "the account was changed by the administrator");
     }
+    router_damping_end(r, a);
     a->is_settling = was_settling;
     a->is_stale = true; /* what waits for it, a new log-in perhaps, must see the new rows */
     router_account_settle(r, a);

@@ -98,7 +98,7 @@ void router_broadcast(struct router *r, struct account *a, struct frame *frame, 
     }
 }
 
-static void own_resources_deliver(struct account *a, struct frame *frame, struct session *also)
+static void own_resources_deliver(struct account *a, struct frame *frame, const struct session *also)
 {
     account_each_session(s, a)
         if (session_is_available(s) || s == also)
@@ -110,16 +110,32 @@ static void own_resources_deliver(struct account *a, struct frame *frame, struct
 static void session_becomes_available(struct router *r, struct session *s)
 {
     struct account *a = s->account;
-    bool is_first = a->available_count++ == 0;
+    struct frame *shown = router_damping_return(r, s);
+    bool is_first = !shown && a->available_count++ == 0;
     account_each_session(other, a)
         if (other != s && session_is_available(other))
             stream_send(s->stream, frame_ref(other->presence));
+    for (const struct lost *l = NULL; (l = router_lost_next(r, a, l));)
+        stream_send(s->stream, frame_ref(l->presence));
     if (is_first)
         a->incarnation = ++r->incarnations;
-    else
+    else if (!shown || !frame_is_same(shown, s->presence))
         router_broadcast(r, a, s->presence, false);
+    frame_unref(shown);
     /* RFC 6121 s. 4.2.2, 4.3: who may see it does, and it what the contacts show now. The watch list makes later probes needless. */
     router_walk_comes(r, s, is_first);
+}
+
+void router_resource_gone(struct router *r, struct account *a, struct frame *frame, const struct session *also)
+{
+    bool is_last = --a->available_count == 0;
+    r->counters.presence_changes++;
+    if (frame) { /* without memory nobody is told, but nothing is left behind either */
+        own_resources_deliver(a, frame, also);
+        router_broadcast(r, a, frame, is_last);
+    }
+    if (is_last)
+        router_walk_leaves(r, a);
 }
 
 void router_session_unavailable(struct router *r, struct session *s, struct frame *frame)
@@ -127,20 +143,13 @@ void router_session_unavailable(struct router *r, struct session *s, struct fram
     struct account *a = s->account;
     bool was_available = session_is_available(s);
     router_pace_drop(r, s);
-    if (was_available)
-        router_pace_charge(r, s);
+    bool is_damped = was_available && s->stream->is_lost && router_damping_lose(r, s);
     if (!frame && (was_available || s->directed))
         frame = stanza_presence_frame(PRESENCE_UNAVAILABLE, session_jid(s), (struct span){0}, (struct span){0});
-    if (was_available) {
+    if (was_available && !is_damped) {
+        router_pace_charge(r, s);
         s->presence = frame_unref(s->presence);
-        bool is_last = --a->available_count == 0;
-        r->counters.presence_changes++;
-        if (frame) { /* without memory nobody is told, but nothing is left behind either */
-            own_resources_deliver(a, frame, s->stream->state == STREAM_BOUND ? s : NULL);
-            router_broadcast(r, a, frame, is_last);
-        }
-        if (is_last)
-            router_walk_leaves(r, a);
+        router_resource_gone(r, a, frame, s->stream->state == STREAM_BOUND ? s : NULL);
     }
     /* RFC 6121 s. 4.6.3: whoever got directed presence and is not among the watchers hears of the end too. */
     char text[JID_BYTES_MAX];

@@ -30,7 +30,7 @@ void release_run(struct router *r, struct route_message *base)
 
 /* ---- grants ---- */
 
-static bool shown_take(const struct account *a, struct shown *ret)
+static bool shown_take(const struct router *r, const struct account *a, struct shown *ret)
 {
     ret->frame_count = 0;
     ret->frames = malloc((a->available_count ? a->available_count : 1) * sizeof *ret->frames);
@@ -38,6 +38,8 @@ static bool shown_take(const struct account *a, struct shown *ret)
         return false;
     account_each_session(s, a) if (session_is_available(s)) ret->frames[ret->frame_count++] =
         frame_ref(s->presence);
+    for (const struct lost *l = NULL; (l = router_lost_next(r, a, l));)
+        ret->frames[ret->frame_count++] = frame_ref(l->presence);
     return true;
 }
 
@@ -81,7 +83,7 @@ void router_grant(struct router *r, struct account *a, const struct entity *watc
     struct grant_message *m = grant_new(a);
     if (!m)
         return;
-    if (!shown_take(a, &m->shown)) {
+    if (!shown_take(r, a, &m->shown)) {
         free(m);
         return;
     }
@@ -94,11 +96,11 @@ void router_grant(struct router *r, struct account *a, const struct entity *watc
 
 /* ---- answers: what the publishers here show to a watcher that asked ---- */
 
-static struct answer_entry *answer_entry_new(const struct account *publisher)
+static struct answer_entry *answer_entry_new(const struct router *r, const struct account *publisher)
 {
     struct span text = entity_text(publisher->entity);
     struct answer_entry *e = malloc(sizeof *e + text.len);
-    if (!e || !shown_take(publisher, &e->shown)) {
+    if (!e || !shown_take(r, publisher, &e->shown)) {
         free(e);
         return NULL;
     }
@@ -148,7 +150,7 @@ void watch_request_run(struct router *r, struct route_message *base)
             continue;
         if (!m->is_retry && a->interests[base->from].granted_sequence > m->seen)
             continue; /* its grant is on the way and will find the watcher online */
-        struct answer_entry *e = answer_entry_new(a);
+        struct answer_entry *e = answer_entry_new(r, a);
         if (!e)
             continue;
         a->interests[base->from].grants++;
@@ -179,6 +181,19 @@ void router_revoke(struct router *r, struct account *a, const struct entity *wat
     route_message_post(r, router_home(r, text), &m->base);
 }
 
+/* What the resource `from` shows, to who asked. */
+static void probe_show(struct router *r, const struct frame *presence, struct span from,
+                       const struct jid *asker)
+{
+    struct buffer text = {0};
+    buffer_append(&text, span_make(presence->bytes, presence->head_at));
+    xml_write_attribute(&text, "to", jid_full(asker));
+    buffer_append(&text, span_make(presence->bytes + presence->head_at, presence->len - presence->head_at));
+    struct frame *f = buffer_ok(&text) ? frame_new(buffer_span(&text), FRAME_NO_HEAD, FRAME_PRESENCE) : NULL;
+    router_send_stanza(r, f, from, asker);
+    buffer_fini(&text);
+}
+
 void router_probe_answer(struct router *r, struct account *a, struct span from, const struct stanza *probe)
 {
     struct jid asker = jid_of_prepared(from);
@@ -207,14 +222,11 @@ void router_probe_answer(struct router *r, struct account *a, struct span from, 
         if (!session_is_available(s) ||
             (probe->to.resource_len && !span_equal(session_resource(s), jid_resource(&probe->to))))
             continue;
-        struct buffer text = {0};
-        buffer_append(&text, span_make(s->presence->bytes, s->presence->head_at));
-        xml_write_attribute(&text, "to", from);
-        buffer_append(&text, span_make(s->presence->bytes + s->presence->head_at,
-                                       s->presence->len - s->presence->head_at));
-        struct frame *f =
-            buffer_ok(&text) ? frame_new(buffer_span(&text), FRAME_NO_HEAD, FRAME_PRESENCE) : NULL;
-        router_send_stanza(r, f, session_jid(s), &asker);
-        buffer_fini(&text);
+        probe_show(r, s->presence, session_jid(s), &asker);
+    }
+    for (const struct lost *l = NULL; (l = router_lost_next(r, a, l));) {
+        struct jid jid = jid_of_prepared(span_make(l->jid, l->jid_len));
+        if (!probe->to.resource_len || span_equal(jid_resource(&jid), jid_resource(&probe->to)))
+            probe_show(r, l->presence, jid_full(&jid), &asker);
     }
 }

@@ -31,7 +31,7 @@ static enum delivery_condition condition_of(const struct account *a)
 {
     if (a->state == ACCOUNT_MISSING)
         return DELIVERY_NO_ACCOUNT;
-    if (!a->available_count)
+    if (a->available_count == a->lost_count)
         return DELIVERY_NO_RESOURCES;
     uint32_t count = account_non_negative_count(a);
     if (!count)

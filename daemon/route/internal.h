@@ -70,6 +70,9 @@ void router_presence(struct router *r, struct session *s, const struct stanza *s
 void router_session_unavailable(struct router *r, struct session *s, struct frame *frame /* taken; NULL: make one */);
 /* An available presence that the session says to everybody; takes over the frame. */
 void router_presence_tell(struct router *r, struct session *s, struct frame *frame, int8_t priority);
+/* One available resource is no more: tell everybody. `frame` is borrowed, NULL without memory; `also` hears it although it is not
+ * available, and may be NULL. */
+void router_resource_gone(struct router *r, struct account *a, struct frame *frame, const struct session *also);
 void router_directed_presence(struct router *r, struct session *s, const struct stanza *stanza);
 /* To one watcher: everything `a` shows now; and the end of it. */
 void router_grant(struct router *r, struct account *a, const struct entity *watcher);
@@ -94,6 +97,27 @@ static inline bool router_must_wait(const struct account *a)
 }
 void router_deliver_later(struct router *r, struct account *a, struct frame *frame, uint32_t session_number);
 void router_probe_answer(struct router *r, struct account *a, struct span from, const struct stanza *probe);
+
+/* ---- lost streams (damping.c) ---- */
+
+/* A resource that is shown as available although its stream is lost, for a while. */
+struct lost {
+    struct hash_node node; /* in router->lost */
+    struct timer timer;
+    struct router *router;
+    struct account *account;
+    struct frame *presence;
+    size_t jid_len;
+    char jid[]; /* the full one */
+};
+/* The available session's stream was lost: show what it showed for a while. False: tell its end now. */
+bool router_damping_lose(struct router *r, struct session *s);
+/* The session becomes available: if the resource is shown still, it takes that over: what was shown, a reference; else NULL. */
+struct frame *router_damping_return(struct router *r, const struct session *s);
+/* The account's lost resources, one after the other; `after` NULL: the first. NULL: no more. */
+const struct lost *router_lost_next(const struct router *r, const struct account *a, const struct lost *after);
+/* Tell the end of all of them now. */
+void router_damping_end(struct router *r, struct account *a);
 
 /* ---- the rate of changes (pacing.c) ---- */
 

@@ -13,6 +13,7 @@ int router_init(struct router *r, const struct router_settings *settings, struct
 {
     *r = (struct router){.settings = settings, .loop = loop, .store = store, .peers = peers, .index = index, .count = count};
     entity_table_init(&r->entities);
+    hash_table_init(&r->lost);
     slab_init(&r->accounts, "account", account_bytes(count));
     slab_init(&r->sessions, "session", sizeof(struct session));
     arena_init(&r->arena);
@@ -37,6 +38,7 @@ void router_fini(struct router *r)
     r->sent = r->received = NULL;
     r->scan = xml_scan_free(r->scan);
     arena_fini(&r->arena);
+    hash_table_fini(&r->lost);
     entity_table_fini(&r->entities);
     slab_fini(&r->accounts);
     slab_fini(&r->sessions);

@@ -25,6 +25,7 @@ struct router_settings {
     const struct span *domains; /* prepared */
     uint32_t domain_count;
     uint32_t roster_items_max, resources_max, directed_max, requests_max;
+    uint32_t flap_grace_ms; /* until the end of a lost stream is told; 0: at once */
     uint32_t presence_rate, presence_burst; /* changes a second of one session, and at once; rate 0: no limit */
     /* ROUTER_AT_ONCE_MAX and ROUTER_PACE; tests make them small. */
     uint32_t at_once_max; /* walks over more contacts or watchers than this are done in slices */
@@ -41,6 +42,8 @@ struct router {
     uint64_t *sent, *received; /* messages to and from each peer: who has seen what (granting.c) */
     struct entity_table entities;
     struct slab accounts, sessions;
+    struct hash_table lost; /* resources whose end was not told yet, by their account's hash */
+    bool is_stopping;
     uint32_t incarnations; /* counts how often any account here came online: never the same number twice */
     uint32_t operations; /* store requests under way */
     uint32_t fanouts;    /* publishers whose changes are on their way to the watchers here */
@@ -51,6 +54,7 @@ struct router {
     struct router_counters {
         uint64_t stanzas_routed, presence_changes, presence_deliveries, grants, probes, messages_delivered,
             roster_changes, roster_results, subscriptions, errors;
+        uint64_t flaps_held, flaps_damped; /* ends of lost streams not told at once; of these: came back in time */
         uint64_t presences_delayed, presences_superseded; /* by the sender's rate; replaced by a later one meanwhile */
     } counters;
 };
@@ -60,6 +64,9 @@ int router_init(struct router *r, const struct router_settings *settings, struct
                 struct router **peers, uint32_t index, uint32_t count);
 /* Every stream has ended and no operation is under way. */
 void router_fini(struct router *r);
+
+/* The daemon stops: what waits to be told is told, and nothing waits any more. */
+void router_stop(struct router *r);
 
 /* The worker at which the account `bare` lives. */
 uint32_t router_home(const struct router *r, struct span bare);

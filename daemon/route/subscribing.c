@@ -34,6 +34,13 @@ void router_say_subscription(struct router *r, struct account *a, const struct e
 }
 
 /* RFC 6121 s. 3.2.2, 3.3.3: the contact sees the account go, from each resource. */
+static void hide_resource(struct router *r, struct span from, const struct entity *contact)
+{
+    struct jid to = entity_jid(contact);
+    struct frame *f = stanza_presence_frame(PRESENCE_UNAVAILABLE, from, entity_text(contact), (struct span){0});
+    router_send_stanza(r, f, from, &to);
+}
+
 void router_hide_from(struct router *r, struct account *a, const struct entity *contact)
 {
     struct jid to = entity_jid(contact);
@@ -42,8 +49,9 @@ void router_hide_from(struct router *r, struct account *a, const struct entity *
     router_revoke(r, a, contact);
     account_each_session(s, a)
         if (session_is_available(s))
-            router_send_stanza(r, stanza_presence_frame(PRESENCE_UNAVAILABLE, session_jid(s), entity_text(contact), (struct span){0}),
-                               session_jid(s), &to);
+            hide_resource(r, session_jid(s), contact);
+    for (const struct lost *l = NULL; (l = router_lost_next(r, a, l));)
+        hide_resource(r, span_make(l->jid, l->jid_len), contact);
 }
 
 /* Does a client see a difference between what was and what is? */

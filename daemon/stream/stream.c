@@ -314,6 +314,7 @@ static void stream_conn_ended(struct conn *c, const char *reason, bool is_our_li
     log_debug("stream-lost", "conn=%d reason=%s", c->fd, reason);
     if (s->state == STREAM_CLOSING)
         return;
+    s->is_lost = true;
     if (is_our_limit)
         stream_fail(s, STREAM_RESET, "this connection's keys cannot be changed; connect again");
     else if (s->state == STREAM_SECURING)
@@ -327,6 +328,7 @@ static void stream_conn_closed(struct conn *c)
     struct stream *s = container_of(c, struct stream, conn);
     loop_timer_stop(s->worker->net->loop, &s->timer);
     if (s->state != STREAM_CLOSING) { /* aborted under us: a slow reader */
+        s->is_lost = true;
         bool was_known = s->jid != NULL && s->state != STREAM_MOVING;
         stream_auth_detach(s);
         stream_enter(s, STREAM_CLOSING);

@@ -140,6 +140,7 @@ struct stream {
     bool is_waiting : 1;   /* for the owner: nothing is pulled */
     bool is_pulling : 1;
     bool is_header_sent : 1;
+    bool is_lost : 1;       /* it ended without a word of the client's */
     bool is_inactive : 1;   /* by the client's own word (XEP-0352) */
     bool is_discarding : 1; /* what is left of the current bytes goes unread (STARTTLS) */
 };

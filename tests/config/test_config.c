@@ -68,6 +68,7 @@ static void test_minimal_has_defaults(void **state)
     assert_int_equal(c->presence.conflate_bytes, 1048576);
     assert_int_equal(c->presence.rate, 1000);
     assert_int_equal(c->presence.burst, 10000);
+    assert_int_equal(c->presence.flap_grace_ms, 0);
     assert_int_equal(c->log_level, CONFIG_LOG_INFO);
     config_free(c);
 }
@@ -95,7 +96,7 @@ static void test_everything_set(void **state)
               "  roster_items: 5\n  resources: 6\n  login_timeout_ms: 1000\n"
               "  connections_per_address: 7\n  directed_presences: 8\n  subscription_requests: 9\n"
               "  held_presences: 10\n"
-              "presence: {csi: false, conflate_bytes: 4096, rate: 3, burst: 4}\n"
+              "presence: {csi: false, conflate_bytes: 4096, rate: 3, burst: 4, flap_grace_ms: 5}\n"
               "log_level: debug\n",
               NULL, &message, 0);
     assert_int_equal(c->domain_count, 2);
@@ -133,6 +134,7 @@ static void test_everything_set(void **state)
     assert_int_equal(c->presence.conflate_bytes, 4096);
     assert_int_equal(c->presence.rate, 3);
     assert_int_equal(c->presence.burst, 4);
+    assert_int_equal(c->presence.flap_grace_ms, 5);
     assert_int_equal(c->log_level, CONFIG_LOG_DEBUG);
     config_free(c);
 }

@@ -122,6 +122,7 @@ static void do_limit(struct world *w, struct words *a)
         {"conflate", &w->config.presence.conflate_bytes},
         {"rate", &w->config.presence.rate},
         {"burst", &w->config.presence.burst},
+        {"grace", &w->config.presence.flap_grace_ms},
     };
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
         if (strcmp(limits[i].name, a->at[1]) == 0) {
@@ -298,6 +299,8 @@ static void do_counted(struct world *w, struct words *a)
             {"overflows", worker->streams.counters.held_overflows},
             {"inactive", worker->streams.counters.sessions_inactive},
             {"slow", worker->net.counters.slow_readers},
+            {"flaps", worker->router.counters.flaps_held},
+            {"damped", worker->router.counters.flaps_damped},
             {"delayed", worker->router.counters.presences_delayed},
             {"superseded", worker->router.counters.presences_superseded},
             {"changes", worker->router.counters.presence_changes},

@@ -6,7 +6,7 @@
  *   row alice bob B [approved] [unlisted]    alice's roster has bob, in a state of RFC 6121 A.1 (N NPo NPi
  *                                NPio T TPi F FPo B)
  *   limit NAME NUMBER            stanza, unauthenticated, queue, roster, resources, login, directed, requests, held,
- *                                conflate, rate, burst
+ *                                conflate, rate, burst, grace
  *   conflict replace|refuse|rename
  *   connect alice                a connection, nothing said
  *   open alice / auth alice / login alice bob    ... up to the features, up to those after SASL, up to bind
@@ -23,7 +23,7 @@
  *   short alice N                sends to her carry N bytes at most; 0: no bound
  *   store hold|go                requests wait; store fail credentials|roster|change|removals, store well
  *   stored alice bob B [approved] [unlisted] [request] / stored alice bob gone
- *   counted NAME N               held, conflated, overflows, inactive, slow, delayed, superseded,
+ *   counted NAME N               held, conflated, overflows, inactive, slow, flaps, damped, delayed, superseded,
  *                                changes: over all workers
  *   switch csi on|off
  *   remove alice / reset alice   the administrator removes the account / has changed it

@@ -21,6 +21,8 @@
 /* Steps in which nobody says anything new, drawn against one in which somebody does. */
 #define PATIENCE 6
 #define STEPS_MAX 1000000
+/* No time passes while they play. */
+#define GRACE_MS 1000
 
 /* With a letter drawn behind each name, so that the accounts' homes are others in every game. */
 static const char *const names[ACCOUNTS] = {"alice", "bob", "carol", "dave"};
@@ -50,6 +52,7 @@ struct game {
     unsigned player_count, next_status, next_id;
     bool is_strict;  /* rosters stay as they are, a resource an account: nothing may come twice */
     bool is_presence_only; /* rosters stay as they are; two resources an account do nothing but come, change and go */
+    bool has_grace;  /* lost connections are not told of before all is over */
     bool has_idlers; /* clients are inactive at times, or read nothing: what is out of date need not come */
     bool may_see[ACCOUNTS][ACCOUNTS]; /* strict: the first sees the second */
 };
@@ -79,6 +82,9 @@ static void hear_presence(struct game *g, struct player *p, const struct said *s
         return;
     unsigned who = account_index(p->user->jid), whom = account_index(s->from);
     struct view *view = &p->views[from - g->players];
+    /* Who is back within the grace is still watching, like an account's second resource: what a contact says
+     * just then it is told, even if the answer to its own question says the same, or nothing. */
+    bool is_exact = g->is_strict && !g->has_grace;
     if ((g->is_strict || g->is_presence_only) && who != whom && !g->may_see[who][whom])
         world_fail(g->w, "%s may not see %s and is told %s", p->user->jid, s->from, s->text);
     if (s->type && from == p) { /* it is deaf from here on, and starts anew with its next presence */
@@ -86,7 +92,7 @@ static void hear_presence(struct game *g, struct player *p, const struct said *s
         return;
     }
     if (s->type) {
-        if (g->is_strict && !g->has_idlers && !view->status)
+        if (is_exact && !g->has_idlers && !view->status)
             world_fail(g->w, "%s is told of the end of %s, of which it knew nothing", p->user->jid, s->from);
         view->status = 0;
         return;
@@ -94,7 +100,7 @@ static void hear_presence(struct game *g, struct player *p, const struct said *s
     const char *at = strstr(s->text, "status>");
     unsigned status = at ? (unsigned)strtoul(at + strlen("status>"), NULL, 10) : 0;
     assert_in_range(status, 1, STATUSES_MAX - 1);
-    if (g->is_strict && p->seen[status] == p->comings)
+    if (is_exact && p->seen[status] == p->comings)
         world_fail(g->w, "%s is told once too often: %s", p->user->jid, s->text);
     if (view->status > status)
         world_fail(g->w, "%s is told of an older presence of %s after a newer one", p->user->jid, s->from);
@@ -322,7 +328,7 @@ static void rosters_make(struct game *g)
 
 struct rules {
     const char *name;
-    bool is_strict, is_presence_only, has_idlers;
+    bool is_strict, is_presence_only, has_idlers, has_grace;
 };
 
 static void play(uint32_t workers, uint64_t seed, const struct rules *rules)
@@ -332,13 +338,18 @@ static void play(uint32_t workers, uint64_t seed, const struct rules *rules)
     struct game g = {.w = world_new(workers, seed * 2654435761u + 1, 0),
                      .is_strict = rules->is_strict,
                      .is_presence_only = rules->is_presence_only,
-                     .has_idlers = rules->has_idlers};
+                     .has_idlers = rules->has_idlers,
+                     .has_grace = rules->has_grace};
     bool is_strict = rules->is_strict;
     snprintf(where, sizeof where, "%s, seed %llu", rules->name, (unsigned long long)seed);
     g.w->where = where;
     if (g.has_idlers) {
         g.w->config.presence.conflate_bytes = 100;
         g.w->config.limits.held_presences = ACCOUNTS - 2;
+        world_settings(g.w);
+    }
+    if (g.has_grace) {
+        g.w->config.presence.flap_grace_ms = GRACE_MS;
         world_settings(g.w);
     }
     rosters_make(&g);
@@ -363,6 +374,11 @@ static void play(uint32_t workers, uint64_t seed, const struct rules *rules)
     world_settle(g.w);
     if (g.has_idlers)
         everybody_listens(&g);
+    if (g.has_grace) {
+        hear_all(&g);
+        world_check(g.w);
+        world_advance(g.w, GRACE_MS + TIMER_TICK_MS);
+    }
     hear_all(&g);
     world_check(g.w);
     views_check(&g);
@@ -400,6 +416,14 @@ static void test_resources_that_come_and_go(void **unused)
     play_many(&(struct rules){"resources that come and go", .is_presence_only = true});
 }
 
+static void test_lost_connections(void **unused)
+{
+    (void)unused;
+    play_many(&(struct rules){"lost connections, rosters at rest", .is_strict = true, .has_grace = true});
+    play_many(&(struct rules){"lost connections, rosters that change", .has_grace = true});
+    play_many(&(struct rules){"lost connections, resources that come and go", .is_presence_only = true, .has_grace = true});
+}
+
 static void test_idle_and_slow_readers(void **unused)
 {
     (void)unused;
@@ -413,6 +437,7 @@ int main(void)
         cmocka_unit_test(test_rosters_that_change),
         cmocka_unit_test(test_resources_that_come_and_go),
         cmocka_unit_test(test_idle_and_slow_readers),
+        cmocka_unit_test(test_lost_connections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
