@@ -27,6 +27,25 @@ static void test_contents(void **unused)
     assert_null(frame_unref(NULL));
 }
 
+static void test_sameness(void **unused)
+{
+    (void)unused;
+    struct frame *f = frame_new(SPAN("<presence/>"), 9, 1);
+    const struct {
+        struct frame *other;
+        bool is_same;
+    } rows[] = {
+        {frame_new(SPAN("<presence/>"), 9, 1), true},   {frame_new(SPAN("<presence />"), 9, 1), false},
+        {frame_new(SPAN("<presence>>"), 9, 1), false},  {frame_new(SPAN("<presence/>"), 8, 1), false},
+        {frame_new(SPAN("<presence/>"), 9, 2), false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(frame_is_same(f, rows[i].other), rows[i].is_same);
+        frame_unref(rows[i].other);
+    }
+    frame_unref(f);
+}
+
 static void test_references(void **unused)
 {
     (void)unused;
@@ -72,6 +91,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_contents),
+        cmocka_unit_test(test_sameness),
         cmocka_unit_test(test_references),
         cmocka_unit_test(test_threads_share_a_frame),
     };

@@ -161,10 +161,14 @@ def second_daemon(bench):
 
 
 def with_limits(limits, test):
-    """Run `test` on a server of its own with these limits."""
+    return with_settings(f"limits: {{{limits}}}", test)
+
+
+def with_settings(settings, test):
+    """Run `test` on a server of its own with these lines of configuration."""
     def run_it(bench):
         server = Musterd(bench.build, bench.server.workers)
-        server.extra = f"limits: {{{limits}}}\n"
+        server.extra = settings + "\n"
         own = type(bench)(server.start(), bench.build)
         try:
             test(own)

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients that are inactive (XEP-0352) or do not read, at a real server: what is out of date does not come, the last does."""
+"""Presence under load at a real server: clients that are inactive (XEP-0352), do not read, change too often, or lose their
+connection. What is out of date does not come, the last does."""
 import time
 
 from clients import DEADLINE_S, Failure
 from raw import NS_CLIENT, Raw, local
-from test_admin import must
+from test_admin import must, with_settings
 
 CSI = "urn:xmpp:csi:0"
 CHANGES = 50
@@ -106,9 +107,57 @@ def storm(bench):
     must(counter(bench, "slow_readers") == cut, "the reader was cut")
 
 
+def heard_before_a_message(reader, publisher):
+    """What `reader` is told of `publisher` until a message of his comes."""
+    publisher.send(f"<message to='{reader.jid}' type='headline'/>")
+    seen = []
+    while local(element := reader.next()) != "message":
+        seen.append(element)
+    return [element for element in seen if element.get("from") == publisher.jid]
+
+
+def lost_connection(bench):
+    a, b = two_friends(bench)
+    reader = come_online(bench, a)
+    publisher = bench.on_close(Raw(bench.server, "direct")).log_in(b, "phone")
+    publisher.send("<presence/>")
+    publisher.ping()
+    while local(reader.next()) != "presence" or reader.queue:
+        pass
+    reader.ping()
+    reader.queue.clear()
+    for said, expected in (("<presence/>", []), ("<presence><show>away</show></presence>", ["away"])):
+        held = counter(bench, "flaps_held")
+        publisher.close()  # no word, no close_notify
+        wait_counter(bench, "flaps_held", held + 1)
+        publisher = bench.on_close(Raw(bench.server, "direct")).log_in(b, "phone")
+        publisher.send(said)
+        heard = heard_before_a_message(reader, publisher)
+        must([element.findtext(f"{{{NS_CLIENT}}}show") for element in heard] == expected,
+             f"the reader heard {[element.attrib for element in heard]}")
+    must(counter(bench, "flaps_damped") == 2, "two flaps are not counted as damped")
+    publisher.send("</stream:stream>")
+    element = reader.next()
+    must(element.get("type") == "unavailable" and element.get("from") == publisher.jid, "a goodbye was not believed")
+
+
+def too_many_changes(bench):
+    a, b = two_friends(bench)
+    reader, publisher = come_online(bench, a), come_online(bench, b)
+    publisher.send("".join(f"<presence><status>{number}</status></presence>" for number in range(CHANGES)))
+    seen = []
+    while seen[-1:] != [str(CHANGES - 1)]:
+        seen.extend(status for status in statuses([reader.next()], publisher) if status)
+    must(seen == sorted(set(seen), key=int), f"the reader saw {seen}")
+    must(4 <= len(seen) < CHANGES / 2, f"the reader saw {len(seen)} of {CHANGES} changes")
+    must(counter(bench, "presences_superseded") > 0, "no change is counted as superseded")
+
+
 def tests(server):
     if not server.is_musterd:
         return
     yield "readers: client state indication", client_state
     yield "readers: client state before bind", wrong_moment
     yield "readers: a stopped reader in a storm", storm
+    yield "readers: a lost connection", with_settings("presence: {flap_grace_ms: 20000}", lost_connection)
+    yield "readers: too many changes", with_settings("presence: {rate: 2, burst: 5}", too_many_changes)
