@@ -217,7 +217,7 @@ static void act(struct game *g, struct player *p)
             leave(p);
         return;
     }
-    switch (g->is_presence_only ? "014567"[fake_random(6)] - '0' : fake_random(!g->is_strict ? 14 : g->has_idlers ? 12 : 8)) {
+    switch (g->is_presence_only ? (uint32_t)("014567"[fake_random(6)] - '0') : fake_random(!g->is_strict ? 14 : g->has_idlers ? 12 : 8)) {
     case 0:
         leave(p);
         return;
