@@ -2,7 +2,7 @@
 """The three real clients, each behind a small adapter that speaks one line protocol.
 
 An adapter reads commands and says events; both are one flat JSON object a line, every value a string. Commands (`do`):
-connect, presence, message, roster-get, roster-set, roster-remove, ping, disco, unknown, close. Events (`event`): online,
+connect, presence, message, roster-get, roster-set, roster-remove, ping, disco, unknown, close; of slixmpp also roster-sync. Events (`event`): online,
 failed, presence, message, push, roster-item, reply, closed. So a scenario is written once and played by any pair of clients.
 
 Loading a client library takes far longer than a whole scenario, so it is done once: ADAPTER FD is a host that listens on the

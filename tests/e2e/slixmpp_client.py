@@ -75,6 +75,12 @@ class Adapter(slixmpp.ClientXMPP):
         try:
             if do == "ping":
                 reply = await self["xep_0199"].send_ping(command["to"], timeout=15)
+            elif do == "roster-sync":  # as the library does it: with the version it knows
+                await self.get_roster(timeout=15)
+                for jid in self.client_roster:
+                    emit("roster-item", id=request, jid=jid, name=self.client_roster[jid]["name"])
+                emit("reply", id=request, type="result", version=self.client_roster.version)
+                return
             elif do == "disco":
                 reply = await self["xep_0030"].get_info(jid=command["to"], timeout=15, cached=False)
             else:
