@@ -74,34 +74,61 @@ void hash_table_fini(struct hash_table *t)
     hash_table_init(t);
 }
 
-static int hash_table_resize(struct hash_table *t, uint32_t bucket_count)
+/* The bucket of `hash`: the last mask that has not all of its buckets yet counts for those that are there,
+ * the one before for the others. */
+static inline struct hash_node **hash_table_bucket(const struct hash_table *t, uint64_t hash)
 {
-    struct hash_node **buckets = calloc(bucket_count, sizeof *buckets);
+    uint32_t bucket = (uint32_t)hash & t->mask;
+    return &t->buckets[bucket < t->bucket_count ? bucket : bucket & t->mask >> 1];
+}
+
+static int hash_table_reserve(struct hash_table *t)
+{
+    uint32_t capacity = t->capacity ? t->capacity * 2 : HASH_BUCKETS_FIRST;
+    struct hash_node **buckets = reallocarray(t->buckets, capacity, sizeof *buckets);
     if (!buckets)
         return -ENOMEM;
-    for (uint32_t i = 0; i < t->bucket_count; i++) {
-        for (struct hash_node *node = t->buckets[i], *next; node; node = next) {
-            next = node->next;
-            struct hash_node **bucket = &buckets[node->hash & (bucket_count - 1)];
-            node->next = *bucket;
-            *bucket = node;
-        }
-    }
-    free(t->buckets);
     t->buckets = buckets;
-    t->bucket_count = bucket_count;
+    t->capacity = capacity;
+    return 0;
+}
+
+/* One bucket more, split off another (linear hashing): a table of a hundred thousand nodes grows without
+ * anybody waiting for all of them to be moved. */
+static int hash_table_grow(struct hash_table *t)
+{
+    if (t->bucket_count == t->capacity && hash_table_reserve(t) < 0)
+        return -ENOMEM;
+    uint32_t added = t->bucket_count;
+    if (added > t->mask)
+        t->mask = t->mask * 2 + 1;
+    t->buckets[added] = NULL;
+    t->bucket_count++;
+    if (!added)
+        return 0;
+    struct hash_node **link = &t->buckets[added & t->mask >> 1];
+    while (*link) {
+        struct hash_node *node = *link;
+        if (((uint32_t)node->hash & t->mask) != added) {
+            link = &node->next;
+            continue;
+        }
+        *link = node->next;
+        node->next = t->buckets[added];
+        t->buckets[added] = node;
+    }
     return 0;
 }
 
 int hash_table_insert(struct hash_table *t, struct hash_node *node, uint64_t hash)
 {
     if (t->count >= t->bucket_count) {
-        int error = hash_table_resize(t, t->bucket_count ? t->bucket_count * 2 : HASH_BUCKETS_FIRST);
+        int error = hash_table_grow(t);
         if (error && !t->bucket_count)
             return error; /* a table that cannot grow still works, only slower; one without buckets cannot */
     }
     node->hash = hash;
-    struct hash_node **bucket = &t->buckets[hash & (t->bucket_count - 1)];
+    struct hash_node **bucket = hash_table_bucket(t, hash);
     node->next = *bucket;
     *bucket = node;
     t->count++;
@@ -110,7 +137,7 @@ int hash_table_insert(struct hash_table *t, struct hash_node *node, uint64_t has
 
 void hash_table_remove(struct hash_table *t, struct hash_node *node)
 {
-    struct hash_node **link = &t->buckets[node->hash & (t->bucket_count - 1)];
+    struct hash_node **link = hash_table_bucket(t, node->hash);
     while (*link != node)
         link = &(*link)->next;
     *link = node->next;
@@ -122,7 +149,7 @@ struct hash_node *hash_table_first(const struct hash_table *t, uint64_t hash)
 {
     if (!t->bucket_count)
         return NULL;
-    struct hash_node *node = t->buckets[hash & (t->bucket_count - 1)];
+    struct hash_node *node = *hash_table_bucket(t, hash);
     while (node && node->hash != hash)
         node = node->next;
     return node;
@@ -140,7 +167,7 @@ struct hash_node *hash_table_next(const struct hash_table *t, const struct hash_
 {
     if (node && node->next)
         return node->next;
-    uint32_t bucket = node ? (uint32_t)(node->hash & (t->bucket_count - 1)) + 1 : 0;
+    uint32_t bucket = node ? (uint32_t)(hash_table_bucket(t, node->hash) - t->buckets) + 1 : 0;
     for (; bucket < t->bucket_count; bucket++)
         if (t->buckets[bucket])
             return t->buckets[bucket];

@@ -7,6 +7,9 @@
 
 #include "route/internal.h"
 
+/* A row costs twice what writing a contact does, most of it waiting for the memory of its entity. */
+#define POSITIONS_PER_ROW 2
+
 struct load {
     struct message message;
     struct lane_work work;
@@ -65,7 +68,8 @@ static void load_step(struct lane_work *work, uint32_t *budget)
 {
     struct load *l = container_of(work, struct load, work);
     struct router *r = l->router;
-    router_spend(r, budget, load_some(l, router_positions(r, *budget)));
+    uint32_t rows = router_positions(r, *budget) / POSITIONS_PER_ROW;
+    router_spend(r, budget, POSITIONS_PER_ROW * load_some(l, rows ? rows : 1));
 }
 
 static void load_handle(struct message *m, void *context)
@@ -124,7 +128,8 @@ static void discard_step(struct lane_work *work, uint32_t *budget)
 {
     struct discard *d = container_of(work, struct discard, work);
     struct router *r = d->router;
-    router_spend(r, budget, roster_fini_some(&d->roster, &r->entities, router_positions(r, *budget)));
+    uint32_t rows = router_positions(r, *budget) / POSITIONS_PER_ROW;
+    router_spend(r, budget, POSITIONS_PER_ROW * roster_fini_some(&d->roster, &r->entities, rows ? rows : 1));
     if (d->roster.count)
         return;
     lane_work_stop(&d->work);

@@ -14,7 +14,7 @@
 #include "route/watching.h"
 
 /* What finding a contact costs its worker and the other one, in positions looked at. */
-#define POSITIONS_PER_ENTRY 4
+#define POSITIONS_PER_ENTRY 2
 
 struct walk {
     struct lane_work work;

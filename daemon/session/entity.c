@@ -18,7 +18,7 @@ void entity_table_fini(struct entity_table *t)
 
 size_t entity_table_bytes(const struct entity_table *t)
 {
-    return t->bytes + t->table.bucket_count * sizeof *t->table.buckets;
+    return t->bytes + t->table.capacity * sizeof *t->table.buckets;
 }
 
 uint64_t entity_hash(struct span bare)
