@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """From raw results to medians, goals and the generated part of docs/benchmarks.md."""
+import fnmatch
 import os
 import statistics
 
@@ -84,7 +85,7 @@ def goals_rows(gathered):
     rows = [["case", "goal", "reached", "bound", ""]]
     for name, case in gathered["cases"].items():
         for goal in cases.GOALS:
-            if name.split()[0] != goal.case:
+            if not fnmatch.fnmatchcase(name, goal.case):
                 continue
             found = goal_of(goal, case)
             if found is None:
@@ -140,7 +141,7 @@ def generated(gathered, plots):
     if gathered.get("seconds"):
         machine.append(["time taken", f"{gathered['seconds'] / 60:.0f} minutes"])
     parts = ["## Against the floor and the peers"]
-    if gathered["quick"]:
+    if gathered["extent"] == cases.QUICK:
         parts.append("**A quick run: it shows that everything works, and little of how fast it is.**")
     parts += [f"`packaging/bench/run.py {gathered['command']}`. Medians of the repetitions, smallest and largest in parentheses; what is not "
               "clean, delivery for delivery, does not count. CPU time contains ksoftirqd's share, for all alike, and with it the "

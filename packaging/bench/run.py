@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures musterd, the floor, Prosody and ejabberd with one generator, on loopback, in turn, and writes docs/benchmarks.md.
 
-run.py --build BUILD [--quick] [--only fanout,storm] [--servers floor,musterd] [--repeats 5]
+run.py --build BUILD [--quick|--full] [--only fanout,storm] [--servers floor,musterd] [--repeats 5]
 
 All servers of a case run at the same time with the same accounts; each repetition plays the case against one after the
 other, and each begins with another. Prints medians as they come. Exit 0 when every run was clean, 1 when one was not.
@@ -186,7 +186,7 @@ def case_run(case, stand, repeats):
 def choose(options):
     wanted = options.only.split(",") if options.only else []
     allowed = options.servers.split(",") if options.servers else []
-    for case in cases.cases(options.quick):
+    for case in cases.cases(options.extent):
         if wanted and not any(case.name.startswith(prefix) for prefix in wanted):
             continue
         names = [name for name in (cases.ALL[:1] if case.floor else ()) + tuple(n for n in case.servers if n != "floor")
@@ -201,7 +201,7 @@ def save(gathered, path):
 
 
 def measure(options):
-    gathered = {"machine": machine.described(), "command": " ".join(sys.argv[1:]), "quick": options.quick, "repeats": options.repeats,
+    gathered = {"machine": machine.described(), "command": " ".join(sys.argv[1:]), "extent": options.extent, "repeats": options.repeats,
                 "cases": {}}
     clean, began, stand = True, time.monotonic(), None
     try:
@@ -230,14 +230,16 @@ def main():
     parser.add_argument("--only", default="", help="cases whose name begins so, separated by commas (--list shows them)")
     parser.add_argument("--servers", default="", help="of floor, musterd (1 worker), musterd-auto, prosody, ejabberd")
     parser.add_argument("--repeats", type=int, default=0, help="times each (default 5, with --quick 2)")
-    parser.add_argument("--quick", action="store_true", help="everything in small: to see that it works, not how fast it is")
+    parser.add_argument("--quick", dest="extent", action="store_const", const=cases.QUICK, default=cases.USUAL,
+                        help="everything in small: to see that it works, not how fast it is")
+    parser.add_argument("--full", dest="extent", action="store_const", const=cases.FULL, help="more sizes and models: hours")
     parser.add_argument("--list", action="store_true", help="only name the cases")
     parser.add_argument("--results", default="benchmarks.json", help="raw results")
     parser.add_argument("--from-results", action="store_true", help="measure nothing, write the report of --results")
     parser.add_argument("--out", default="", help="write the report into this file's generated part, and plots beside it")
     options = parser.parse_args()
     options.build = os.path.abspath(options.build)
-    options.repeats = options.repeats or (2 if options.quick else 5)
+    options.repeats = options.repeats or (2 if options.extent == cases.QUICK else 5)
     if options.list:
         for case, names in choose(options):
             print(f"{case.name:24} {case.title}: {', '.join(names)}")

@@ -78,8 +78,8 @@ class Adapter(slixmpp.ClientXMPP):
             elif do == "roster-sync":  # as the library does it: with the version it knows
                 await self.get_roster(timeout=15)
                 for jid in self.client_roster:
-                    emit("roster-item", id=request, jid=jid, name=self.client_roster[jid]["name"])
-                emit("reply", id=request, type="result", version=self.client_roster.version)
+                    self.emit("roster-item", id=request, jid=jid, name=self.client_roster[jid]["name"])
+                self.emit("reply", id=request, type="result", version=self.client_roster.version)
                 return
             elif do == "disco":
                 reply = await self["xep_0030"].get_info(jid=command["to"], timeout=15, cached=False)
