@@ -98,6 +98,10 @@ static void commit_apply(struct commit *c)
     if (roster_item_set_text(item, change->item.name, change->item.groups, change->item.request) < 0)
         log_error("roster-memory", "jid=%.*s reason=out-of-memory", (int)c->request.jid.len,
                   c->request.jid.ptr);
+    /* The contact's cancellation has revoked what it had granted: a watch that is there now was granted since, to a
+     * subscription that this ends. */
+    if (!c->is_outbound && c->event == SUBSCRIPTION_UNSUBSCRIBED && !subscription_has_to(item->state))
+        router_unwatch(r, c->account, item);
 }
 
 static void commit_handle(struct message *m, void *context)

@@ -113,14 +113,26 @@ void shown_fini(struct shown *shown)
     free(shown->frames);
 }
 
-/* `session_number` 0: to every available session. */
-static void shown_deliver(struct router *r, const struct shown *shown, struct account *a,
-                          uint32_t session_number)
+/* What waits for a busy watcher. */
+struct shown_message {
+    struct route_message base;
+    struct account *account;
+    struct entity *publisher; /* a reference */
+    struct shown shown;
+    uint32_t session_number, incarnation;
+};
+
+static void shown_message_fini(struct route_message *base)
 {
-    for (uint32_t i = 0; i < shown->frame_count && router_must_wait(a); i++)
-        router_deliver_later(r, a, shown->frames[i], session_number);
-    if (router_must_wait(a))
-        return;
+    struct shown_message *m = (struct shown_message *)base;
+    entity_give(&base->router->entities, m->publisher);
+    shown_fini(&m->shown);
+}
+
+/* `session_number` 0: to every available session. */
+static void shown_deliver_now(struct router *r, const struct shown *shown, const struct account *a,
+                              uint32_t session_number)
+{
     account_each_session(s, a)
     {
         if (!session_is_available(s) || (session_number && s->number != session_number))
@@ -130,6 +142,41 @@ static void shown_deliver(struct router *r, const struct shown *shown, struct ac
             stream_send(s->stream, frame_ref(shown->frames[i]));
         }
     }
+}
+
+static void shown_message_run(struct router *r, struct route_message *base)
+{
+    struct shown_message *m = (struct shown_message *)base;
+    const struct roster_item *item = roster_find(&m->account->roster, m->publisher);
+    /* It went and came since, and is shown everything anew; or what it waited for was the end of this
+     * subscription. */
+    if (m->incarnation != m->account->incarnation || !item || !subscription_has_to(item->state))
+        return;
+    shown_deliver_now(r, &m->shown, m->account, m->session_number);
+}
+
+static void shown_deliver(struct router *r, const struct shown *shown, struct account *a,
+                          struct entity *publisher, uint32_t session_number)
+{
+    if (!router_must_wait(a)) {
+        shown_deliver_now(r, shown, a, session_number);
+        return;
+    }
+    struct shown_message *m = route_message_new(sizeof *m, shown_message_run, shown_message_fini);
+    struct frame **frames = m ? malloc((shown->frame_count + 1) * sizeof *frames) : NULL;
+    if (!frames) {
+        free(m);
+        return;
+    }
+    for (uint32_t i = 0; i < shown->frame_count; i++)
+        frames[i] = frame_ref(shown->frames[i]);
+    m->base.router = r;
+    m->account = a;
+    m->publisher = entity_ref(publisher);
+    m->shown = (struct shown){shown->frame_count, frames};
+    m->session_number = session_number;
+    m->incarnation = a->incarnation;
+    account_pend(a, &m->base.message);
 }
 
 /* Whom a grant tells. */
@@ -160,7 +207,7 @@ static bool granted(struct router *r, struct account *a, struct span publisher_t
     int outcome = watch_add(publisher, incarnation, a, &r->entities);
     if (outcome == 0 || (outcome == WATCH_THERE && !told.is_first)) {
         router_fanout_hurry(r, publisher, a); /* `shown` is newer */
-        shown_deliver(r, shown, a, told.session_number);
+        shown_deliver(r, shown, a, publisher, told.session_number);
     } else if (outcome == WATCH_UNWANTED && a->state == ACCOUNT_BUSY) {
         retry_later(r, a, publisher);
     }
