@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "histogram.h"
+#include "base/histogram.h"
 #include "report.h"
 
 enum { QUIET, BUSY, CONTRAST_SIDES };

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
-#include "histogram.h"
+#include "base/histogram.h"
 
 struct report {
     bool as_json;

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "histogram.h"
+#include "base/histogram.h"
 
 static void test_every_octave(void **state)
 {
@@ -36,6 +36,25 @@ static void test_percentiles(void **state)
     assert_in_range(histogram_percentile(&h, 99), 990000, 1000000);
 }
 
+/* Two threads' are worth one that got everything. */
+static void test_merge(void **state)
+{
+    (void)state;
+    static struct histogram parts[2], all, merged;
+    for (uint64_t i = 1; i <= 3000; i++) {
+        histogram_add(&parts[i % 3 == 0], i * i);
+        histogram_add(&all, i * i);
+    }
+    histogram_add_many(&parts[0], 77, 5);
+    histogram_add_many(&parts[1], UINT64_MAX / 2, 0);
+    for (int i = 0; i < 5; i++)
+        histogram_add(&all, 77);
+    histogram_merge(&merged, &parts[0]);
+    histogram_merge(&merged, &parts[1]);
+    assert_memory_equal(&merged, &all, sizeof all);
+    assert_int_equal(merged.max, 9000000);
+}
+
 static void test_empty(void **state)
 {
     (void)state;
@@ -48,6 +67,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_octave),
         cmocka_unit_test(test_percentiles),
+        cmocka_unit_test(test_merge),
         cmocka_unit_test(test_empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
