@@ -147,6 +147,49 @@ static void test_each_session_may_leave(void **unused)
     fixture_fini(&f);
 }
 
+/* BUSY until the last of what makes it so has ended; only walked, it is what it was. */
+static void test_changes_and_walks(void **unused)
+{
+    struct fixture f;
+    (void)unused;
+    fixture_init(&f);
+    struct account *a = f.account;
+    assert_true(account_is_changing(a)); /* LOADING */
+    a->state = ACCOUNT_READY;
+    assert_false(account_is_changing(a));
+    assert_true(account_is_settled(a));
+    account_walk_begins(a);
+    assert_int_equal(a->state, ACCOUNT_BUSY);
+    assert_false(account_is_settled(a));
+    assert_false(account_is_changing(a));
+    account_change_begins(a);
+    account_walk_begins(a);
+    assert_true(account_is_changing(a));
+    account_walk_ends(a);
+    account_walk_ends(a);
+    assert_true(account_is_changing(a));
+    assert_int_equal(a->state, ACCOUNT_BUSY);
+    account_walk_begins(a);
+    account_change_ends(a);
+    assert_int_equal(a->state, ACCOUNT_BUSY);
+    assert_false(account_is_changing(a));
+    account_walk_ends(a);
+    assert_int_equal(a->state, ACCOUNT_READY);
+    fixture_fini(&f);
+}
+
+static void test_sessions_by_number(void **unused)
+{
+    struct fixture f;
+    (void)unused;
+    fixture_init(&f);
+    for (uint32_t i = 0; i < SESSIONS; i++)
+        assert_ptr_equal(account_session_numbered(f.account, i + 1), &f.sessions[i]);
+    assert_null(account_session_numbered(f.account, 0));
+    assert_null(account_session_numbered(f.account, SESSIONS + 1));
+    fixture_fini(&f);
+}
+
 static void test_directed(void **unused)
 {
     (void)unused;
@@ -180,6 +223,7 @@ int main(void)
         cmocka_unit_test(test_entity_and_head),        cmocka_unit_test(test_session_by_resource),
         cmocka_unit_test(test_most_available),         cmocka_unit_test(test_pending_is_in_order),
         cmocka_unit_test(test_each_session_may_leave), cmocka_unit_test(test_directed),
+        cmocka_unit_test(test_changes_and_walks),      cmocka_unit_test(test_sessions_by_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
