@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "broker.h"
+#include "commands_presence.h"
 #include "store/command.h"
 
 struct report {
@@ -151,13 +152,23 @@ static void stats_write(struct broker *b, struct buffer *out)
         {"stream_errors", t.stream.stream_errors},
         {"stanzas_received", t.stream.stanzas},
         {"keepalives", t.stream.keepalives},
+        {"presences_received", t.router.presences_received},
+        {"directed_received", t.router.directed_received},
+        {"subscriptions_received", t.router.subscriptions_received},
+        {"probes_received", t.router.probes_received},
+        {"messages_received", t.router.messages_received},
+        {"queries_received", t.router.queries_received},
+        {"others_received", t.router.others_received},
         {"presence_changes", t.router.presence_changes},
         {"flaps_held", t.router.flaps_held},
         {"flaps_damped", t.router.flaps_damped},
         {"presences_delayed", t.router.presences_delayed},
         {"presences_superseded", t.router.presences_superseded},
         {"presence_deliveries", t.router.presence_deliveries},
+        {"directed_delivered", t.router.directed_delivered},
+        {"subscriptions_delivered", t.router.subscriptions_delivered},
         {"messages_delivered", t.router.messages_delivered},
+        {"queries_delivered", t.router.queries_delivered},
         {"stanzas_routed", t.router.stanzas_routed},
         {"subscriptions", t.router.subscriptions},
         {"roster_changes", t.router.roster_changes},
@@ -182,6 +193,7 @@ static void stats_write(struct broker *b, struct buffer *out)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         buffer_printf(out, "%s\t%llu\n", rows[i].name, (unsigned long long)rows[i].value);
+    stats_cost_write(b, out);
     memory_write(&t, out);
 }
 
@@ -246,6 +258,8 @@ bool broker_command(void *context, struct span command, struct span body, struct
         stats_write(b, reply);
         return true;
     }
+    if (command_presence_known(command))
+        return command_presence_run(b, command, reply);
     if (span_is(command, "shutdown")) {
         log_info("stopping", "by=musterctl");
         kill(getpid(), SIGTERM);

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "broker.h"
+#include "route/cost.h"
 
 static struct client *client_of(struct stream *s)
 {
@@ -183,6 +184,7 @@ static void worker_turn_ends(void *context)
 {
     struct worker *w = context;
     net_turn_ends(&w->net);
+    cost_turn_ends(w->router.cost);
 }
 
 static int worker_open(struct worker *w, char *message, size_t message_bytes)

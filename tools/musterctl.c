@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "config/config.h"
 #include "musterctl_accounts.h"
+#include "musterctl_presence.h"
 #include "store/command.h"
 
 #define CONFIG_PATH_DEFAULT "/etc/muster/musterd.yaml"
@@ -29,6 +30,7 @@ struct options {
     struct buffer password; /* given on the command line */
     bool has_password, is_replacing, is_help;
     const char *argument; /* JID or FILE */
+    struct presence_options presence;
     struct config *config;
 };
 
@@ -319,6 +321,16 @@ static int stats(struct options *o)
     return command_finish(o, NULL, SPAN("stats"), SPAN(""));
 }
 
+static int top(struct options *o)
+{
+    struct buffer command;
+    buffer_init(&command);
+    presence_top_encode(&o->presence, &command);
+    int exit_code = command_finish(o, NULL, buffer_span(&command), SPAN(""));
+    buffer_fini(&command);
+    return exit_code;
+}
+
 static int shut_down(struct options *o)
 {
     return command_finish(o, NULL, SPAN("shutdown"), SPAN(""));
@@ -345,6 +357,15 @@ static const struct command commands[] = {
      "two: give the contact's line as well when it is an account here.\n"},
     {"session", "list", NULL, session_list, "list who is connected", "Needs the running daemon.\n"},
     {"stats", NULL, NULL, stats, "print the daemon's counters", "Needs the running daemon.\n"},
+    {.group = "top",
+     .run = top,
+     .summary = "print whose presence costs most",
+     .help = "Publishers, by --by deliveries (unless told otherwise), changes or bytes, --count N of them (10), over the "
+             "last\n"
+             "--seconds S (60 at most), rounded up to tens. CHANGES that had watchers, the WATCHERS that the largest reached, "
+             "and how far\n"
+             "off DELIVERIES may be at most (ERROR). --by queued: the sessions for whom most waits. Needs the running "
+             "daemon.\n"},
     {"shutdown", NULL, NULL, shut_down, "stop the daemon", "Needs the running daemon.\n"},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
@@ -369,6 +390,9 @@ static void print_help(void)
            "  --config FILE        the daemon's configuration (default: " CONFIG_PATH_DEFAULT ")\n"
            "  --password PW        for user add: the password, instead of standard input\n"
            "  --replace            for user add and user import: change passwords of accounts that exist\n"
+           "  --by WHAT            for top: deliveries, changes, bytes or queued\n"
+           "  --count N            for top: how many lines\n"
+           "  --seconds S          for top: of the last S seconds\n"
            "  --help               this, or more about a command\n"
            "  --version\n\n"
            "user and roster work on the database while the daemon is not running.\n"
@@ -397,7 +421,9 @@ static int options_read(int argc, char **argv, struct options *o)
     static const struct option names[] = {
         {"config", required_argument, NULL, 'c'}, {"password", required_argument, NULL, 'p'},
         {"replace", no_argument, NULL, 'r'},      {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},      {0},
+        {"version", no_argument, NULL, 'v'},      {"by", required_argument, NULL, 'b'},
+        {"count", required_argument, NULL, 'n'},  {"seconds", required_argument, NULL, 's'},
+        {0},
     };
     int option;
     opterr = 0;
@@ -411,6 +437,15 @@ static int options_read(int argc, char **argv, struct options *o)
             break;
         case 'r':
             o->is_replacing = true;
+            break;
+        case 'b':
+            o->presence.by = optarg;
+            break;
+        case 'n':
+            o->presence.count = optarg;
+            break;
+        case 's':
+            o->presence.seconds = optarg;
             break;
         case 'h':
             o->is_help = true;
@@ -488,6 +523,8 @@ static int words_run(struct options *o, char **words, int count)
         return usage_error("--password belongs to user add", NULL);
     if (o->is_replacing && c->run != user_add && c->run != user_import)
         return usage_error("--replace belongs to user add and user import", NULL);
+    if (presence_option_given(&o->presence) && c->run != top)
+        return usage_error("this option belongs to top", presence_option_given(&o->presence));
     o->argument = c->argument ? words[expected - 1] : NULL;
     return run(o, c);
 }

@@ -36,9 +36,16 @@ struct watch_queue {
     uint32_t cursor; /* watchers before it have the first change */
 };
 
+/* What a change has taken so far, for its owner to say. */
+struct watch_cost {
+    uint64_t told_ns;              /* when the publisher's home told it */
+    uint32_t watchers, deliveries; /* accounts that it has reached, and what it was sent to or waits for */
+};
+
 struct watch_change {
     struct watch_change *next;
     struct frame *frame; /* a reference */
+    struct watch_cost cost;
     uint32_t number;
     bool is_last; /* the publisher is offline then */
 };
@@ -55,7 +62,7 @@ bool watch_remove(struct account *watcher, struct roster_item *item, struct enti
 
 /* Queue a change behind those under way. Makes the queue when there is none, for the caller to start (its work is not), and counts it
  * in *queues until it is freed. 0 or -ENOMEM. */
-int watch_push(struct watch *w, struct frame *frame, bool is_last, uint32_t *queues);
+int watch_push(struct watch *w, struct frame *frame, uint64_t told_ns, bool is_last, uint32_t *queues);
 /* Everybody has the first change: free it; at the last one, free the queue. */
 void watch_pop(struct watch *w);
 /* Is `change` for the watcher at `position`, and not there yet? */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Outbound presence (RFC 6121 s. 4): what one session says reaches the account's own resources, and every watcher by one
  * message per worker that holds any; each worker then walks its own list. */
+#include "base/clock.h"
 #include "base/log.h"
 #include "presence/watch.h"
 #include "route/internal.h"
@@ -11,6 +12,7 @@
 struct broadcast_message {
     struct route_message base;
     struct frame *frame;
+    uint64_t told_ns; /* for cost.h */
     uint32_t incarnation;
     bool is_last; /* the publisher is offline now: forget its watchers */
     size_t len;
@@ -73,13 +75,14 @@ static void broadcast_run(struct router *r, struct route_message *base)
     if (!w || w->incarnation != m->incarnation)
         return;
     entity_ref(publisher);
-    router_fanout(r, publisher, m->frame, m->is_last);
+    router_fanout(r, publisher, m->frame, m->told_ns, m->is_last);
     entity_give(&r->entities, publisher);
 }
 
 void router_broadcast(struct router *r, struct account *a, struct frame *frame, bool is_last)
 {
     struct span publisher = entity_text(a->entity);
+    uint64_t told_ns = clock_now_ns();
     for (uint32_t to = 0; to < r->count; to++) {
         if (!a->interests[to].grants)
             continue;
@@ -88,6 +91,7 @@ void router_broadcast(struct router *r, struct account *a, struct frame *frame, 
         if (!m)
             continue;
         m->frame = frame_ref(frame);
+        m->told_ns = told_ns;
         m->incarnation = a->incarnation;
         m->is_last = is_last;
         m->len = publisher.len;

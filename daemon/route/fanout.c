@@ -3,6 +3,7 @@
  * celebrity. What the same publisher says to one of them meanwhile must not overtake the change (RFC 6120 s. 10.1): who is about
  * to get anything else from the publisher gets first what is under way to it. */
 #include "presence/watch.h"
+#include "route/cost.h"
 #include "route/internal.h"
 
 /* A stanza for a session that has something queued already costs a fraction of a send (0.07 against 4 us): a storm among a few hundred is to be worked
@@ -14,6 +15,7 @@ struct spread {
     struct frame *frame;
     int32_t references; /* of the frame, taken in advance: one atomic operation for many recipients */
     uint32_t sends, queued; /* what it has cost */
+    uint32_t watchers;
 };
 
 #define REFERENCES_AT_ONCE 256
@@ -28,8 +30,11 @@ static struct frame *spread_reference(struct spread *p)
     return p->frame;
 }
 
-static void spread_end(struct spread *p)
+/* `cost`: of the change, to which this is added. */
+static void spread_end(struct spread *p, struct watch_cost *cost)
 {
+    cost->watchers += p->watchers;
+    cost->deliveries += p->sends + p->queued;
     if (p->references)
         frame_unref_many(p->frame, p->references);
 }
@@ -37,6 +42,7 @@ static void spread_end(struct spread *p)
 static void spread_to(struct spread *p, struct account *a)
 {
     struct router *r = p->router;
+    p->watchers++;
     if (router_must_wait(a)) {
         router_deliver_later(r, a, p->frame, 0);
         p->queued++;
@@ -84,14 +90,16 @@ static uint32_t change_spread(struct router *r, struct watch *w, uint32_t sends_
         q->cursor++;
         spent = p.sends + p.queued / QUEUED_PER_SEND;
     }
-    spread_end(&p);
+    spread_end(&p, &c->cost);
     return spent;
 }
 
 /* Everybody has the first change. Returns whether there is another. */
 static bool change_ends(struct router *r, struct watch *w)
 {
-    if (w->queue->first->is_last) {
+    const struct watch_change *c = w->queue->first;
+    cost_change_ends(r, w->publisher, c->frame, &c->cost);
+    if (c->is_last) {
         watch_drop(w->publisher, &r->entities);
         return false;
     }
@@ -132,26 +140,28 @@ void router_fanout_hurry(struct router *r, const struct entity *publisher, struc
             continue;
         struct spread p = {.router = r, .frame = c->frame};
         spread_to(&p, watcher);
-        spread_end(&p);
+        spread_end(&p, &c->cost);
     }
     w->watchers[position].since = w->last_change;
 }
 
-static void watchers_tell(struct router *r, struct watch *w, struct frame *frame)
+static void watchers_tell(struct router *r, struct watch *w, struct frame *frame, uint64_t told_ns)
 {
+    struct watch_cost cost = {.told_ns = told_ns};
     struct spread p = {.router = r, .frame = frame};
     for (uint32_t i = 0; i < w->count; i++) {
         watchers_prefetch(w, i);
         spread_to(&p, w->watchers[i].account);
     }
-    spread_end(&p);
+    spread_end(&p, &cost);
+    cost_change_ends(r, w->publisher, frame, &cost);
 }
 
-void router_fanout(struct router *r, struct entity *publisher, struct frame *frame, bool is_last)
+void router_fanout(struct router *r, struct entity *publisher, struct frame *frame, uint64_t told_ns, bool is_last)
 {
     struct watch *w = publisher->watch;
     bool is_first = !w->queue;
-    if ((!is_first || w->count > r->settings->at_once_max) && watch_push(w, frame, is_last, &r->fanouts) == 0) {
+    if ((!is_first || w->count > r->settings->at_once_max) && watch_push(w, frame, told_ns, is_last, &r->fanouts) == 0) {
         if (!is_first)
             return;
         w->queue->owner = r;
@@ -162,7 +172,7 @@ void router_fanout(struct router *r, struct entity *publisher, struct frame *fra
     router_fanout_finish(r, publisher); /* no memory for one more change: all of them at once */
     if (!publisher->watch)
         return;
-    watchers_tell(r, w, frame);
+    watchers_tell(r, w, frame, told_ns);
     if (is_last)
         watch_drop(publisher, &r->entities);
 }

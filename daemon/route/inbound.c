@@ -94,10 +94,18 @@ static void inbound_iq(struct router *r, struct account *a, const struct stanza 
 {
     struct session *match = to->resource_len ? account_session(a, jid_resource(to)) : NULL;
     bool is_answer = stanza->type.iq == IQ_RESULT || stanza->type.iq == IQ_ERROR;
-    if (match && (is_answer || may_ask(r, a, match, from)))
+    if (match && (is_answer || may_ask(r, a, match, from))) {
+        r->counters.queries_delivered++;
         stream_send(match->stream, frame_ref(frame));
-    else if (!is_answer)
+    } else if (!is_answer) {
         router_bounce(r, stanza, STANZA_SERVICE_UNAVAILABLE, to, from);
+    }
+}
+
+static void deliver_directed(struct router *r, struct session *s, struct frame *frame)
+{
+    r->counters.directed_delivered++;
+    stream_send(s->stream, frame_ref(frame));
 }
 
 static void inbound_presence(struct router *r, struct account *a, const struct stanza *stanza, struct frame *frame,
@@ -128,14 +136,14 @@ static void inbound_presence(struct router *r, struct account *a, const struct s
     if (to->resource_len) {
         struct session *match = account_session(a, jid_resource(to));
         if (match)
-            stream_send(match->stream, frame_ref(frame));
+            deliver_directed(r, match, frame);
         return;
     }
     if (stanza->type.presence == PRESENCE_ERROR)
         return;
     account_each_session(s, a)
         if (session_is_available(s))
-            stream_send(s->stream, frame_ref(frame));
+            deliver_directed(r, s, frame);
 }
 
 void router_inbound(struct router *r, struct account *a, struct frame *frame, const struct jid *from, const struct jid *to)

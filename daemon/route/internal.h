@@ -83,8 +83,8 @@ void router_walk_comes(struct router *r, struct session *s, bool is_first);
 /* The last session is no longer available: every watch ends. */
 void router_walk_leaves(struct router *r, struct account *a);
 void router_broadcast(struct router *r, struct account *a, struct frame *frame, bool is_last);
-/* A change of `publisher` (who has a watch here) to the watchers here (fanout.c). */
-void router_fanout(struct router *r, struct entity *publisher, struct frame *frame, bool is_last);
+/* A change of `publisher` (who has a watch here), told at `told_ns` by its home, to the watchers here (fanout.c). */
+void router_fanout(struct router *r, struct entity *publisher, struct frame *frame, uint64_t told_ns, bool is_last);
 /* Bring what is under way to all of them now. The watch may be gone then. */
 void router_fanout_finish(struct router *r, struct entity *publisher);
 /* Bring what is under way to this one now: something else from the publisher is about to reach it. */

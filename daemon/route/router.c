@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "route/cost.h"
 #include "route/internal.h"
 #include "xml/write.h"
 
@@ -25,7 +26,8 @@ int router_init(struct router *r, const struct router_settings *settings, struct
     limits.attributes = XML_ATTRIBUTES_MAX;
     limits.depth = XML_DEPTH_MAX;
     r->scan = xml_scan_new(&limits);
-    if (r->sent && r->received && r->scan)
+    r->cost = cost_new();
+    if (r->sent && r->received && r->scan && r->cost)
         return 0;
     router_fini(r);
     return -ENOMEM;
@@ -37,6 +39,7 @@ void router_fini(struct router *r)
     free(r->received);
     r->sent = r->received = NULL;
     r->scan = xml_scan_free(r->scan);
+    r->cost = cost_free(r->cost);
     arena_fini(&r->arena);
     hash_table_fini(&r->lost);
     entity_table_fini(&r->entities);
@@ -141,12 +144,37 @@ static bool is_broadcast(const struct stanza *stanza)
            (stanza->type.presence == PRESENCE_AVAILABLE || stanza->type.presence == PRESENCE_UNAVAILABLE);
 }
 
+static uint64_t *received_counter(struct router_counters *c, const struct stanza *stanza)
+{
+    if (stanza->kind == STANZA_MESSAGE)
+        return &c->messages_received;
+    if (stanza->kind == STANZA_IQ)
+        return &c->queries_received;
+    switch (stanza->type.presence) {
+    case PRESENCE_AVAILABLE:
+    case PRESENCE_UNAVAILABLE:
+        return stanza->has_to ? &c->directed_received : &c->presences_received;
+    case PRESENCE_SUBSCRIBE:
+    case PRESENCE_SUBSCRIBED:
+    case PRESENCE_UNSUBSCRIBE:
+    case PRESENCE_UNSUBSCRIBED:
+        return &c->subscriptions_received;
+    case PRESENCE_PROBE:
+        return &c->probes_received;
+    case PRESENCE_ERROR:
+    case PRESENCE_UNKNOWN:
+        break;
+    }
+    return &c->others_received;
+}
+
 bool router_stanza(struct router *r, struct stream *stream, const struct stanza *stanza)
 {
     struct session *s = stream->session;
     /* What waits comes first: a session that comes and goes meanwhile would be told of an earlier time. */
     if (s->account->state != ACCOUNT_READY || s->account->pending)
         return false;
+    ++*received_counter(&r->counters, stanza);
     if (s->is_paced && !is_broadcast(stanza))
         router_pace_flush(r, s);
     switch (stanza->kind) {

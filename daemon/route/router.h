@@ -21,6 +21,8 @@
 /* Writing a contact takes 0.2 to 0.4 microseconds, a delivery two with its record and send (tests/bench/bench_rooms). */
 #define ROUTER_PACE 8
 
+struct cost;
+
 struct router_settings {
     const struct span *domains; /* prepared */
     uint32_t domain_count;
@@ -47,6 +49,7 @@ struct router {
     uint32_t incarnations; /* counts how often any account here came online: never the same number twice */
     uint32_t operations; /* store requests under way */
     uint32_t fanouts;    /* publishers whose changes are on their way to the watchers here */
+    struct cost *cost;   /* cost.h */
     /* Scratch for stanzas that arrive as bytes. */
     struct xml_scan *scan;
     struct arena arena;
@@ -54,6 +57,10 @@ struct router {
     struct router_counters {
         uint64_t stanzas_routed, presence_changes, presence_deliveries, grants, probes, messages_delivered,
             roster_changes, roster_results, subscriptions, errors;
+        /* From clients, by class; to them, those that have no counter above. */
+        uint64_t presences_received, directed_received, subscriptions_received, probes_received, messages_received,
+            queries_received, others_received;
+        uint64_t directed_delivered, subscriptions_delivered, queries_delivered;
         uint64_t flaps_held, flaps_damped; /* ends of lost streams not told at once; of these: came back in time */
         uint64_t presences_delayed, presences_superseded; /* by the sender's rate; replaced by a later one meanwhile */
     } counters;

@@ -150,10 +150,13 @@ void router_subscription_out(struct router *r, struct session *s, const struct s
 
 static void deliver_subscription(struct router *r, struct account *a, struct frame *frame, bool is_request)
 {
-    (void)r;
     account_each_session(s, a)
-        if (is_request ? session_is_available(s) : s->is_interested) /* s. 3.1.3 and 3.1.6, 3.2.3, 3.3.3 */
-            stream_send(s->stream, frame_ref(frame));
+    {
+        if (!(is_request ? session_is_available(s) : s->is_interested)) /* s. 3.1.3 and 3.1.6, 3.2.3, 3.3.3 */
+            continue;
+        r->counters.subscriptions_delivered++;
+        stream_send(s->stream, frame_ref(frame));
+    }
 }
 
 static void inbound_committed(struct commit *c)

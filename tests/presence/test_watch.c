@@ -208,7 +208,7 @@ static void test_changes_under_way(void **unused)
         struct watch *watch = publisher->watch;
         uint32_t w = 1 + random_below(WATCHERS - 1), kind = random_below(32);
         if (kind < 2) {
-            assert_int_equal(watch_push(watch, frame, false, &queues), 0);
+            assert_int_equal(watch_push(watch, frame, 0, false, &queues), 0);
             made++;
         } else if (kind < 5 && watch_add(publisher, 1, f.watchers[w], &f.entities) == 0) {
             last[w] = made;
