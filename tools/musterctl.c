@@ -15,6 +15,7 @@
 #include "config/config.h"
 #include "musterctl_accounts.h"
 #include "musterctl_presence.h"
+#include "musterctl_groups.h"
 #include "store/command.h"
 
 #define CONFIG_PATH_DEFAULT "/etc/muster/musterd.yaml"
@@ -29,7 +30,10 @@ struct options {
     const char *config_path;
     struct buffer password; /* given on the command line */
     bool has_password, is_replacing, is_help;
-    const char *argument; /* JID or FILE */
+    const char *argument; /* JID, FILE or NAME */
+    char **more;          /* what stands behind it, for commands that take more */
+    int more_count;
+    struct group_options group;
     struct presence_options presence;
     struct config *config;
 };
@@ -37,6 +41,7 @@ struct options {
 struct command {
     const char *group, *verb; /* verb NULL: a command of one word */
     const char *argument;     /* its name, NULL: none */
+    const char *more;         /* the name of any number of words more, NULL: none */
     int (*run)(struct options *o);
     const char *summary, *help;
 };
@@ -300,15 +305,69 @@ static int user_remove(struct options *o)
     return exit_code;
 }
 
-static int roster_import(struct options *o)
+/* A command on groups, whose words and lines are made by `encode`. */
+static int group_command(struct options *o, int (*encode)(const char *name, const struct group_options *group, char **more,
+                                                          int more_count, struct buffer *command, struct buffer *body))
+{
+    struct buffer command, body;
+    buffer_init(&command);
+    buffer_init(&body);
+    int exit_code = encode(o->argument, &o->group, o->more, o->more_count, &command, &body) == 0
+                        ? command_finish(o, NULL, buffer_span(&command), buffer_span(&body))
+                        : fail(NULL, SPAN("a name or title cannot have a TAB or a line end in it"));
+    buffer_fini(&command);
+    buffer_fini(&body);
+    return exit_code;
+}
+
+static int group_add(struct options *o)
+{
+    return group_command(o, group_add_encode);
+}
+
+static int group_remove(struct options *o)
+{
+    return group_command(o, group_remove_encode);
+}
+
+static int group_show(struct options *o)
+{
+    return group_command(o, group_show_encode);
+}
+
+static int group_join(struct options *o)
+{
+    return group_command(o, group_join_encode);
+}
+
+static int group_leave(struct options *o)
+{
+    return group_command(o, group_leave_encode);
+}
+
+static int group_list(struct options *o)
+{
+    return command_finish(o, NULL, SPAN("group\tlist"), SPAN(""));
+}
+
+static int lines_import(struct options *o, struct span command)
 {
     struct buffer lines;
     buffer_init(&lines);
     int error = file_read(o->argument, &lines);
-    int exit_code = error ? fail_errno(file_name(o), error)
-                          : command_finish(o, file_name(o), SPAN("roster\timport"), buffer_span(&lines));
+    int exit_code = error ? fail_errno(file_name(o), error) : command_finish(o, file_name(o), command, buffer_span(&lines));
     buffer_fini(&lines);
     return exit_code;
+}
+
+static int group_import(struct options *o)
+{
+    return lines_import(o, SPAN("group\timport"));
+}
+
+static int roster_import(struct options *o)
+{
+    return lines_import(o, SPAN("roster\timport"));
 }
 
 static int session_list(struct options *o)
@@ -337,26 +396,42 @@ static int shut_down(struct options *o)
 }
 
 static const struct command commands[] = {
-    {"user", "add", "JID", user_add, "add an account",
+    {"user", "add", "JID", NULL, user_add, "add an account",
      "The password is one line on standard input, or --password PW (which other users of this machine may "
      "see in the\n"
      "list of processes). An account that exists is left alone, unless --replace says to change its "
      "password.\n"},
-    {"user", "list", NULL, user_list, "list the accounts", "One bare JID a line, sorted.\n"},
-    {"user", "remove", "JID", user_remove, "remove an account",
+    {"user", "list", NULL, NULL, user_list, "list the accounts", "One bare JID a line, sorted.\n"},
+    {"user", "remove", "JID", NULL, user_remove, "remove an account",
      "Its roster goes, too. Others who have it in their rosters keep it there.\n"},
-    {"user", "import", "FILE", user_import, "add many accounts",
+    {"user", "import", "FILE", NULL, user_import, "add many accounts",
      "FILE has lines of jid, TAB, password; - is standard input. All of them are added, or none. Accounts "
      "that exist\n"
      "are an error, unless --replace says to change their passwords.\n"},
-    {"roster", "import", "FILE", roster_import, "add or change contacts",
+    {"roster", "import", "FILE", NULL, roster_import, "add or change contacts",
      "FILE has lines of jid, contact, subscription (both, to, from or none), name and group,group, with TABs "
      "between;\n"
      "name and groups may be left out. - is standard input. All lines are stored, or none. A subscription is "
      "between\n"
      "two: give the contact's line as well when it is an account here.\n"},
-    {"session", "list", NULL, session_list, "list who is connected", "Needs the running daemon.\n"},
-    {"stats", NULL, NULL, stats, "print the daemon's counters", "Needs the running daemon.\n"},
+    {"group", "add", "NAME", NULL, group_add, "add a shared group",
+     "Its members see each other, in each other's rosters under the group's title (--title T; the name, if none is "
+     "given).\n"
+     "--hidden: they do not, and nobody sees them. --visible-to OTHER (may be repeated): the members of the group "
+     "OTHER see\n"
+     "them, and they themselves see nobody by this group, unless OTHER is this group.\n"},
+    {"group", "remove", "NAME", NULL, group_remove, "remove a shared group", "Its members leave it first.\n"},
+    {"group", "list", NULL, NULL, group_list, "list the shared groups", "Name, title, members, version, who sees it.\n"},
+    {"group", "show", "NAME", NULL, group_show, "list the members of a group", "One bare JID a line, sorted.\n"},
+    {"group", "join", "NAME", "JID", group_join, "add accounts to a group",
+     "Who is connected is told at once: roster pushes, and presence.\n"},
+    {"group", "leave", "NAME", "JID", group_leave, "take accounts off a group",
+     "Presence is hidden both ways, unless a subscription or another group remains.\n"},
+    {"group", "import", "FILE", NULL, group_import, "add many accounts to groups",
+     "FILE has lines of group, TAB, jid; - is standard input. Groups that do not exist are made. All lines are "
+     "stored, or none.\n"},
+    {"session", "list", NULL, NULL, session_list, "list who is connected", "Needs the running daemon.\n"},
+    {"stats", NULL, NULL, NULL, stats, "print the daemon's counters", "Needs the running daemon.\n"},
     {.group = "top",
      .run = top,
      .summary = "print whose presence costs most",
@@ -366,14 +441,15 @@ static const struct command commands[] = {
              "and how far\n"
              "off DELIVERIES may be at most (ERROR). --by queued: the sessions for whom most waits. Needs the running "
              "daemon.\n"},
-    {"shutdown", NULL, NULL, shut_down, "stop the daemon", "Needs the running daemon.\n"},
+    {"shutdown", NULL, NULL, NULL, shut_down, "stop the daemon", "Needs the running daemon.\n"},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 
 static void print_usage(const struct command *c)
 {
-    printf("Usage: musterctl [--config FILE] %s%s%s%s%s\n\n", c->group, c->verb ? " " : "",
-           c->verb ? c->verb : "", c->argument ? " " : "", c->argument ? c->argument : "");
+    printf("Usage: musterctl [--config FILE] %s%s%s%s%s%s%s%s\n\n", c->group, c->verb ? " " : "", c->verb ? c->verb : "",
+           c->argument ? " " : "", c->argument ? c->argument : "", c->more ? " " : "", c->more ? c->more : "",
+           c->more ? "..." : "");
 }
 
 static void print_help(void)
@@ -381,10 +457,11 @@ static void print_help(void)
     printf("Usage: musterctl [--config FILE] COMMAND\n\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         char words[32];
-        snprintf(words, sizeof words, "%s%s%s%s%s", commands[i].group, commands[i].verb ? " " : "",
+        snprintf(words, sizeof words, "%s%s%s%s%s%s%s%s", commands[i].group, commands[i].verb ? " " : "",
                  commands[i].verb ? commands[i].verb : "", commands[i].argument ? " " : "",
-                 commands[i].argument ? commands[i].argument : "");
-        printf("  %-20s %s\n", words, commands[i].summary);
+                 commands[i].argument ? commands[i].argument : "", commands[i].more ? " " : "",
+                 commands[i].more ? commands[i].more : "", commands[i].more ? "..." : "");
+        printf("  %-24s %s\n", words, commands[i].summary);
     }
     printf("\n"
            "  --config FILE        the daemon's configuration (default: " CONFIG_PATH_DEFAULT ")\n"
@@ -393,9 +470,12 @@ static void print_help(void)
            "  --by WHAT            for top: deliveries, changes, bytes or queued\n"
            "  --count N            for top: how many lines\n"
            "  --seconds S          for top: of the last S seconds\n"
+           "  --title T            for group add: the title that clients show\n"
+           "  --hidden             for group add: nobody sees the members\n"
+           "  --visible-to OTHER   for group add: the members of OTHER see them; may be repeated\n"
            "  --help               this, or more about a command\n"
            "  --version\n\n"
-           "user and roster work on the database while the daemon is not running.\n"
+           "user, roster and group work on the database while the daemon is not running.\n"
            "Exit status: 0 done, 1 failed, 2 wrong usage.\n");
 }
 
@@ -423,6 +503,8 @@ static int options_read(int argc, char **argv, struct options *o)
         {"replace", no_argument, NULL, 'r'},      {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'v'},      {"by", required_argument, NULL, 'b'},
         {"count", required_argument, NULL, 'n'},  {"seconds", required_argument, NULL, 's'},
+        {"title", required_argument, NULL, 't'},
+        {"hidden", no_argument, NULL, 'H'},       {"visible-to", required_argument, NULL, 'V'},
         {0},
     };
     int option;
@@ -446,6 +528,17 @@ static int options_read(int argc, char **argv, struct options *o)
             break;
         case 's':
             o->presence.seconds = optarg;
+            break;
+        case 't':
+            o->group.title = optarg;
+            break;
+        case 'H':
+            o->group.is_hidden = true;
+            break;
+        case 'V':
+            if (o->group.viewer_count == GROUP_VIEWERS_MAX)
+                return usage_error("too many groups", optarg);
+            o->group.viewers[o->group.viewer_count++] = optarg;
             break;
         case 'h':
             o->is_help = true;
@@ -517,7 +610,9 @@ static int words_run(struct options *o, char **words, int count)
     int expected = 1 + (c->verb ? 1 : 0) + (c->argument ? 1 : 0);
     if (count < expected)
         return usage_error("missing argument", c->argument);
-    if (count > expected)
+    if (count == expected && c->more)
+        return usage_error("missing argument", c->more);
+    if (count > expected && !c->more)
         return usage_error("one word too many", words[expected]);
     if (o->has_password && c->run != user_add)
         return usage_error("--password belongs to user add", NULL);
@@ -525,7 +620,13 @@ static int words_run(struct options *o, char **words, int count)
         return usage_error("--replace belongs to user add and user import", NULL);
     if (presence_option_given(&o->presence) && c->run != top)
         return usage_error("this option belongs to top", presence_option_given(&o->presence));
+    if ((o->group.title || o->group.is_hidden || o->group.viewer_count) && c->run != group_add)
+        return usage_error("--title, --hidden and --visible-to belong to group add", NULL);
+    if (o->group.is_hidden && o->group.viewer_count)
+        return usage_error("--hidden and --visible-to exclude each other", NULL);
     o->argument = c->argument ? words[expected - 1] : NULL;
+    o->more = words + expected;
+    o->more_count = count - expected;
     return run(o, c);
 }
 

@@ -5,17 +5,9 @@
 #include <errno.h>
 
 #include "jid/jid.h"
+#include "store/command_group.h"
 #include "store/import.h"
 #include "store/internal.h"
-
-struct command {
-    struct store_db *db;
-    const struct span *domains;
-    unsigned domain_count;
-    struct span argument; /* the words behind the command's own */
-    struct span body;
-    struct buffer *reply, *affected;
-};
 
 void store_command_keys_write(const struct sasl_credentials *credentials, struct buffer *out)
 {
@@ -205,7 +197,9 @@ static int user_remove(struct command *c)
         buffer_literal(c->reply, ": not an account's address (local@domain)");
         return 1;
     }
-    int error = store_account_remove(c->db, jid_bare(&jid));
+    int error = store_groups_leave(c, jid_bare(&jid));
+    if (!error)
+        error = store_account_remove(c->db, jid_bare(&jid));
     if (error < 0)
         return error;
     store_quote(c->reply, jid_bare(&jid));
@@ -233,6 +227,14 @@ static const struct {
     {{"user\tlist", 9}, false, user_list},
     {{"user\tremove", 11}, true, user_remove},
     {{"roster\timport", 13}, false, roster_import},
+    {{"group\tadd", 9}, true, store_group_add},
+    {{"group\tremove", 12}, true, store_group_remove},
+    {{"group\tlist", 10}, false, store_group_list},
+    {{"group\tshow", 10}, true, store_group_show},
+    {{"group\tjoin", 10}, true, store_group_join},
+    {{"group\tleave", 11}, true, store_group_leave},
+    {{"group\timport", 12}, false, store_group_import},
+    {{"group\tdump", 10}, false, store_group_dump},
 };
 
 /* The row of a command, or -1; *ret_argument is what stands behind its words. */

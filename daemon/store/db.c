@@ -78,6 +78,24 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         " request = CASE WHEN excluded.state IN (0, 4) THEN request ELSE NULL END,"
         " state = CASE WHEN state NOT IN (2, 3, 5) THEN excluded.state"
         " WHEN excluded.state = 0 THEN 2 WHEN excluded.state = 4 THEN 5 ELSE excluded.state END",
+    [STATEMENT_GROUP_ADD] =
+        "INSERT INTO groups (name, title, version) VALUES (?1, ?2, 1) ON CONFLICT (name) DO NOTHING",
+    [STATEMENT_GROUP_FIND] = "SELECT id FROM groups WHERE name = ?1",
+    [STATEMENT_GROUP_COUNT] = "SELECT count(*) FROM groups",
+    [STATEMENT_GROUP_REMOVE] = "DELETE FROM groups WHERE id = ?1",
+    [STATEMENT_GROUP_LIST] =
+        "SELECT id, version, name, title, (SELECT count(*) FROM group_members WHERE in_group = id),"
+        " (SELECT group_concat(viewer) FROM group_viewers WHERE seen = g.id),"
+        " (SELECT group_concat(v.name, ', ') FROM group_viewers JOIN groups v ON v.id = viewer WHERE seen = g.id)"
+        " FROM groups g ORDER BY id",
+    [STATEMENT_GROUP_VERSION_ADD] = "UPDATE groups SET version = version + 1 WHERE id = ?1 RETURNING version",
+    [STATEMENT_GROUP_VIEWER_ADD] = "INSERT OR IGNORE INTO group_viewers (seen, viewer) VALUES (?1, ?2)",
+    [STATEMENT_GROUP_JOIN] =
+        "INSERT INTO group_members (in_group, member) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+    [STATEMENT_GROUP_LEAVE] = "DELETE FROM group_members WHERE in_group = ?1 AND member = ?2",
+    [STATEMENT_GROUP_MEMBERS] =
+        "SELECT jid FROM group_members JOIN accounts ON id = member WHERE in_group = ?1 ORDER BY jid",
+    [STATEMENT_GROUP_OF_MEMBER] = "SELECT in_group FROM group_members WHERE member = ?1 ORDER BY in_group",
 };
 
 int store_error(struct store_db *db, int code)

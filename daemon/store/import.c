@@ -124,9 +124,7 @@ static size_t character_read(const uint8_t *at, size_t left, uint32_t *ret_code)
     return len;
 }
 
-/* A name or a group goes into XML as it is: valid UTF-8 and characters XML allows; no control characters at
- * all. */
-static bool is_name(struct span text)
+bool store_is_name(struct span text)
 {
     const uint8_t *at = (const uint8_t *)text.ptr;
     for (size_t left = text.len; left;) {
@@ -147,7 +145,7 @@ static bool groups_read(struct import *im, struct span in)
     buffer_clear(&im->groups);
     while (in.len) {
         struct span group = store_cut(&in, ',');
-        if (group.len == 0 || ++count > IMPORT_GROUPS_MAX || !is_name(group))
+        if (group.len == 0 || ++count > IMPORT_GROUPS_MAX || !store_is_name(group))
             return false;
         buffer_append(&im->groups, group);
         buffer_append_char(&im->groups, '\n');
@@ -207,7 +205,7 @@ static int import_line(struct import *im, struct span line)
         return refuse(im, column[COLUMN_CONTACT], "an account cannot be its own contact");
     if (!state_read(column[COLUMN_STATE], &item.state))
         return refuse(im, column[COLUMN_STATE], "the subscription must be both, to, from or none");
-    if (!is_name(column[COLUMN_NAME]))
+    if (!store_is_name(column[COLUMN_NAME]))
         return refuse(im, column[COLUMN_NAME], "not a name");
     if (!groups_read(im, column[COLUMN_GROUPS]))
         return refuse(im, column[COLUMN_GROUPS], "not a list of groups (group,group)");

@@ -9,6 +9,8 @@
 /* Within a transaction. 0, 1 (reply says which line is wrong) or negative errno. */
 int store_import_run(struct store_db *db, struct span body, struct buffer *reply, struct buffer *affected);
 
+/* A name that goes into XML as it is: valid UTF-8 of bounded length, no control characters. */
+bool store_is_name(struct span text);
 /* Take what stands before the next `separator` (or the end) off `rest`, and the separator. */
 struct span store_cut(struct span *rest, char separator);
 /* Append what somebody wrote, cut to a sensible length, with control characters as '?'. */

@@ -38,6 +38,25 @@ const char *const store_schema_steps[] = {
     "ALTER TABLE accounts ADD COLUMN removals_from INTEGER NOT NULL DEFAULT 0;"
     "UPDATE accounts SET removals_from = roster_version;"
     "CREATE TABLE epochs (id INTEGER PRIMARY KEY, token INTEGER NOT NULL, first INTEGER NOT NULL) STRICT;",
+    /* 2 -> 3: shared groups. A number is never given twice: who still has it in mind must not take another group for it. */
+    "CREATE TABLE groups ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " name TEXT NOT NULL UNIQUE CHECK (length(name) > 0),"
+    " title TEXT NOT NULL CHECK (length(title) > 0),"
+    " version INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE group_viewers ("
+    " seen INTEGER NOT NULL REFERENCES groups(id) ON DELETE CASCADE,"
+    " viewer INTEGER NOT NULL REFERENCES groups(id) ON DELETE CASCADE,"
+    " PRIMARY KEY (seen, viewer)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE group_members ("
+    " in_group INTEGER NOT NULL REFERENCES groups(id) ON DELETE CASCADE,"
+    " member INTEGER NOT NULL REFERENCES accounts(id) ON DELETE CASCADE,"
+    " PRIMARY KEY (in_group, member)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX group_viewers_viewer ON group_viewers (viewer);"
+    "CREATE INDEX group_members_member ON group_members (member);",
 };
 
 const int store_schema_version = sizeof store_schema_steps / sizeof store_schema_steps[0];

@@ -53,6 +53,29 @@ listen: [{{address: 127.0.0.1, tls: none}}]
 
 
 class Offline(Case):
+    def test_groups(self):
+        for name in "alice", "bob":
+            self.expect("user", "add", f"{name}@localhost", "--password", "pw")
+        self.expect("group", "add", "staff", "--title", "The Staff", out="staff added\n")
+        self.expect("group", "add", "all", "--visible-to", "staff", "--visible-to", "all", out="all added\n")
+        self.expect("group", "add", "nobody", "--hidden", out="nobody added\n")
+        self.expect("group", "join", "staff", "alice@localhost", "bob@localhost", out="2 joined\n")
+        self.expect("group", "leave", "staff", "alice@localhost", out="1 left\n")
+        self.expect("group", "import", "-", given="staff\talice@localhost\nnew\tbob@localhost\n",
+                    out="2 joined, 0 there already, in 2 groups, 1 of them new\n")
+        self.expect("group", "list", out="staff\tThe Staff\t2 members\tversion 4\tvisible to staff\n"
+                                         "all\tall\t0 members\tversion 1\tvisible to staff, all\n"
+                                         "nobody\tnobody\t0 members\tversion 1\tvisible to nobody\n"
+                                         "new\tnew\t1 members\tversion 2\tvisible to new\n")
+        self.expect("group", "show", "new", out="new\tnew\t1 members\tversion 2\tvisible to new\nbob@localhost\n")
+        self.expect("group", "remove", "new", out="new removed\n")
+        self.expect("group", "join", "new", "bob@localhost", status=1, error="new: no such group")
+        self.expect("group", "join", "staff", "carol@localhost", status=1, error="carol@localhost: no such account")
+        self.expect("group", "join", "staff", status=2)
+        self.expect("group", "add", "x", "--hidden", "--visible-to", "staff", status=2)
+        self.expect("group", "show", "staff", "--title", "T", status=2)
+        self.expect("group", "add", "a\tb", status=1)
+
     def test_users(self):
         self.expect("user", "list", out="")
         self.expect("user", "add", "Alice@LocalHost", given="secret\n", out="1 account stored\n")
