@@ -262,6 +262,9 @@ int broker_start(struct broker *b, const struct config *config, struct buffer *r
     error = workers_start(b, ret_message);
     if (error)
         return error;
+    error = broker_groups_open(b, ret_message);
+    if (error)
+        return error;
     broker_ask(b, ask_listen, NULL);
     return control_open(config->admin.socket, broker_command, b, &b->control, ret_message);
 }
@@ -373,6 +376,7 @@ void broker_stop(struct broker *b)
         if (b->listener_fds[i] >= 0)
             close(b->listener_fds[i]);
     free(b->listener_fds);
+    group_book_fini(&b->groups);
     free(b->workers);
     free(b->routers);
     free(b->domains);

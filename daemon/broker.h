@@ -24,6 +24,7 @@ struct broker {
     struct record_kernel_abilities kernel_abilities;
     struct jobs *jobs;
     struct control *control;
+    struct group_book groups; /* the control thread's, once it runs */
     struct worker *workers;
     struct router **routers;
     uint32_t worker_count;
@@ -49,6 +50,11 @@ void broker_ask(struct broker *b, void (*ask)(struct worker *w, void *context), 
 
 /* A worker tells how its start went. */
 void broker_worker_started(struct broker *b, int error, const char *message);
+
+/* groups.c: read the shared groups, before anybody logs in; take over lines as store/command.h has them, and wait until every worker
+ * has acted on them. 0 or negative errno. */
+int broker_groups_open(struct broker *b, struct buffer *ret_message);
+int broker_groups_change(struct broker *b, struct span lines);
 
 /* commands.c: the control socket's handler. */
 bool broker_command(void *broker, struct span command, struct span body, struct buffer *reply);

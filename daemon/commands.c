@@ -215,6 +215,24 @@ static void command_done(struct store_request *r)
     pthread_mutex_unlock(&b->lock);
 }
 
+/* Accounts are a line each; what has TABs in it is about groups, and goes to the workers as one change. */
+static void affected_tell(struct broker *b, struct span affected, bool is_removal)
+{
+    struct buffer groups = {0};
+    while (affected.len) {
+        const char *end = memchr(affected.ptr, '\n', affected.len);
+        struct span line = span_make(affected.ptr, end ? (size_t)(end - affected.ptr) + 1 : affected.len);
+        affected = span_skip(affected, line.len);
+        if (memchr(line.ptr, '\t', line.len))
+            buffer_append(&groups, line);
+        else
+            router_account_changed(b->routers, b->worker_count, span_make(line.ptr, line.len - (end ? 1 : 0)), is_removal);
+    }
+    if (groups.len && buffer_ok(&groups))
+        broker_groups_change(b, buffer_span(&groups));
+    buffer_fini(&groups);
+}
+
 static bool store_command(struct broker *b, struct span command, struct span body, struct buffer *reply)
 {
     struct command_wait w = {.broker = b};
@@ -230,13 +248,8 @@ static bool store_command(struct broker *b, struct span command, struct span bod
     pthread_mutex_unlock(&b->lock);
     buffer_append(reply, buffer_span(&w.request.reply));
     bool is_removal = span_starts(command, SPAN("user\tremove"));
-    struct span affected = buffer_span(&w.request.affected);
-    while (w.request.result == 0 && affected.len) {
-        const char *end = memchr(affected.ptr, '\n', affected.len);
-        size_t len = end ? (size_t)(end - affected.ptr) : affected.len;
-        router_account_changed(b->routers, b->worker_count, span_make(affected.ptr, len), is_removal);
-        affected = span_skip(affected, end ? len + 1 : len);
-    }
+    if (w.request.result == 0)
+        affected_tell(b, buffer_span(&w.request.affected), is_removal);
     buffer_fini(&w.request.reply);
     buffer_fini(&w.request.affected);
     arena_fini(&w.request.arena);

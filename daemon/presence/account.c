@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 
 #include "base/buffer.h"
 #include "base/message.h"
@@ -22,6 +23,7 @@ int account_init(struct account *a, struct entity *entity)
     a->entity = entity;
     a->pending_last = &a->pending;
     list_init(&a->sessions);
+    list_init(&a->waves);
     roster_init(&a->roster);
     if (!a->head)
         return -ENOMEM;
@@ -32,6 +34,9 @@ int account_init(struct account *a, struct entity *entity)
 void account_fini(struct account *a, struct entity_table *entities)
 {
     roster_fini(&a->roster, entities);
+    free(a->groups);
+    a->groups = NULL;
+    a->group_count = 0;
     a->head = frame_unref(a->head);
     if (a->entity->account == a)
         a->entity->account = NULL;

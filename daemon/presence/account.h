@@ -15,6 +15,7 @@
 
 struct message;
 struct walk;
+struct account_group;
 
 enum account_state {
     ACCOUNT_LOADING, /* the store has been asked */
@@ -43,6 +44,11 @@ struct account {
     struct walk *walk;        /* route/'s, over the roster; NULL: none */
     struct frame *head;       /* ` to='bare JID'`: goes into the gap of broadcast frames */
     struct message *pending, **pending_last; /* waits until READY, in order */
+    struct account_group *groups; /* shared groups it is a member of (presence/group.h) */
+    uint32_t group_count;
+    bool is_in_groups;        /* stands in their lists: it is available, and its contacts know */
+    struct list waves;        /* of route/: groups whose members it is being told of */
+    uint64_t mark;            /* of the last walk over several lists that has met it */
     bool is_stale;            /* the store's rows were changed behind its back: read them anew before it goes on */
     uint16_t lost_count;      /* resources whose stream is lost, and nobody was told yet (route/damping.c) */
     bool is_settling;         /* its queue is being run: nobody else runs or forgets it */

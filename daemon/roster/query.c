@@ -110,47 +110,99 @@ int roster_change_read(const struct xml_node *query, struct arena *arena, struct
     return join_groups(item, arena, groups_bytes, &ret_change->groups);
 }
 
-void roster_item_write(struct buffer *out, const struct roster_item *item)
+static void group_write(struct buffer *out, struct span title)
 {
+    buffer_literal(out, "<group>");
+    xml_escape(out, title);
+    buffer_literal(out, "</group>");
+}
+
+/* The next of the groups, each of which is followed by a line feed. */
+static struct span group_cut(struct span *groups)
+{
+    const char *end = memchr(groups->ptr, '\n', groups->len);
+    struct span group = span_make(groups->ptr, end ? (size_t)(end - groups->ptr) : groups->len);
+    *groups = span_skip(*groups, group.len + (end ? 1 : 0));
+    return group;
+}
+
+static bool has_group(struct span groups, struct span title)
+{
+    while (groups.len)
+        if (span_equal(group_cut(&groups), title))
+            return true;
+    return false;
+}
+
+/* Two shared groups may have one title, and the user a group of that name: a title is shown once. */
+static bool is_first_title(const struct roster_share *share, uint32_t at, struct span own)
+{
+    struct span title = share->groups[at]->title;
+    for (uint32_t i = 0; i < at; i++)
+        if (span_equal(share->groups[i]->title, title))
+            return false;
+    return !has_group(own, title);
+}
+
+static const char *union_name(enum subscription_state state, const struct roster_share *share)
+{
+    bool has_to = subscription_has_to(state) || share->is_to, has_from = subscription_has_from(state) || share->is_from;
+    if (has_to)
+        return has_from ? "both" : "to";
+    return has_from ? "from" : "none";
+}
+
+void roster_shared_item_write(struct buffer *out, struct span contact, const struct roster_item *item,
+                              const struct roster_share *share)
+{
+    enum subscription_state state = item ? item->state : SUBSCRIPTION_NONE;
+    struct span name = item ? roster_item_name(item) : (struct span){0};
+    struct span own = item ? roster_item_groups(item) : (struct span){0};
     buffer_literal(out, "<item");
-    xml_write_attribute(out, "jid", entity_text(item->contact));
-    struct span name = roster_item_name(item);
+    xml_write_attribute(out, "jid", contact);
     if (name.len)
         xml_write_attribute(out, "name", name);
-    xml_write_attribute(out, "subscription", span_of(subscription_name(item->state)));
-    if (subscription_is_pending_out(item->state))
+    xml_write_attribute(out, "subscription", span_of(union_name(state, share)));
+    if (subscription_is_pending_out(state) && !share->is_to)
         buffer_literal(out, " ask='subscribe'");
-    if (item->is_approved)
+    if (item && item->is_approved)
         buffer_literal(out, " approved='true'");
-    struct span groups = roster_item_groups(item);
-    if (groups.len == 0) {
+    if (!own.len && !share->count) {
         buffer_literal(out, "/>");
         return;
     }
     buffer_append_char(out, '>');
-    while (groups.len) {
-        const char *end = memchr(groups.ptr, '\n', groups.len);
-        size_t len = end ? (size_t)(end - groups.ptr) : groups.len;
-        buffer_literal(out, "<group>");
-        xml_escape(out, span_make(groups.ptr, len));
-        buffer_literal(out, "</group>");
-        groups = span_skip(groups, end ? len + 1 : len);
-    }
+    for (struct span groups = own; groups.len;)
+        group_write(out, group_cut(&groups));
+    for (uint32_t i = 0; i < share->count; i++)
+        if (is_first_title(share, i, own))
+            group_write(out, share->groups[i]->title);
     buffer_literal(out, "</item>");
+}
+
+void roster_item_write(struct buffer *out, const struct roster_item *item)
+{
+    static const struct roster_share nothing;
+    roster_shared_item_write(out, entity_text(item->contact), item, &nothing);
 }
 
 void roster_query_open(struct buffer *out, const struct roster_mark *mark)
 {
     char storage[ROSTER_MARK_BYTES];
-    buffer_literal(out, "<query xmlns='" ROSTER_XMLNS "' ver='");
-    buffer_append(out, roster_mark_write(mark, storage));
-    buffer_literal(out, "'>");
+    buffer_literal(out, "<query xmlns='" ROSTER_XMLNS "'");
+    if (mark) {
+        buffer_literal(out, " ver='");
+        buffer_append(out, roster_mark_write(mark, storage));
+        buffer_literal(out, "'");
+    }
+    buffer_literal(out, ">");
 }
 
-void roster_push_write(struct buffer *out, const struct roster_mark *mark, const struct roster_item *item)
+void roster_push_write(struct buffer *out, const struct roster_mark *mark, struct span contact,
+                       const struct roster_item *item, const struct roster_share *share)
 {
     roster_query_open(out, mark);
-    roster_item_write(out, item);
+    roster_shared_item_write(out, contact, item, share);
     buffer_literal(out, "</query>");
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "roster/group.h"
 #include "roster/mark.h"
 #include "roster/roster.h"
 #include "stanza/error.h"
@@ -33,10 +34,23 @@ int roster_change_read(const struct xml_node *query, struct arena *arena, struct
 
 /* Append `<item jid='...' subscription='...' .../>` with its groups. */
 void roster_item_write(struct buffer *out, const struct roster_item *item);
-/* Append `<query xmlns='jabber:iq:roster' ver='...'>`, before items and `</query>`. */
+
+/* What shared groups add to a contact, or what makes it one. */
+struct roster_share {
+    const struct group *groups[ROSTER_GROUPS_MAX]; /* that show it */
+    uint32_t count;
+    bool is_to, is_from;
+};
+/* The same with what `share` says: its titles beside the item's own groups, the union of the subscriptions. `item` may be NULL. */
+void roster_shared_item_write(struct buffer *out, struct span contact, const struct roster_item *item,
+                              const struct roster_share *share);
+
+/* Append `<query xmlns='jabber:iq:roster' ver='...'>`, before items and `</query>`. `mark` NULL: without ver, and what the
+ * client has noted before no longer holds. */
 void roster_query_open(struct buffer *out, const struct roster_mark *mark);
 /* A push's query with this one item, or with the removal of `contact`. */
-void roster_push_write(struct buffer *out, const struct roster_mark *mark, const struct roster_item *item);
+void roster_push_write(struct buffer *out, const struct roster_mark *mark, struct span contact,
+                       const struct roster_item *item, const struct roster_share *share);
 void roster_push_removal_write(struct buffer *out, const struct roster_mark *mark, struct span contact);
 
 #endif

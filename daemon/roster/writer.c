@@ -19,8 +19,13 @@ static uint32_t items_write(struct roster_source *s, struct buffer *out, uint32_
     uint32_t left = items->roster->count - items->at, count = positions < left ? positions : left;
     for (uint32_t i = 0; i < count; i++) {
         const struct roster_item *item = &items->roster->items[items->at++];
-        if (item->is_listed)
+        if (item->is_listed && items->share) {
+            struct roster_share share;
+            items->share(items, item, &share);
+            roster_shared_item_write(out, entity_text(item->contact), item, &share);
+        } else if (item->is_listed) {
             roster_item_write(out, item);
+        }
     }
     return count;
 }
@@ -72,6 +77,18 @@ static void chunk_cut(struct roster_writer *w)
     w->bytes += f->len;
     w->frames[w->frame_count++] = f;
     buffer_clear(&w->chunk);
+}
+
+void roster_writer_put(struct roster_writer *w, struct frame *shared)
+{
+    if (w->chunk.len)
+        chunk_cut(w);
+    if (w->has_failed || frames_grow(w) < 0) {
+        w->has_failed = true;
+        return;
+    }
+    w->bytes += shared->len;
+    w->frames[w->frame_count++] = frame_ref(shared);
 }
 
 uint32_t roster_writer_step(struct roster_writer *w, uint32_t positions)

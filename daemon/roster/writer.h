@@ -31,11 +31,15 @@ struct roster_writer {
     bool is_done;
 };
 
+struct roster_share;
+
 /* The items of `roster`, which stays as it is meanwhile (roster_hold). */
 struct roster_items {
     struct roster_source source;
     const struct roster *roster;
     uint32_t at;
+    /* What else is to be said of an item; NULL: nothing. */
+    void (*share)(struct roster_items *items, const struct roster_item *item, struct roster_share *ret);
 };
 
 void roster_writer_init(struct roster_writer *w);
@@ -46,6 +50,8 @@ void roster_items_init(struct roster_items *items, const struct roster *roster);
 /* Look at about `positions` more contacts. Returns at how many; is_done is set when all are through (or
  * memory failed). */
 uint32_t roster_writer_step(struct roster_writer *w, uint32_t positions);
+/* Append a frame of items as it is, counted; for a source that has some that are everybody's. */
+void roster_writer_put(struct roster_writer *w, struct frame *shared);
 /* Append bytes that belong before the first or after the last item. */
 void roster_writer_append(struct roster_writer *w, struct span bytes);
 /* Make a frame of what is left. 0 or -ENOMEM, also when something failed before. */

@@ -13,6 +13,7 @@ struct broadcast_message {
     struct route_message base;
     struct frame *frame;
     uint64_t told_ns; /* for cost.h */
+    struct group_audience *audience; /* NULL: nobody of a group hears it */
     uint32_t incarnation;
     bool is_last; /* the publisher is offline now: forget its watchers */
     size_t len;
@@ -22,6 +23,7 @@ struct broadcast_message {
 static void broadcast_fini(struct route_message *base)
 {
     frame_unref(((struct broadcast_message *)base)->frame);
+    audience_unref(((struct broadcast_message *)base)->audience);
 }
 
 /* ---- to watchers whose account is busy ---- */
@@ -72,6 +74,8 @@ static void broadcast_run(struct router *r, struct route_message *base)
     struct jid jid = jid_of_prepared(span_make(m->publisher, m->len));
     struct entity *publisher = entity_find(&r->entities, &jid);
     struct watch *w = publisher ? publisher->watch : NULL;
+    if (m->audience) /* first, for the last change may end the watch, and with it the knowledge of who is told by that */
+        router_audience_hears(r, base->from, m->audience, publisher, m->frame);
     if (!w || w->incarnation != m->incarnation)
         return;
     entity_ref(publisher);
@@ -83,8 +87,9 @@ void router_broadcast(struct router *r, struct account *a, struct frame *frame, 
 {
     struct span publisher = entity_text(a->entity);
     uint64_t told_ns = clock_now_ns();
+    struct group_audience *audience = router_audience(a);
     for (uint32_t to = 0; to < r->count; to++) {
-        if (!a->interests[to].grants)
+        if (!a->interests[to].grants && !router_audience_is_at(r, audience, to))
             continue;
         struct broadcast_message *m =
             route_message_new(sizeof *m + publisher.len, broadcast_run, broadcast_fini);
@@ -92,6 +97,7 @@ void router_broadcast(struct router *r, struct account *a, struct frame *frame, 
             continue;
         m->frame = frame_ref(frame);
         m->told_ns = told_ns;
+        m->audience = audience_ref(audience);
         m->incarnation = a->incarnation;
         m->is_last = is_last;
         m->len = publisher.len;
@@ -100,6 +106,7 @@ void router_broadcast(struct router *r, struct account *a, struct frame *frame, 
         if (is_last)
             a->interests[to].grants = 0;
     }
+    audience_unref(audience);
 }
 
 static void own_resources_deliver(struct account *a, struct frame *frame, const struct session *also)
@@ -138,8 +145,10 @@ void router_resource_gone(struct router *r, struct account *a, struct frame *fra
         own_resources_deliver(a, frame, also);
         router_broadcast(r, a, frame, is_last);
     }
-    if (is_last)
+    if (is_last) {
         router_walk_leaves(r, a);
+        router_groups_go(r, a);
+    }
 }
 
 void router_session_unavailable(struct router *r, struct session *s, struct frame *frame)

@@ -83,7 +83,8 @@ void router_grant(struct router *r, struct account *a, const struct entity *watc
     struct grant_message *m = grant_new(a);
     if (!m)
         return;
-    if (!shown_take(r, a, &m->shown)) {
+    /* Who sees it by a group has been told. */
+    if (!group_view(a, entity_text(watcher)).is_from && !shown_take(r, a, &m->shown)) {
         free(m);
         return;
     }
@@ -138,7 +139,7 @@ void watch_request_run(struct router *r, struct route_message *base)
         struct account *a = router_account_find(r, publisher_text);
         const struct roster_item *item = a ? grants_to(a, watcher_entity) : NULL;
         r->counters.probes++;
-        if (a && a->state == ACCOUNT_READY && !item) {
+        if (a && a->state == ACCOUNT_READY && !item && !group_view(a, watcher).is_from) {
             /* RFC 6121 s. 4.3.2.1: the two rosters disagree (a crash between their commits): the publisher's
              * counts. */
             router_send_stanza(
@@ -199,7 +200,7 @@ void router_probe_answer(struct router *r, struct account *a, struct span from, 
     struct jid asker = jid_of_prepared(from);
     bool is_own = span_equal(jid_bare(&asker), entity_text(a->entity));
     struct jid bare = jid_of_prepared(jid_bare(&asker));
-    if (!is_own && !grants_to(a, entity_find(&r->entities, &bare))) {
+    if (!is_own && !router_may_see(r, a, jid_full(&bare))) {
         /* RFC 6121 s. 4.6.6: a partner of directed presence learns mere availability, of that resource only.
          */
         struct session *s = probe->to.resource_len ? account_session(a, jid_resource(&probe->to)) : NULL;

@@ -83,10 +83,7 @@ static bool may_ask(const struct router *r, const struct account *a, const struc
 {
     if (span_equal(jid_bare(from), entity_text(a->entity)))
         return true;
-    struct jid bare = jid_of_prepared(jid_bare(from));
-    struct entity *e = entity_find(&r->entities, &bare);
-    const struct roster_item *item = e ? roster_find(&a->roster, e) : NULL;
-    return (item && subscription_has_from(item->state)) || directed_has(s, jid_full(from)) || directed_has(s, jid_bare(from));
+    return router_may_see(r, a, jid_bare(from)) || directed_has(s, jid_full(from)) || directed_has(s, jid_bare(from));
 }
 
 static void inbound_iq(struct router *r, struct account *a, const struct stanza *stanza, struct frame *frame,

@@ -131,6 +131,49 @@ void router_pace_flush(struct router *r, struct session *s);
 /* Forget the delayed change: the session goes, which is all that anybody need hear. */
 void router_pace_drop(struct router *r, struct session *s);
 
+/* ---- shared groups (grouping.c) ---- */
+struct group_audience;
+
+/* May this bare JID see the account, by its roster or by a group? */
+bool router_may_see(const struct router *r, const struct account *publisher, struct span watcher);
+/* The session has become available, or the last one of the account is it no more. */
+void router_groups_come(struct router *r, struct session *s, bool is_first);
+void router_groups_go(struct router *r, struct account *a);
+/* Who of the groups hears what the account says; NULL: nobody. Counted. */
+struct group_audience *router_audience(const struct account *a);
+struct group_audience *audience_ref(struct group_audience *audience); /* both take NULL */
+void audience_unref(struct group_audience *audience);
+/* Has the worker anybody who does? */
+bool router_audience_is_at(const struct router *r, const struct group_audience *audience, uint32_t worker);
+/* What worker `from` has sent, to all of them who are at home here and do not watch `publisher` (which may be NULL). */
+void router_audience_hears(struct router *r, uint32_t from, const struct group_audience *audience,
+                           const struct entity *publisher, struct frame *frame);
+
+/* What groups add to a contact of the account's roster (grouping_roster.c). */
+struct roster_share;
+void router_share(const struct account *a, struct span contact, struct roster_share *ret);
+/* Changes with what groups show the account, or to whom; 0: it is in none. */
+uint64_t router_groups_mark(const struct account *a);
+/* Append the query of a push that says what the roster has of `contact` now. */
+struct roster_mark;
+void router_contact_write(struct router *r, const struct account *a, const struct roster_mark *mark, struct span contact,
+                          struct buffer *out);
+
+/* The contacts that groups alone put into a roster, piece by piece. */
+struct group_items {
+    const struct router *router;
+    const struct account *account;
+    uint32_t *seen, *seeing, seen_count, seeing_count;
+    uint32_t looks;     /* at most so many contacts are looked at */
+    uint32_t at, chunk; /* the next piece: of which group, which */
+    bool *is_special;   /* by piece of that group: holds somebody who is otherwise for this user */
+    bool is_done;
+};
+void group_items_init(struct group_items *g, const struct router *r, const struct account *a);
+/* The next piece: a frame of items that is everybody's (borrowed), or NULL, and then items are appended to `out`. Until is_done. */
+struct frame *group_items_next(struct group_items *g, struct buffer *out);
+void group_items_fini(struct group_items *g);
+
 /* ---- subscriptions and rosters (commit.c, subscribing.c, rostering.c, roster_get.c) ---- */
 
 /* A change of one roster item on its way to the disk. The account is BUSY until it is there; the memory changes after the disk. */

@@ -29,11 +29,13 @@ struct roster_get {
     struct account *account;
     uint32_t session_number;
     struct frame *empty, *refusal;
-    struct buffer head;      /* of the whole result */
+    struct buffer open;      /* the stanza's start */
     struct roster_mark mark; /* what the client will know */
     /* the whole */
     struct roster_writer writer;
     struct roster_items items;
+    struct roster_source group_source;
+    struct group_items groups;
     /* what has changed */
     uint64_t since;
     uint32_t at, change_count;
@@ -43,7 +45,7 @@ struct roster_get {
 struct roster_mark router_roster_mark(const struct router *r, const struct account *a)
 {
     const struct store_epochs *epochs = store_epochs(r->store);
-    return (struct roster_mark){.epoch = epochs->list[epochs->count - 1].token, .version = a->roster.version};
+    return (struct roster_mark){.epoch = epochs->list[epochs->count - 1].token, .version = a->roster.version, .groups = router_groups_mark(a)};
 }
 
 static struct roster_get *get_free(struct roster_get *g)
@@ -52,8 +54,9 @@ static struct roster_get *get_free(struct roster_get *g)
         return NULL;
     lane_work_stop(&g->work);
     roster_writer_fini(&g->writer);
+    group_items_fini(&g->groups);
     arena_fini(&g->request.arena);
-    buffer_fini(&g->head);
+    buffer_fini(&g->open);
     frame_unref(g->empty);
     frame_unref(g->refusal);
     free(g->changes);
@@ -90,6 +93,28 @@ static void get_answer(struct roster_get *g, struct frame *before)
 
 /* ---- the whole ---- */
 
+static void own_item_share(struct roster_items *items, const struct roster_item *item, struct roster_share *ret)
+{
+    const struct roster_get *g = container_of(items, struct roster_get, items);
+    router_share(g->account, entity_text(item->contact), ret);
+}
+
+/* Behind the account's own items, which have said what groups add to them. */
+static uint32_t group_source_write(struct roster_source *source, struct buffer *out, uint32_t positions)
+{
+    struct roster_get *g = container_of(source, struct roster_get, group_source);
+    uint32_t used = 0;
+    while (used < positions && !g->groups.is_done) {
+        struct frame *shared = group_items_next(&g->groups, out);
+        if (shared)
+            roster_writer_put(&g->writer, shared);
+        used += shared ? 1 : GROUP_CHUNK_MEMBERS;
+    }
+    return g->groups.is_done ? 0 : positions;
+}
+
+static void whole_begin(struct roster_get *g);
+
 static void whole_step(struct lane_work *work, uint32_t *budget)
 {
     struct roster_get *g = container_of(work, struct roster_get, work);
@@ -97,6 +122,12 @@ static void whole_step(struct lane_work *work, uint32_t *budget)
     router_spend(r, budget, roster_writer_step(&g->writer, router_positions(r, *budget)));
     if (!g->writer.is_done)
         return;
+    if (g->mark.groups != router_groups_mark(g->account)) { /* and pushes say so already: once more */
+        roster_writer_fini(&g->writer);
+        group_items_fini(&g->groups);
+        whole_begin(g);
+        return;
+    }
     roster_writer_append(&g->writer, SPAN("</query></iq>"));
     get_answer(g, NULL);
     get_end(g);
@@ -106,7 +137,7 @@ static void whole_step(struct lane_work *work, uint32_t *budget)
 static void get_work(struct roster_get *g, void (*step)(struct lane_work *, uint32_t *))
 {
     struct router *r = g->router;
-    uint32_t count = g->account->roster.count, budget = count / r->settings->pace + 1;
+    uint32_t count = g->account->roster.count + g->groups.looks, budget = count / r->settings->pace + 1;
     lane_work_stop(&g->work);
     lane_work_init(&g->work, step);
     if (count > r->settings->at_once_max)
@@ -117,9 +148,21 @@ static void get_work(struct roster_get *g, void (*step)(struct lane_work *, uint
 
 static void whole_begin(struct roster_get *g)
 {
-    roster_writer_append(&g->writer, buffer_span(&g->head));
+    struct buffer query = {0};
+    g->mark = router_roster_mark(g->router, g->account);
+    roster_query_open(&query, &g->mark);
+    roster_writer_append(&g->writer, buffer_span(&g->open));
+    roster_writer_append(&g->writer, buffer_span(&query));
+    g->writer.has_failed |= !buffer_ok(&query);
+    buffer_fini(&query);
     roster_items_init(&g->items, &g->account->roster);
     roster_writer_add(&g->writer, &g->items.source);
+    if (g->account->group_count) {
+        g->items.share = own_item_share;
+        group_items_init(&g->groups, g->router, g->account);
+        g->group_source.write = group_source_write;
+        roster_writer_add(&g->writer, &g->group_source);
+    }
     get_work(g, whole_step);
 }
 
@@ -142,6 +185,14 @@ static int changes_sort(struct roster_get *g)
     return 0;
 }
 
+static void item_push_write(const struct roster_get *g, const struct roster_mark *mark, const struct roster_item *item,
+                            struct buffer *out)
+{
+    struct roster_share share;
+    router_share(g->account, entity_text(item->contact), &share);
+    roster_push_write(out, mark, entity_text(item->contact), item, &share);
+}
+
 static void changes_write(struct roster_get *g)
 {
     const struct session *s = account_session_numbered(g->account, g->session_number);
@@ -155,7 +206,7 @@ static void changes_write(struct roster_get *g)
         if (c->removed.len)
             roster_push_removal_write(&query, &mark, c->removed);
         else
-            roster_push_write(&query, &mark, &g->account->roster.items[c->position]);
+            item_push_write(g, &mark, &g->account->roster.items[c->position], &query);
         router_push_write(&push, session_jid(s), c->version, buffer_span(&query));
         g->writer.has_failed |= !buffer_ok(&query) || !buffer_ok(&push);
         roster_writer_append(&g->writer, buffer_span(&push));
@@ -237,12 +288,11 @@ static struct roster_get *get_new(struct router *r, struct session *s, const str
     lane_work_init(&g->work, whole_step);
     arena_init(&g->request.arena);
     roster_writer_init(&g->writer);
-    stanza_result_open(&g->head, stanza, (struct span){0}, session_jid(s));
-    roster_query_open(&g->head, &g->mark);
+    stanza_result_open(&g->open, stanza, (struct span){0}, session_jid(s));
     g->empty = stanza_result_frame(stanza, (struct span){0}, session_jid(s), (struct span){0});
     g->refusal =
         stanza_error_frame(stanza, STANZA_RESOURCE_CONSTRAINT, entity_text(a->entity), session_jid(s), NULL);
-    return buffer_ok(&g->head) && g->empty && g->refusal ? g : get_free(g);
+    return buffer_ok(&g->open) && g->empty && g->refusal ? g : get_free(g);
 }
 
 /* What the client says it knows; false: nothing that we do. */
@@ -253,7 +303,7 @@ static bool mark_known(struct router *r, const struct account *a, const struct s
     if (xml_tree_build(&r->arena, stanza->raw, SPAN("jabber:client"), &iq) < 0 || !iq->children)
         return false;
     return roster_mark_read(xml_node_attribute(iq->children, SPAN("ver")), ret_mark) &&
-           ret_mark->version <= a->roster.version && !ret_mark->groups &&
+           ret_mark->version <= a->roster.version && ret_mark->groups == router_groups_mark(a) &&
            store_epochs_know(store_epochs(r->store), ret_mark->epoch, ret_mark->version);
 }
 
@@ -309,13 +359,9 @@ void router_push_write(struct buffer *out, struct span to, uint64_t version, str
 
 void router_push(struct router *r, struct account *a, const struct entity *contact)
 {
-    const struct roster_item *item = roster_find(&a->roster, contact);
     struct roster_mark mark = router_roster_mark(r, a);
     struct buffer query = {0};
-    if (item && item->is_listed)
-        roster_push_write(&query, &mark, item);
-    else
-        roster_push_removal_write(&query, &mark, entity_text(contact));
+    router_contact_write(r, a, &mark, entity_text(contact), &query);
     account_each_session(s, a)
     {
         if (!s->is_interested)

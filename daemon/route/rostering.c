@@ -40,7 +40,9 @@ static void roster_set(struct router *r, struct session *s, const struct stanza 
     const struct roster_item *item = contact ? roster_find(&a->roster, contact) : NULL;
     if (change.is_removal && (!item || !item->is_listed)) {
         entity_give(&r->entities, contact);
-        router_refuse(r, s, stanza, STANZA_ITEM_NOT_FOUND); /* s. 2.5.3 */
+        /* s. 2.5.3; what a group alone shows is not the user's to remove */
+        bool is_shown = group_view(a, jid_full(&bare)).is_to;
+        router_refuse(r, s, stanza, is_shown ? STANZA_NOT_ALLOWED : STANZA_ITEM_NOT_FOUND);
         return;
     }
     struct commit *c =

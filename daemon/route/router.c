@@ -18,6 +18,7 @@ int router_init(struct router *r, const struct router_settings *settings, struct
     slab_init(&r->accounts, "account", account_bytes(count));
     slab_init(&r->sessions, "session", sizeof(struct session));
     arena_init(&r->arena);
+    groups_init(&r->groups);
     r->sent = calloc(count, sizeof *r->sent);
     r->received = calloc(count, sizeof *r->received);
     /* What a client was allowed to say comes back with stamps on it: a little larger, never refused here. */
@@ -42,6 +43,7 @@ void router_fini(struct router *r)
     r->cost = cost_free(r->cost);
     arena_fini(&r->arena);
     hash_table_fini(&r->lost);
+    groups_fini(&r->groups);
     entity_table_fini(&r->entities);
     slab_fini(&r->accounts);
     slab_fini(&r->sessions);

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/slab.h"
 #include "presence/account.h"
+#include "presence/group.h"
 #include "ring/loop.h"
 #include "stanza/stanza.h"
 #include "store/store.h"
@@ -46,6 +47,8 @@ struct router {
     struct slab accounts, sessions;
     struct hash_table lost; /* resources whose end was not told yet, by their account's hash */
     bool is_stopping;
+    struct groups_here groups;
+    uint32_t waves;        /* counts them: grouping_wave.c */
     uint32_t incarnations; /* counts how often any account here came online: never the same number twice */
     uint32_t operations; /* store requests under way */
     uint32_t fanouts;    /* publishers whose changes are on their way to the watchers here */
@@ -86,6 +89,11 @@ void router_stream_ended(struct router *r, struct stream *s);
 /* From any thread: the stored data of `bare` was changed behind our back: its streams end with <reset/> (or, the account
  * removed, <not-authorized/>) and its roster is read anew. */
 void router_account_changed(struct router **peers, uint32_t count, struct span bare, bool is_removed);
+
+/* From any thread that is no worker: the shared groups have changed. Takes over `change`; `done` is called on a worker when every
+ * worker has acted on it, and before that no other change may come. 0 or -ENOMEM (then nothing happens). */
+int router_groups_change(struct router **peers, uint32_t count, struct group_change *change, void (*done)(void *context),
+                         void *context);
 
 /* For the administrator: one line a session: full JID, priority, presence. */
 void router_sessions_write(struct router *r, struct buffer *out);

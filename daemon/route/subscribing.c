@@ -33,7 +33,6 @@ void router_say_subscription(struct router *r, struct account *a, const struct e
         frame_unref(f);
 }
 
-/* RFC 6121 s. 3.2.2, 3.3.3: the contact sees the account go, from each resource. */
 static void hide_resource(struct router *r, struct span from, const struct entity *contact)
 {
     struct jid to = entity_jid(contact);
@@ -41,12 +40,15 @@ static void hide_resource(struct router *r, struct span from, const struct entit
     router_send_stanza(r, f, from, &to);
 }
 
+/* RFC 6121 s. 3.2.2, 3.3.3: the contact sees the account go, from each resource, unless a group shows it on. */
 void router_hide_from(struct router *r, struct account *a, const struct entity *contact)
 {
     struct jid to = entity_jid(contact);
     if (!router_is_local(r, jid_domain(&to)))
         return;
     router_revoke(r, a, contact);
+    if (group_view(a, entity_text(contact)).is_from)
+        return;
     account_each_session(s, a)
         if (session_is_available(s))
             hide_resource(r, session_jid(s), contact);
@@ -199,11 +201,23 @@ static struct span request_keep(struct commit *c, const struct stanza *stanza, c
     return kept;
 }
 
+/* A.3.1's note holds for what a group grants as well; the user is not asked, and nothing is remembered that would outlive the group. */
+static bool is_granted_by_group(const struct account *a, const struct entity *contact)
+{
+    const struct roster_item *item = roster_find(&a->roster, contact);
+    return !(item && subscription_has_from(item->state)) && group_view(a, entity_text(contact)).is_from;
+}
+
 void router_subscription_in(struct router *r, struct account *a, const struct stanza *stanza, struct frame *frame,
                             const struct jid *from)
 {
     struct jid bare = jid_of_prepared(jid_bare(from));
     struct entity *contact = entity_take(&r->entities, &bare);
+    if (contact && stanza->type.presence == PRESENCE_SUBSCRIBE && is_granted_by_group(a, contact)) {
+        router_say_subscription(r, a, contact, PRESENCE_SUBSCRIBED);
+        entity_give(&r->entities, contact);
+        return;
+    }
     struct commit *c = contact ? commit_new(r, a, contact, inbound_committed) : NULL;
     if (contact)
         entity_give(&r->entities, contact);

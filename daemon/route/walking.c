@@ -147,6 +147,14 @@ static void walk_free(struct walk *w)
     account_walk_ends(a);
 }
 
+/* Everybody in the roster is told and asked: now the groups are. */
+static void walk_groups(struct router *r, struct account *a, const struct walk *w)
+{
+    struct session *s = w->kind == WALK_LEAVES ? NULL : account_session_numbered(a, w->session_number);
+    if (s && session_is_available(s))
+        router_groups_come(r, s, w->kind == WALK_COMES);
+}
+
 static void walk_step(struct lane_work *work, uint32_t *budget)
 {
     struct walk *w = container_of(work, struct walk, work);
@@ -155,6 +163,7 @@ static void walk_step(struct lane_work *work, uint32_t *budget)
     router_spend(r, budget, walk_some(w, router_positions(r, *budget)));
     if (!walk_is_over(w))
         return;
+    walk_groups(r, a, w);
     walk_free(w);
     router_account_settle(r, a);
 }
@@ -191,9 +200,11 @@ static bool walk_begin(const struct walk *first)
 static void walk_run(struct walk *w)
 {
     bool is_long = w->account->roster.count > w->router->settings->at_once_max;
-    if (!is_long || !walk_begin(w))
-        while (!walk_is_over(w))
-            walk_some(w, UINT32_MAX);
+    if (is_long && walk_begin(w))
+        return;
+    while (!walk_is_over(w))
+        walk_some(w, UINT32_MAX);
+    walk_groups(w->router, w->account, w);
 }
 
 bool walk_will_grant(const struct account *a, const struct roster_item *item)

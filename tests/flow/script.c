@@ -323,6 +323,23 @@ static void do_switch(struct world *w, struct words *a)
     world_settings(w);
 }
 
+static void do_group(struct world *w, struct words *a)
+{
+    world_group(w, a->at[1], a->count > 2 ? a->at[2] : "");
+    world_settle(w);
+}
+
+static void do_membership(struct world *w, struct words *a)
+{
+    char names[512] = "";
+    for (unsigned i = 2; i < a->count; i++) {
+        strncat(names, a->at[i], sizeof names - strlen(names) - 1);
+        strncat(names, " ", sizeof names - strlen(names) - 1);
+    }
+    world_group_change(w, strcmp(a->at[0], "ungroup") == 0 ? "remove" : a->at[0], a->at[1], names);
+    world_settle(w);
+}
+
 static void do_shutdown(struct world *w, struct words *a)
 {
     (void)a;
@@ -347,7 +364,8 @@ static const struct {
     {"stall", do_stall, 2},       {"unstall", do_unstall, 2},   {"short", do_short, 3},
     {"store", do_store, 2},       {"stored", do_stored, 4},     {"remove", do_remove, 2},
     {"reset", do_reset, 2},       {"shutdown", do_shutdown, 1}, {"counted", do_counted, 3},
-    {"switch", do_switch, 3},
+    {"switch", do_switch, 3},     {"group", do_group, 2},       {"join", do_membership, 3},
+    {"leave", do_membership, 3},  {"ungroup", do_membership, 2},
 };
 
 static void say(struct world *w, const char *name, const char *bytes, bool is_settled)

@@ -27,6 +27,8 @@
  *                                changes: over all workers
  *   switch csi on|off
  *   remove alice / reset alice   the administrator removes the account / has changed it
+ *   group NAME [NAME,OTHER]      a shared group, and the groups that see its members
+ *   join NAME alice bob / leave NAME alice bob / ungroup NAME
  *   shutdown                     the workers stop
  *
  * At the end nobody may have been told anything that was not expected. */

@@ -23,6 +23,7 @@
 #define STEPS_MAX 1000000
 /* No time passes while they play. */
 #define GRACE_MS 1000
+#define GROUPS 3
 
 /* With a letter drawn behind each name, so that the accounts' homes are others in every game. */
 static const char *const names[ACCOUNTS] = {"alice", "bob", "carol", "dave"};
@@ -55,6 +56,9 @@ struct game {
     bool has_grace;  /* lost connections are not told of before all is over */
     bool has_idlers; /* clients are inactive at times, or read nothing: what is out of date need not come */
     bool may_see[ACCOUNTS][ACCOUNTS]; /* strict: the first sees the second */
+    bool has_groups;
+    bool is_member[GROUPS][ACCOUNTS], is_seen_by[GROUPS][GROUPS];
+    unsigned group_changes; /* to come */
 };
 
 static unsigned account_index(const char *jid)
@@ -258,6 +262,64 @@ static void everybody_listens(struct game *g)
     world_settle(g->w);
 }
 
+/* ---- shared groups ---- */
+
+static const char *const group_names[GROUPS] = {"g0", "g1", "g2"};
+
+static bool sees_by_group(const struct game *g, unsigned who, unsigned whom)
+{
+    for (unsigned seen = 0; seen < GROUPS; seen++)
+        for (unsigned viewer = 0; viewer < GROUPS; viewer++)
+            if (g->is_seen_by[seen][viewer] && g->is_member[seen][whom] && g->is_member[viewer][who])
+                return true;
+    return false;
+}
+
+static void groups_make(struct game *g)
+{
+    for (unsigned i = 0; i < GROUPS; i++) {
+        char viewers[16] = "", members[128] = "";
+        for (unsigned n = 0; n <= i; n++) {
+            g->is_seen_by[i][n] = fake_random(3) != 0;
+            if (g->is_seen_by[i][n])
+                snprintf(viewers + strlen(viewers), sizeof viewers - strlen(viewers), "%s%s", viewers[0] ? "," : "",
+                         group_names[n]);
+        }
+        world_group(g->w, group_names[i], viewers);
+        world_settle(g->w);
+        for (unsigned n = 0; n < ACCOUNTS; n++) {
+            g->is_member[i][n] = fake_random(2) == 0;
+            if (g->is_member[i][n])
+                snprintf(members + strlen(members), sizeof members - strlen(members), "%s ", accounts[n]);
+        }
+        if (members[0])
+            world_group_change(g->w, "join", group_names[i], members);
+        world_settle(g->w);
+    }
+}
+
+/* Some join or some leave, several at once. */
+static void change_a_group(struct game *g)
+{
+    unsigned group = fake_random(GROUPS);
+    bool is_join = fake_random(2) == 0;
+    char members[128] = "";
+    if (g->w->is_changing)
+        return;
+    for (unsigned i = 0; i < ACCOUNTS; i++) {
+        if (g->is_member[group][i] == is_join || fake_random(2))
+            continue;
+        g->is_member[group][i] = is_join;
+        snprintf(members + strlen(members), sizeof members - strlen(members), "%s ", accounts[i]);
+    }
+    if (!members[0])
+        return;
+    g->group_changes--;
+    if (is_traced)
+        printf("%s %s %s\n", is_join ? "join" : "leave", group_names[group], members);
+    world_group_change(g->w, is_join ? "join" : "leave", group_names[group], members);
+}
+
 /* ---- what must be true in the end ---- */
 
 static bool row_has(struct world *w, unsigned owner, unsigned contact, const char *states)
@@ -280,7 +342,8 @@ static void views_check(struct game *g)
             struct player *other = &g->players[n];
             unsigned who = account_index(p->user->jid), whom = account_index(other->user->jid);
             bool is_seen = who == whom ||
-                           (row_has(g->w, who, whom, " T TPi B ") && row_has(g->w, whom, who, " F FPo B "));
+                           (row_has(g->w, who, whom, " T TPi B ") && row_has(g->w, whom, who, " F FPo B ")) ||
+                           sees_by_group(g, who, whom);
             unsigned expected = is_seen && other->is_available ? other->status : 0;
             /* Who has given up a contact may keep what it last saw: had the contact gone at the same moment,
              * nobody would say so. */
@@ -324,11 +387,16 @@ static void rosters_make(struct game *g)
             g->may_see[i][n] = *pair[0] == 'T' || *pair[0] == 'B';
             g->may_see[n][i] = *pair[1] == 'T' || *pair[1] == 'B';
         }
+    if (g->has_groups)
+        groups_make(g);
+    for (unsigned i = 0; i < ACCOUNTS; i++)
+        for (unsigned n = 0; n < ACCOUNTS; n++)
+            g->may_see[i][n] |= sees_by_group(g, i, n);
 }
 
 struct rules {
     const char *name;
-    bool is_strict, is_presence_only, has_idlers, has_grace;
+    bool is_strict, is_presence_only, has_idlers, has_grace, has_groups;
 };
 
 static void play(uint32_t workers, uint64_t seed, const struct rules *rules)
@@ -339,10 +407,12 @@ static void play(uint32_t workers, uint64_t seed, const struct rules *rules)
                      .is_strict = rules->is_strict,
                      .is_presence_only = rules->is_presence_only,
                      .has_idlers = rules->has_idlers,
-                     .has_grace = rules->has_grace};
+                     .has_grace = rules->has_grace,
+                     .has_groups = rules->has_groups};
     bool is_strict = rules->is_strict;
     snprintf(where, sizeof where, "%s, seed %llu", rules->name, (unsigned long long)seed);
     g.w->where = where;
+    g.group_changes = g.has_groups && !is_strict ? ACTIONS : 0;
     if (g.has_idlers) {
         g.w->config.presence.conflate_bytes = 100;
         g.w->config.limits.held_presences = ACCOUNTS - 2;
@@ -366,6 +436,8 @@ static void play(uint32_t workers, uint64_t seed, const struct rules *rules)
         struct player *p = &g.players[fake_random(g.player_count)];
         if (p->left && fake_random(PATIENCE) == 0)
             act(&g, p);
+        if (g.group_changes && fake_random(8 * PATIENCE) == 0)
+            change_a_group(&g);
         is_busy = world_step(g.w);
         hear_all(&g);
         for (unsigned i = 0; i < g.player_count; i++)
@@ -410,6 +482,18 @@ static void test_rosters_that_change(void **unused)
     play_many(&(struct rules){"rosters that change"});
 }
 
+static void test_groups_at_rest(void **unused)
+{
+    (void)unused;
+    play_many(&(struct rules){"groups at rest", .is_strict = true, .has_groups = true});
+}
+
+static void test_groups_that_change(void **unused)
+{
+    (void)unused;
+    play_many(&(struct rules){"groups that change", .has_groups = true});
+}
+
 static void test_resources_that_come_and_go(void **unused)
 {
     (void)unused;
@@ -435,6 +519,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rosters_at_rest),
         cmocka_unit_test(test_rosters_that_change),
+        cmocka_unit_test(test_groups_at_rest),
+        cmocka_unit_test(test_groups_that_change),
         cmocka_unit_test(test_resources_that_come_and_go),
         cmocka_unit_test(test_idle_and_slow_readers),
         cmocka_unit_test(test_lost_connections),

@@ -121,6 +121,7 @@ struct world *world_new(uint32_t workers, uint64_t seed, size_t receive_bytes_ma
         worker_thread(&b->workers[i]); /* its loop_run returns at once */
     assert_int_equal(b->workers_ready, workers);
     world_settings(w);
+    group_book_init(&b->groups, workers);
     for (uint32_t i = 0; i < workers; i++)
         worker_listen(&b->workers[i]);
     return w;
@@ -256,8 +257,33 @@ static void watch_check(struct world *w, struct router *r, const struct watch *w
     }
 }
 
+/* At rest every member that is available stands in the list of its group, nobody else does, and nobody waits to be told. */
+static void group_check(struct world *w, const struct router *r, const struct group_here *here)
+{
+    if (here->is_removed || here->parting.count)
+        world_fail(w, "worker %u still has who left group %u", r->index, here->group->number);
+    assert_int_equal(atomic_load(&here->group->interest->available[r->index]), here->members.count);
+    uint32_t available = 0;
+    for (uint32_t i = 0; i < here->group->count; i++) {
+        struct jid jid = jid_of_prepared(group_member_jid(here->group, i));
+        const struct entity *e = entity_find(&r->entities, &jid);
+        available += e && e->account && e->account->available_count;
+    }
+    assert_int_equal(available, here->members.count);
+    for (uint32_t i = 0; i < here->members.count; i++) {
+        const struct group_entry *e = &here->members.entries[i];
+        const struct account_group *g = account_group(e->account, here);
+        if (!g || g->stamp != e->stamp || e->wave || !list_empty(&e->account->waves) || (i && e[-1].stamp >= e->stamp))
+            world_fail(w, "entry %u of group %u at worker %u is wrong", i, here->group->number, r->index);
+    }
+}
+
 void world_check(struct world *w)
 {
+    assert_false(w->is_changing);
+    for (uint32_t i = 0; i < w->broker.worker_count; i++)
+        for (uint32_t n = 0; n < w->broker.workers[i].router.groups.count; n++)
+            group_check(w, &w->broker.workers[i].router, w->broker.workers[i].router.groups.at[n]);
     for (uint32_t i = 0; i < w->broker.worker_count; i++) {
         struct worker *worker = &w->broker.workers[i];
         struct router *r = &worker->router;
@@ -332,6 +358,9 @@ void world_free(struct world *w)
         user_fini(&w->users[i]);
     fake_finish();
     fake_store_free(b->store);
+    group_book_fini(&b->groups);
+    for (uint32_t i = 0; i < w->group_count; i++)
+        free(w->groups[i]);
     free(b->workers);
     free(b->routers);
     free(b->listener_fds);
@@ -482,6 +511,64 @@ void world_expect_silence(struct world *w)
 {
     for (uint32_t i = 0; i < w->user_count; i++)
         world_expect_nothing(w, w->users[i].name);
+}
+
+/* ---- shared groups ---- */
+
+static void on_changed(void *context)
+{
+    ((struct world *)context)->is_changing = false;
+}
+
+static void groups_change(struct world *w, const struct buffer *lines)
+{
+    struct group_change *change = NULL;
+    assert_false(w->is_changing);
+    if (group_book_apply(&w->broker.groups, buffer_span(lines), &change) < 0)
+        world_fail(w, "no change of groups: %.*s", (int)lines->len, lines->ptr);
+    w->is_changing = true;
+    assert_int_equal(router_groups_change(w->broker.routers, w->broker.worker_count, change, on_changed, w), 0);
+}
+
+static uint32_t group_number(const struct world *w, const char *name, size_t len)
+{
+    for (uint32_t i = 0; i < w->group_count; i++)
+        if (strlen(w->groups[i]) == len && strncmp(w->groups[i], name, len) == 0)
+            return i + 1;
+    fail_msg("no group is named %s", name);
+    return 0;
+}
+
+void world_group(struct world *w, const char *name, const char *viewers)
+{
+    struct buffer lines = {0};
+    assert_true(w->group_count < WORLD_GROUPS_MAX);
+    w->groups[w->group_count++] = strdup(name);
+    buffer_printf(&lines, "add\t%u\t%llu\t%s\t%s\t", w->group_count, (unsigned long long)++w->group_version, name, name);
+    for (bool is_first = true; *viewers; is_first = false) {
+        size_t len = strcspn(viewers, ",");
+        buffer_printf(&lines, "%s%u", is_first ? "" : ",", group_number(w, viewers, len));
+        viewers += len + (viewers[len] == ',');
+    }
+    groups_change(w, &lines);
+    buffer_fini(&lines);
+}
+
+void world_group_change(struct world *w, const char *verb, const char *group, const char *names)
+{
+    char text[256], *rest = text;
+    struct buffer lines = {0};
+    uint32_t number = group_number(w, group, strlen(group));
+    assert_true(strlen(names) < sizeof text);
+    strcpy(text, names);
+    w->group_version++;
+    for (char *name; (name = strsep(&rest, " "));)
+        if (*name)
+            buffer_printf(&lines, "%s\t%u\t%llu\t%s@localhost\n", verb, number, (unsigned long long)w->group_version, name);
+    if (strcmp(verb, "remove") == 0)
+        buffer_printf(&lines, "remove\t%u\t%llu\t\n", number, (unsigned long long)w->group_version);
+    groups_change(w, &lines);
+    buffer_fini(&lines);
 }
 
 /* ---- rosters ---- */

@@ -9,6 +9,7 @@
 #include "user.h"
 
 #define WORLD_USERS_MAX 64
+#define WORLD_GROUPS_MAX 16
 
 struct world {
     struct broker broker;
@@ -20,6 +21,10 @@ struct world {
     uint32_t user_count, connections;
     uint32_t at_once_max; /* for the routers' settings */
     bool is_store_held;
+    char *groups[WORLD_GROUPS_MAX]; /* names; the number is the place + 1 */
+    uint32_t group_count;
+    uint64_t group_version;
+    bool is_changing; /* the shared groups are */
     const char *where; /* for messages: the case that is played */
 };
 
@@ -69,6 +74,11 @@ void world_expect_silence(struct world *w);
 int world_state(const char *name);
 const char *world_state_name(int state);
 struct fake_item *world_row(struct world *w, const char *owner, const char *contact, const char *state);
+
+/* A shared group, titled as it is named. `viewers`: names of groups with commas between; "" hidden. */
+void world_group(struct world *w, const char *name, const char *viewers);
+/* Members join or leave; w->is_changing until every worker has acted on it. `names`: separated by spaces. */
+void world_group_change(struct world *w, const char *verb, const char *group, const char *names);
 
 void world_fail(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
 

@@ -234,7 +234,8 @@ static void test_pushes(void **state)
 {
     struct fixture *f = *state;
     const struct roster_mark mark = {.epoch = 0xe, .version = 0x12};
-    roster_push_write(&f->out, &mark, add(f, "a@b", SUBSCRIPTION_FROM, "", ""));
+    static const struct roster_share nothing;
+    roster_push_write(&f->out, &mark, SPAN("a@b"), add(f, "a@b", SUBSCRIPTION_FROM, "", ""), &nothing);
     assert_written(
         f, "<query xmlns='jabber:iq:roster' ver='e-12'><item jid='a@b' subscription='from'/></query>");
     roster_push_removal_write(&f->out, &mark, SPAN("a&b@c"));
