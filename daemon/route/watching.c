@@ -284,6 +284,10 @@ void revoke_run(struct router *r, struct route_message *base)
     struct jid jid = jid_of_prepared(span_make(m->jids, m->publisher_len));
     struct entity *publisher = entity_find(&r->entities, &jid);
     struct roster_item *item = a && publisher ? roster_find(&a->roster, publisher) : NULL;
-    if (item)
-        router_unwatch(r, a, item);
+    if (!item)
+        return;
+    /* Who sees it by a group all the same is not told that it goes, so what is under way must not be lost. */
+    if (group_view(a, span_make(m->jids, m->publisher_len)).is_to)
+        router_fanout_hurry(r, publisher, a);
+    router_unwatch(r, a, item);
 }
