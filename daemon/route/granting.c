@@ -83,8 +83,7 @@ void router_grant(struct router *r, struct account *a, const struct entity *watc
     struct grant_message *m = grant_new(a);
     if (!m)
         return;
-    /* Who sees it by a group has been told. */
-    if (!group_view(a, entity_text(watcher)).is_from && !shown_take(r, a, &m->shown)) {
+    if (!shown_take(r, a, &m->shown)) {
         free(m);
         return;
     }
