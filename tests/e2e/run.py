@@ -17,6 +17,7 @@ import clients  # noqa: E402
 import raw  # noqa: E402
 import servers  # noqa: E402
 import test_admin  # noqa: E402
+import test_groups  # noqa: E402
 import test_clients  # noqa: E402
 import test_durability  # noqa: E402
 import test_errors  # noqa: E402
@@ -24,7 +25,7 @@ import test_readers  # noqa: E402
 import test_rosters  # noqa: E402
 import test_tls  # noqa: E402
 
-SUITES = (test_clients, test_errors, test_tls, test_admin, test_readers, test_rosters, test_durability)
+SUITES = (test_clients, test_errors, test_tls, test_admin, test_groups, test_readers, test_rosters, test_durability)
 
 
 class Bench:

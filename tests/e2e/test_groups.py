@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shared groups, changed with musterctl while clients are online, and while the daemon is down."""
+from clients import Failure
+from test_admin import roster_of
+
+KIND = "slixmpp"
+TLS = "direct"
+
+
+def must_show(bench, account, expected):
+    found = roster_of(bench, account)
+    if found != expected:
+        raise Failure(f"the roster of {account[0]} is {found}, wanted {expected}")
+
+
+def online(bench, account):
+    client = bench.client(KIND)
+    client.connect(bench.server, account[0] + "/desk", account[1], TLS)
+    client.ask("roster-get")
+    client.send("presence")
+    client.expect("presence", **{"from": client.jid})
+    return client
+
+
+def live(bench):
+    server = bench.server
+    accounts = [bench.account(name) for name in ("ann", "ben", "cleo")]
+    server.musterctl("group", "add", "crew", "--title", "The Crew")
+    server.musterctl("group", "join", "crew", accounts[0][0])
+    ann, ben, cleo = (online(bench, account) for account in accounts)
+    server.musterctl("group", "join", "crew", accounts[1][0])
+    for one, other in ((ann, ben), (ben, ann)):
+        one.expect("push", jid=other.bare, subscription="both", groups="The Crew")
+        one.expect("presence", **{"from": other.jid, "type": ""})
+    ben.send("presence", show="away")
+    ann.expect("presence", **{"from": ben.jid, "show": "away"})
+    must_show(bench, accounts[0], {ben.bare: ("both", None, ["The Crew"])})
+
+    server.musterctl("group", "leave", "crew", accounts[1][0])
+    for one, other in ((ann, ben), (ben, ann)):
+        one.expect("push", jid=other.bare, subscription="remove")
+        one.expect("presence", **{"from": other.jid, "type": "unavailable"})
+    must_show(bench, accounts[0], {})
+    cleo.expect_none("presence", **{"from": ann.jid})
+
+    members = server.path("members.tsv")
+    with open(members, "w") as out:
+        out.write("".join(f"watched\t{account[0]}\n" for account in accounts[1:]))
+    server.musterctl("group", "add", "chiefs", "--hidden")
+    server.musterctl("group", "add", "watched", "--visible-to", "chiefs")
+    server.musterctl("group", "join", "chiefs", accounts[0][0])
+    server.musterctl("group", "import", members)
+    for client in (ben, cleo):
+        ann.expect("push", jid=client.bare, subscription="to", groups="watched")
+        ann.expect("presence", **{"from": client.jid, "type": ""})
+    ann.send("presence", show="xa")
+    ann.expect("presence", **{"from": ann.jid, "show": "xa"})
+    ben.ask("ping", to="localhost")
+    ben.expect_none("presence", **{"from": ann.jid})
+    server.musterctl("user", "remove", accounts[2][0])
+    ann.expect("presence", **{"from": cleo.jid, "type": "unavailable"})
+    ann.expect("push", jid=cleo.bare, subscription="remove")
+    for group in ("crew", "chiefs", "watched"):
+        server.musterctl("group", "remove", group)
+
+
+def down(bench):
+    server = bench.server
+    one, two = bench.account("don"), bench.account("eve")
+    if server.stop() != 0:
+        raise Failure("the server did not stop cleanly")
+    server.musterctl("group", "add", "night", "--title", "Night & Day")
+    server.musterctl("group", "join", "night", one[0], two[0])
+    server.start()
+    must_show(bench, one, {two[0]: ("both", None, ["Night & Day"])})
+    a, b = online(bench, one), online(bench, two)
+    b.expect("presence", **{"from": a.jid})
+    a.expect("presence", **{"from": b.jid})
+    server.musterctl("group", "remove", "night")
+    a.expect("presence", **{"from": b.jid, "type": "unavailable"})
+    b.expect("presence", **{"from": a.jid, "type": "unavailable"})
+
+
+def tests(server):
+    if not server.is_musterd:
+        return
+    yield "groups: changed while members are online", live
+    yield "groups: made while the daemon is down", down
