@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a member that comes online, or joins, is told of the members of the groups that it sees. Its home asks
  * every worker, naming the groups; each answers with the presence of its next few members, in the order of
- * its lists' stamps, until it has told of all that were there when it was first asked. Meanwhile the member hears of those that the answers have passed,
- * and of those only: the others' presence is still to come, and will be what it is then. So it is told of
- * everybody once, in order, whatever happens meanwhile, and a wave costs what a slice does.
+ * its lists' stamps, until it has told of all that were there when it was first asked. Meanwhile the member
+ * hears of those that the answers have passed, and of those only: the others' presence is still to come, and
+ * will be what it is then. So it is told of everybody once, in order, whatever happens meanwhile, and a wave
+ * costs what a slice does.
  *
  * The same the other way round for who leaves a group: it hears on until it has been told that they go. */
 #include "route/grouping.h"
@@ -158,13 +159,13 @@ static void wave_answer_fini(struct route_message *base)
     free(m->frames);
 }
 
-/* Both rosters say so: the watch tells it. */
+/* The watch tells it: what made the slot came ahead of this answer. */
 static bool is_watching(const struct router *r, const struct account *a, uint64_t publisher)
 {
     for (struct hash_node *n = publisher ? hash_table_first(&r->entities.table, publisher) : NULL; n;
          n = hash_node_next(n)) {
         const struct roster_item *item = roster_find(&a->roster, container_of(n, struct entity, node));
-        if (item && subscription_has_to(item->state))
+        if (item && item->watch_slot)
             return true;
     }
     return false;
