@@ -148,9 +148,11 @@ static void shown_message_run(struct router *r, struct route_message *base)
 {
     struct shown_message *m = (struct shown_message *)base;
     const struct roster_item *item = roster_find(&m->account->roster, m->publisher);
+    bool is_seen = (item && subscription_has_to(item->state)) ||
+                   group_view(m->account, entity_text(m->publisher)).is_to; /* and left it to the watch to tell */
     /* It went and came since, and is shown everything anew; or what it waited for was the end of this
      * subscription. */
-    if (m->incarnation != m->account->incarnation || !item || !subscription_has_to(item->state))
+    if (m->incarnation != m->account->incarnation || !is_seen)
         return;
     shown_deliver_now(r, &m->shown, m->account, m->session_number);
 }
