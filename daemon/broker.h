@@ -56,6 +56,9 @@ void broker_worker_started(struct broker *b, int error, const char *message);
 int broker_groups_open(struct broker *b, struct buffer *ret_message);
 int broker_groups_change(struct broker *b, struct span lines);
 
+/* commands.c, from the control thread: the roster of `bare` as the store has it, on `arena`. 0, STORE_NOT_FOUND, or negative
+ * errno. */
+int broker_roster_read(struct broker *b, struct span bare, struct arena *arena, struct store_roster *ret);
 /* commands.c: the control socket's handler. */
 bool broker_command(void *broker, struct span command, struct span body, struct buffer *reply);
 

@@ -215,6 +215,29 @@ static void command_done(struct store_request *r)
     pthread_mutex_unlock(&b->lock);
 }
 
+static void command_wait(struct broker *b, struct command_wait *w)
+{
+    w->request.done = command_done;
+    store_submit(b->store, &w->request);
+    pthread_mutex_lock(&b->lock);
+    while (!w->is_done)
+        pthread_cond_wait(&b->wake, &b->lock);
+    pthread_mutex_unlock(&b->lock);
+}
+
+int broker_roster_read(struct broker *b, struct span bare, struct arena *arena, struct store_roster *ret)
+{
+    struct command_wait w = {.broker = b};
+    w.request.operation = STORE_ROSTER;
+    w.request.jid = bare;
+    w.request.arena = *arena;
+    command_wait(b, &w);
+    *arena = w.request.arena;
+    if (w.request.result == 0)
+        *ret = w.request.roster;
+    return w.request.result;
+}
+
 /* Accounts are a line each; what has TABs in it is about groups, and goes to the workers as one change. */
 static void affected_tell(struct broker *b, struct span affected, bool is_removal)
 {
@@ -239,13 +262,8 @@ static bool store_command(struct broker *b, struct span command, struct span bod
     w.request.operation = STORE_COMMAND;
     w.request.command = command;
     w.request.body = body;
-    w.request.done = command_done;
     arena_init(&w.request.arena);
-    store_submit(b->store, &w.request);
-    pthread_mutex_lock(&b->lock);
-    while (!w.is_done)
-        pthread_cond_wait(&b->wake, &b->lock);
-    pthread_mutex_unlock(&b->lock);
+    command_wait(b, &w);
     buffer_append(reply, buffer_span(&w.request.reply));
     bool is_removal = span_starts(command, SPAN("user\tremove"));
     if (w.request.result == 0)

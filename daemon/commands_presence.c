@@ -6,6 +6,7 @@
 
 #include "broker.h"
 #include "route/cost.h"
+#include "route/explain.h"
 
 /* More lines than anybody reads; what is asked for is kept sorted on the workers. */
 #define TOP_COUNT_MAX 1000
@@ -158,12 +159,76 @@ static bool top(struct broker *b, struct span rest, struct buffer *reply)
     return false;
 }
 
+/* ---- explain ---- */
+
+static void ask_publisher(struct worker *w, void *context)
+{
+    struct explanation *e = context;
+    if (w->index == e->publisher.home)
+        explain_publisher(e, &w->router);
+}
+
+static void ask_watcher(struct worker *w, void *context)
+{
+    struct explanation *e = context;
+    if (w->index == e->watcher.home)
+        explain_watcher(e, &w->router);
+}
+
+static void roster_read(struct broker *b, struct explained_account *a, const struct explained_account *other)
+{
+    struct arena arena;
+    struct store_roster roster = {0};
+    if (a->is_roster_known)
+        return;
+    arena_init(&arena);
+    int result = broker_roster_read(b, jid_bare(&a->jid), &arena, &roster);
+    explain_stored(a, result, &roster, jid_bare(&other->jid));
+    arena_fini(&arena);
+}
+
+static bool account_read(struct span word, char storage[static JID_BYTES_MAX], struct jid *ret,
+                         struct buffer *reply)
+{
+    if (jid_parse(word, storage, ret) == 0 && ret->local_len)
+        return true;
+    buffer_append(reply, word);
+    buffer_literal(reply, ": not the address of an account or one of its resources");
+    return false;
+}
+
+static bool explain(struct broker *b, struct span rest, struct buffer *reply)
+{
+    char texts[2][JID_BYTES_MAX];
+    struct jid publisher, watcher;
+    struct explanation e;
+    struct verdict v;
+    if (!account_read(word_cut(&rest), texts[0], &publisher, reply) ||
+        !account_read(word_cut(&rest), texts[1], &watcher, reply))
+        return false;
+    explanation_init(&e, b->routers[0], &publisher, &watcher);
+    broker_ask(b, ask_publisher, &e);
+    broker_ask(b, ask_watcher, &e);
+    roster_read(b, &e.publisher, &e.watcher);
+    roster_read(b, &e.watcher, &e.publisher);
+    verdict_make(&e, &v);
+    buffer_append(reply, verdict_is_seen(&v) ? SPAN("sees\n") : SPAN("unseen\n"));
+    if (span_is(rest, "json"))
+        verdict_write_json(&v, &e, reply);
+    else
+        verdict_write(&v, &e, reply);
+    verdict_fini(&v);
+    explanation_fini(&e);
+    return true;
+}
+
 /* ---- the commands ---- */
 
 static const struct {
     const char *word;
     bool (*run)(struct broker *b, struct span rest, struct buffer *reply);
 } commands[] = {
+    {"explain", explain},
     {"top", top},
 };
 

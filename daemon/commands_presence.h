@@ -14,7 +14,8 @@ struct broker;
 /* The histograms' lines of `stats`. */
 void stats_cost_write(struct broker *b, struct buffer *out);
 
-/*   top TAB deliveries|changes|bytes|queued TAB count TAB seconds */
+/*   explain TAB JID TAB JID [TAB json]: the publisher, the watcher. The first line of the answer is "sees" or
+ * "unseen". top TAB deliveries|changes|bytes|queued TAB count TAB seconds */
 bool command_presence_known(struct span command);
 /* False: refused, and `reply` says why. */
 bool command_presence_run(struct broker *b, struct span command, struct buffer *reply);

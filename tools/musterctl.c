@@ -24,7 +24,7 @@
 #define BETWEEN_RETRY_MS 100
 #define READ_BYTES 65536
 
-enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UNKNOWN = 3 };
 
 struct options {
     const char *config_path;
@@ -34,6 +34,7 @@ struct options {
     char **more;          /* what stands behind it, for commands that take more */
     int more_count;
     struct group_options group;
+    const char *second;   /* JID */
     struct presence_options presence;
     struct config *config;
 };
@@ -44,6 +45,7 @@ struct command {
     const char *more;         /* the name of any number of words more, NULL: none */
     int (*run)(struct options *o);
     const char *summary, *help;
+    const char *second; /* another argument, NULL: none */
 };
 
 /* One line on standard error. */
@@ -390,6 +392,30 @@ static int top(struct options *o)
     return exit_code;
 }
 
+static int explain(struct options *o)
+{
+    struct buffer command, reply;
+    buffer_init(&command);
+    buffer_init(&reply);
+    int exit_code = EXIT_USAGE,
+        result = presence_explain_encode(&o->presence, o->argument, o->second, &command);
+    if (result)
+        fail(NULL, SPAN("a JID has no TAB or line end in it"));
+    else if ((result = command_run(o, buffer_span(&command), SPAN(""), &reply)) != 0)
+        fail(NULL, reply.len ? buffer_span(&reply) : span_of(strerror(-result)));
+    if (result < 0)
+        exit_code = EXIT_UNKNOWN;
+    struct span text;
+    if (result == 0) {
+        exit_code = presence_explain_read(buffer_span(&reply), &text) ? EXIT_DONE : EXIT_FAILED;
+        if (fwrite(text.ptr, 1, text.len, stdout) != text.len || fflush(stdout) != 0)
+            exit_code = EXIT_UNKNOWN;
+    }
+    buffer_fini(&command);
+    buffer_fini(&reply);
+    return exit_code;
+}
+
 static int shut_down(struct options *o)
 {
     return command_finish(o, NULL, SPAN("shutdown"), SPAN(""));
@@ -432,14 +458,29 @@ static const struct command commands[] = {
      "stored, or none.\n"},
     {"session", "list", NULL, NULL, session_list, "list who is connected", "Needs the running daemon.\n"},
     {"stats", NULL, NULL, NULL, stats, "print the daemon's counters", "Needs the running daemon.\n"},
+    {.group = "explain",
+     .argument = "A",
+     .second = "B",
+     .run = explain,
+     .summary = "why B sees A's presence, or does not",
+     .help = "A and B are bare or full JIDs. Sentences in the order in which presence meets the conditions; "
+             "the last line is "
+             "the\n"
+             "verdict. --json: the same as one object. Exit status: 0 B sees A, 1 it does not, 2 wrong "
+             "usage, 3 it cannot be "
+             "found\n"
+             "out (the daemon is not running).\n"},
     {.group = "top",
      .run = top,
      .summary = "print whose presence costs most",
-     .help = "Publishers, by --by deliveries (unless told otherwise), changes or bytes, --count N of them (10), over the "
+     .help = "Publishers, by --by deliveries (unless told otherwise), changes or bytes, --count N of them "
+             "(10), over the "
              "last\n"
-             "--seconds S (60 at most), rounded up to tens. CHANGES that had watchers, the WATCHERS that the largest reached, "
+             "--seconds S (60 at most), rounded up to tens. CHANGES that had watchers, the WATCHERS that the "
+             "largest reached, "
              "and how far\n"
-             "off DELIVERIES may be at most (ERROR). --by queued: the sessions for whom most waits. Needs the running "
+             "off DELIVERIES may be at most (ERROR). --by queued: the sessions for whom most waits. Needs "
+             "the running "
              "daemon.\n"},
     {"shutdown", NULL, NULL, NULL, shut_down, "stop the daemon", "Needs the running daemon.\n"},
 };
@@ -447,9 +488,9 @@ static const struct command commands[] = {
 
 static void print_usage(const struct command *c)
 {
-    printf("Usage: musterctl [--config FILE] %s%s%s%s%s%s%s%s\n\n", c->group, c->verb ? " " : "", c->verb ? c->verb : "",
-           c->argument ? " " : "", c->argument ? c->argument : "", c->more ? " " : "", c->more ? c->more : "",
-           c->more ? "..." : "");
+    printf("Usage: musterctl [--config FILE] %s%s%s%s%s%s%s%s%s%s\n\n", c->group, c->verb ? " " : "", c->verb ? c->verb : "",
+           c->argument ? " " : "", c->argument ? c->argument : "", c->second ? " " : "", c->second ? c->second : "",
+           c->more ? " " : "", c->more ? c->more : "", c->more ? "..." : "");
 }
 
 static void print_help(void)
@@ -462,6 +503,11 @@ static void print_help(void)
                  commands[i].argument ? commands[i].argument : "", commands[i].more ? " " : "",
                  commands[i].more ? commands[i].more : "", commands[i].more ? "..." : "");
         printf("  %-24s %s\n", words, commands[i].summary);
+        snprintf(words, sizeof words, "%s%s%s%s%s%s%s", commands[i].group, commands[i].verb ? " " : "",
+                 commands[i].verb ? commands[i].verb : "", commands[i].argument ? " " : "",
+                 commands[i].argument ? commands[i].argument : "", commands[i].second ? " " : "",
+                 commands[i].second ? commands[i].second : "");
+        printf("  %-20s %s\n", words, commands[i].summary);
     }
     printf("\n"
            "  --config FILE        the daemon's configuration (default: " CONFIG_PATH_DEFAULT ")\n"
@@ -473,6 +519,7 @@ static void print_help(void)
            "  --title T            for group add: the title that clients show\n"
            "  --hidden             for group add: nobody sees the members\n"
            "  --visible-to OTHER   for group add: the members of OTHER see them; may be repeated\n"
+           "  --json               for explain: as one JSON object\n"
            "  --help               this, or more about a command\n"
            "  --version\n\n"
            "user, roster and group work on the database while the daemon is not running.\n"
@@ -505,7 +552,7 @@ static int options_read(int argc, char **argv, struct options *o)
         {"count", required_argument, NULL, 'n'},  {"seconds", required_argument, NULL, 's'},
         {"title", required_argument, NULL, 't'},
         {"hidden", no_argument, NULL, 'H'},       {"visible-to", required_argument, NULL, 'V'},
-        {0},
+        {"json", no_argument, NULL, 'j'},         {0},
     };
     int option;
     opterr = 0;
@@ -539,6 +586,9 @@ static int options_read(int argc, char **argv, struct options *o)
             if (o->group.viewer_count == GROUP_VIEWERS_MAX)
                 return usage_error("too many groups", optarg);
             o->group.viewers[o->group.viewer_count++] = optarg;
+            break;
+        case 'j':
+            o->presence.is_json = true;
             break;
         case 'h':
             o->is_help = true;
@@ -607,9 +657,9 @@ static int words_run(struct options *o, char **words, int count)
     if (!c)
         return usage_error(count ? "unknown command" : "no command given",
                            count ? words[count > 1 ? 1 : 0] : NULL);
-    int expected = 1 + (c->verb ? 1 : 0) + (c->argument ? 1 : 0);
+    int expected = 1 + (c->verb ? 1 : 0) + (c->argument ? 1 : 0) + (c->second ? 1 : 0);
     if (count < expected)
-        return usage_error("missing argument", c->argument);
+        return usage_error("missing argument", c->second ? c->second : c->argument);
     if (count == expected && c->more)
         return usage_error("missing argument", c->more);
     if (count > expected && !c->more)
@@ -618,13 +668,15 @@ static int words_run(struct options *o, char **words, int count)
         return usage_error("--password belongs to user add", NULL);
     if (o->is_replacing && c->run != user_add && c->run != user_import)
         return usage_error("--replace belongs to user add and user import", NULL);
-    if (presence_option_given(&o->presence) && c->run != top)
-        return usage_error("this option belongs to top", presence_option_given(&o->presence));
+    const char *misplaced = presence_option_misplaced(&o->presence, c->run == top, c->run == explain);
+    if (misplaced)
+        return usage_error("this option belongs to another command", misplaced);
     if ((o->group.title || o->group.is_hidden || o->group.viewer_count) && c->run != group_add)
         return usage_error("--title, --hidden and --visible-to belong to group add", NULL);
     if (o->group.is_hidden && o->group.viewer_count)
         return usage_error("--hidden and --visible-to exclude each other", NULL);
-    o->argument = c->argument ? words[expected - 1] : NULL;
+    o->argument = c->argument ? words[expected - (c->second ? 2 : 1)] : NULL;
+    o->second = c->second ? words[expected - 1] : NULL;
     o->more = words + expected;
     o->more_count = count - expected;
     return run(o, c);

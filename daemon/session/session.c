@@ -87,6 +87,16 @@ bool directed_has(const struct session *s, struct span jid)
     return false;
 }
 
+bool directed_reaches(const struct session *s, struct span bare)
+{
+    for (const struct directed *d = s->directed; d; d = d->next) {
+        struct span jid = span_make(d->jid, d->len);
+        if (span_starts(jid, bare) && (jid.len == bare.len || jid.ptr[bare.len] == '/'))
+            return true;
+    }
+    return false;
+}
+
 size_t directed_take(struct session *s, char *storage, size_t storage_bytes)
 {
     struct directed *d = s->directed;

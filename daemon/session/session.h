@@ -65,6 +65,8 @@ int directed_add(struct session *s, struct span jid, uint32_t entries_max);
 /* Does nothing when it is not there. */
 void directed_remove(struct session *s, struct span jid);
 bool directed_has(const struct session *s, struct span jid);
+/* Did any go to `bare` or one of its resources? */
+bool directed_reaches(const struct session *s, struct span bare);
 /* Take any entry off: writes its JID to `storage`, returns its length; 0 when there is none. */
 size_t directed_take(struct session *s, char *storage, size_t storage_bytes);
 

@@ -70,6 +70,17 @@ int held_put(struct held *h, struct frame *f, struct span publisher)
     return 0;
 }
 
+bool held_has_account(const struct held *h, struct span bare)
+{
+    list_each(node, &h->order)
+    {
+        struct span publisher = presence_frame_publisher(container_of(node, struct held_entry, link)->frame);
+        if (span_starts(publisher, bare) && (publisher.len == bare.len || publisher.ptr[bare.len] == '/'))
+            return true;
+    }
+    return false;
+}
+
 struct frame *held_take(struct held *h)
 {
     struct list *node = list_take(&h->order);

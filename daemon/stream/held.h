@@ -5,6 +5,8 @@
 #ifndef MUSTER_STREAM_HELD_H
 #define MUSTER_STREAM_HELD_H
 
+#include <stdbool.h>
+
 #include "base/frame.h"
 #include "base/hash.h"
 #include "base/list.h"
@@ -25,6 +27,8 @@ struct held *held_free(struct held *h);
  * -ENOMEM. */
 enum { HELD_REPLACED = 1 };
 int held_put(struct held *h, struct frame *f, struct span publisher);
+/* Is there one of any resource of `bare`? Looks at all of them. */
+bool held_has_account(const struct held *h, struct span bare);
 /* The earliest, with its reference; NULL when there is none. */
 struct frame *held_take(struct held *h);
 
