@@ -2,6 +2,7 @@
 /* musterd: arguments, start, wait for a signal, stop. */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,6 +149,9 @@ int main(int argc, char **argv)
         config_free(config);
         return 0;
     }
+    /* Small pieces that are freed are joined with their neighbours at once: otherwise glibc saves them up, and
+     * joins those of a roster of 100,000 contacts in one go at the next large one: 13 to 25 ms of one turn. */
+    mallopt(M_MXFAST, 0);
     log_level_set((enum log_level)config->log_level);
     offloads_explain(config);
     status = serve(config);

@@ -336,6 +336,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bench_rooms [CONTACTS] [ONLINE]\n");
         return 2;
     }
+    mallopt(M_MXFAST, 0); /* as daemon/main.c */
     arena_init(&bench.arena);
     bench.scan = xml_scan_new(&xml_limits_default);
     routers_make();
