@@ -127,6 +127,7 @@ void explain_publisher(struct explanation *e, struct router *r)
     e->grants = a->available_count ? a->interests[e->watcher.home].grants : 0;
     const struct roster_item *item = item_of(a, r, &e->watcher.jid);
     e->is_grant_to_come = item && walk_will_grant(a, item);
+    e->is_by_group = group_view(a, jid_bare(&e->watcher.jid)).is_from;
     account_each_session(s, a)
     {
         e->paced += s->is_paced;

@@ -44,6 +44,7 @@ struct explanation {
     struct explained_account publisher, watcher;
     /* from the publisher's home */
     uint32_t incarnation, grants; /* the grants of all watchers at the watcher's home */
+    bool is_by_group;             /* a shared group of the publisher is visible to the watcher */
     bool is_grant_to_come;        /* its walk has yet to come to the watcher */
     uint32_t paced;               /* sessions whose last change waits for their rate */
     uint32_t directed;            /* sessions that have sent the watcher directed presence */

@@ -9,8 +9,8 @@
 #define JID(a) (int)jid_full(&(a)->jid).len, jid_full(&(a)->jid).ptr
 #define BARE(a) (int)jid_bare(&(a)->jid).len, jid_bare(&(a)->jid).ptr
 
-/* By what right the watcher sees the publisher; a shared group that both are in would be one more. */
-enum right { RIGHT_NONE, RIGHT_OWN, RIGHT_SUBSCRIPTION, RIGHT_DIRECTED };
+/* By what right the watcher sees the publisher. */
+enum right { RIGHT_NONE, RIGHT_OWN, RIGHT_SUBSCRIPTION, RIGHT_GROUP, RIGHT_DIRECTED };
 
 static void say(struct buffer *out, const char *format, va_list arguments)
 {
@@ -142,6 +142,10 @@ static enum right subscription_step(struct verdict *v, const struct explanation 
                 "next.");
     if (is_allowed && is_wanted && (p->is_available || !e->directed))
         return RIGHT_SUBSCRIPTION;
+    if (e->is_by_group) {
+        step(v, "A shared group of %.*s is visible to %.*s.", BARE(p), BARE(w));
+        return RIGHT_GROUP;
+    }
     if (e->directed) {
         step(v, "%.*s has sent %.*s directed presence, from %u of its resources.", BARE(p), BARE(w),
              e->directed);

@@ -46,7 +46,9 @@ class Musterd(servers.Musterd):
             self.musterctl("roster", "import", rosters)
 
     def group(self, accounts):
-        raise NotImplementedError("no means to make a group from a list yet")
+        with open(self.path("groups.tsv"), "w") as out:
+            out.write("".join(f"everybody\t{jid}\n" for jid, _ in lines(accounts)))
+        self.musterctl("group", "import", self.path("groups.tsv"))
 
     @staticmethod
     def missing(build):

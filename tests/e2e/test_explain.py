@@ -65,6 +65,8 @@ def explain(bench):
         must(time.monotonic() < deadline, "presence for the inactive watcher is never held back")
     expect(bench, a[0], b[0], 0, ", but not the latest yet: presence is held back, for it is inactive or behind in reading",
            ", away")
+    bench.server.musterctl("group", "import", "/dev/stdin", body=f"explained\t{a[0]}\nexplained\t{b[0]}\n")
+    expect(bench, b[0], a[0], 0, "", f"A shared group of {b[0]} is visible to {a[0]}.")
     must(watcher.jid in bench.server.musterctl("top", "--by", "queued").stdout, "who holds presence is not in top --by queued")
 
 
