@@ -246,7 +246,7 @@ static void show_run(struct router *r, struct route_message *base)
         router_audience_hears(r, base->from, m->audience, publisher, m->frames[i]);
 }
 
-static struct show_message *show_new(const struct account *a, struct group_audience *audience)
+static struct show_message *show_new(const struct router *r, const struct account *a, struct group_audience *audience)
 {
     struct span publisher = entity_text(a->entity);
     struct show_message *m = route_message_new(sizeof *m + publisher.len, show_run, show_fini);
@@ -256,6 +256,14 @@ static struct show_message *show_new(const struct account *a, struct group_audie
     m->audience = audience_ref(audience);
     m->len = publisher.len;
     memcpy(m->publisher, publisher.ptr, publisher.len);
+    for (const struct lost *l = NULL; m->frames && (l = router_lost_next(r, a, l));) {
+        struct span jid = span_make(l->jid, l->jid_len);
+        struct frame *f = audience->is_hide
+                              ? stanza_presence_frame(PRESENCE_UNAVAILABLE, jid, (struct span){0}, (struct span){0})
+                              : frame_ref(l->presence);
+        if (f)
+            m->frames[m->frame_count++] = f;
+    }
     account_each_session(s, a)
     {
         if (!session_is_available(s) || !m->frames)
@@ -273,7 +281,7 @@ static struct show_message *show_new(const struct account *a, struct group_audie
 static void audience_show(struct router *r, const struct account *a, struct group_audience *audience)
 {
     for (uint32_t to = 0; to < r->count; to++) {
-        struct show_message *m = router_audience_is_at(r, audience, to) ? show_new(a, audience) : NULL;
+        struct show_message *m = router_audience_is_at(r, audience, to) ? show_new(r, a, audience) : NULL;
         if (m)
             route_message_post(r, to, &m->base);
     }

@@ -273,6 +273,9 @@ void router_unwatch(struct router *r, struct account *a, struct roster_item *ite
     if (!item->watch_slot)
         return;
     struct entity *publisher = entity_ref(item->contact);
+    /* Who sees it by a group all the same is not told that it goes, so what is under way must not be lost. */
+    if (group_view(a, entity_text(publisher)).is_to)
+        router_fanout_hurry(r, publisher, a);
     uint32_t incarnation = publisher->watch->incarnation;
     watch_remove(a, item, &r->entities);
     release(r, entity_text(publisher), incarnation, 1);
@@ -288,8 +291,5 @@ void revoke_run(struct router *r, struct route_message *base)
     struct roster_item *item = a && publisher ? roster_find(&a->roster, publisher) : NULL;
     if (!item)
         return;
-    /* Who sees it by a group all the same is not told that it goes, so what is under way must not be lost. */
-    if (group_view(a, span_make(m->jids, m->publisher_len)).is_to)
-        router_fanout_hurry(r, publisher, a);
     router_unwatch(r, a, item);
 }
