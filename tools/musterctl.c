@@ -33,8 +33,8 @@ struct options {
     const char *argument; /* JID, FILE or NAME */
     char **more;          /* what stands behind it, for commands that take more */
     int more_count;
-    struct group_options group;
     const char *second;   /* JID */
+    struct group_options group;
     struct presence_options presence;
     struct config *config;
 };
@@ -463,25 +463,16 @@ static const struct command commands[] = {
      .second = "B",
      .run = explain,
      .summary = "why B sees A's presence, or does not",
-     .help = "A and B are bare or full JIDs. Sentences in the order in which presence meets the conditions; "
-             "the last line is "
-             "the\n"
-             "verdict. --json: the same as one object. Exit status: 0 B sees A, 1 it does not, 2 wrong "
-             "usage, 3 it cannot be "
-             "found\n"
-             "out (the daemon is not running).\n"},
+     .help = "A and B are bare or full JIDs. Sentences in the order in which presence meets the conditions; the last\n"
+             "line is the verdict. --json: the same as one object. Exit status: 0 B sees A, 1 it does not, 2 wrong\n"
+             "usage, 3 it cannot be found out (the daemon is not running).\n"},
     {.group = "top",
      .run = top,
      .summary = "print whose presence costs most",
-     .help = "Publishers, by --by deliveries (unless told otherwise), changes or bytes, --count N of them "
-             "(10), over the "
-             "last\n"
-             "--seconds S (60 at most), rounded up to tens. CHANGES that had watchers, the WATCHERS that the "
-             "largest reached, "
-             "and how far\n"
-             "off DELIVERIES may be at most (ERROR). --by queued: the sessions for whom most waits. Needs "
-             "the running "
-             "daemon.\n"},
+     .help = "Publishers, by --by deliveries (unless told otherwise), changes or bytes, --count N of them (10), over\n"
+             "the last --seconds S (60 at most), rounded up to tens. CHANGES that had watchers, the WATCHERS that the\n"
+             "largest reached, and how far off DELIVERIES may be at most (ERROR). --by queued: the sessions for whom\n"
+             "most waits. Needs the running daemon.\n"},
     {"shutdown", NULL, NULL, NULL, shut_down, "stop the daemon", "Needs the running daemon.\n"},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
@@ -498,16 +489,12 @@ static void print_help(void)
     printf("Usage: musterctl [--config FILE] COMMAND\n\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         char words[32];
-        snprintf(words, sizeof words, "%s%s%s%s%s%s%s%s", commands[i].group, commands[i].verb ? " " : "",
-                 commands[i].verb ? commands[i].verb : "", commands[i].argument ? " " : "",
-                 commands[i].argument ? commands[i].argument : "", commands[i].more ? " " : "",
-                 commands[i].more ? commands[i].more : "", commands[i].more ? "..." : "");
-        printf("  %-24s %s\n", words, commands[i].summary);
-        snprintf(words, sizeof words, "%s%s%s%s%s%s%s", commands[i].group, commands[i].verb ? " " : "",
+        snprintf(words, sizeof words, "%s%s%s%s%s%s%s%s%s%s", commands[i].group, commands[i].verb ? " " : "",
                  commands[i].verb ? commands[i].verb : "", commands[i].argument ? " " : "",
                  commands[i].argument ? commands[i].argument : "", commands[i].second ? " " : "",
-                 commands[i].second ? commands[i].second : "");
-        printf("  %-20s %s\n", words, commands[i].summary);
+                 commands[i].second ? commands[i].second : "", commands[i].more ? " " : "",
+                 commands[i].more ? commands[i].more : "", commands[i].more ? "..." : "");
+        printf("  %-24s %s\n", words, commands[i].summary);
     }
     printf("\n"
            "  --config FILE        the daemon's configuration (default: " CONFIG_PATH_DEFAULT ")\n"
@@ -550,9 +537,9 @@ static int options_read(int argc, char **argv, struct options *o)
         {"replace", no_argument, NULL, 'r'},      {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'v'},      {"by", required_argument, NULL, 'b'},
         {"count", required_argument, NULL, 'n'},  {"seconds", required_argument, NULL, 's'},
-        {"title", required_argument, NULL, 't'},
+        {"json", no_argument, NULL, 'j'},         {"title", required_argument, NULL, 't'},
         {"hidden", no_argument, NULL, 'H'},       {"visible-to", required_argument, NULL, 'V'},
-        {"json", no_argument, NULL, 'j'},         {0},
+        {0},
     };
     int option;
     opterr = 0;
