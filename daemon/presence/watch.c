@@ -38,7 +38,7 @@ static void queue_free(struct watch *w)
     free(q);
 }
 
-int watch_push(struct watch *w, struct frame *frame, uint64_t told_ns, bool is_last, uint32_t *queues)
+int watch_push(struct watch *w, struct frame *frame, const struct watch_cost *cost, bool is_last, uint32_t *queues)
 {
     struct watch_change *c = malloc(sizeof *c);
     struct watch_queue *q = w->queue ? w->queue : calloc(1, sizeof *q);
@@ -57,7 +57,7 @@ int watch_push(struct watch *w, struct frame *frame, uint64_t told_ns, bool is_l
         list_init(&q->work.link);
     }
     *c = (struct watch_change){.frame = frame_ref(frame),
-                               .cost.told_ns = told_ns,
+                               .cost = *cost,
                                .number = ++w->last_change,
                                .is_last = is_last};
     *q->last = c;

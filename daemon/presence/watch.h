@@ -62,7 +62,7 @@ bool watch_remove(struct account *watcher, struct roster_item *item, struct enti
 
 /* Queue a change behind those under way. Makes the queue when there is none, for the caller to start (its work is not), and counts it
  * in *queues until it is freed. 0 or -ENOMEM. */
-int watch_push(struct watch *w, struct frame *frame, uint64_t told_ns, bool is_last, uint32_t *queues);
+int watch_push(struct watch *w, struct frame *frame, const struct watch_cost *cost, bool is_last, uint32_t *queues);
 /* Everybody has the first change: free it; at the last one, free the queue. */
 void watch_pop(struct watch *w);
 /* Is `change` for the watcher at `position`, and not there yet? */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "presence/watch.h"
+#include "route/cost.h"
 #include "route/internal.h"
 #include "stanza/stanza.h"
 
@@ -74,12 +75,16 @@ static void broadcast_run(struct router *r, struct route_message *base)
     struct jid jid = jid_of_prepared(span_make(m->publisher, m->len));
     struct entity *publisher = entity_find(&r->entities, &jid);
     struct watch *w = publisher ? publisher->watch : NULL;
+    struct watch_cost cost = {.told_ns = m->told_ns};
     if (m->audience) /* first, for the last change may end the watch, and with it the knowledge of who is told by that */
-        router_audience_hears(r, base->from, m->audience, publisher, m->frame);
-    if (!w || w->incarnation != m->incarnation)
+        router_audience_hears(r, base->from, m->audience, publisher, m->frame, &cost);
+    if (!w || w->incarnation != m->incarnation) {
+        if (cost.watchers)
+            cost_change_ends(r, jid_full(&jid), m->frame, &cost);
         return;
+    }
     entity_ref(publisher);
-    router_fanout(r, publisher, m->frame, m->told_ns, m->is_last);
+    router_fanout(r, publisher, m->frame, &cost, m->is_last);
     entity_give(&r->entities, publisher);
 }
 

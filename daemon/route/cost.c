@@ -53,7 +53,7 @@ static void stamp_put(struct cost *c, uint64_t told_ns)
         last->told_ns = told_ns;
 }
 
-void cost_change_ends(struct router *r, const struct entity *publisher, const struct frame *frame,
+void cost_change_ends(struct router *r, struct span publisher, const struct frame *frame,
                       const struct watch_cost *change)
 {
     struct cost *c = r->cost;
@@ -63,7 +63,7 @@ void cost_change_ends(struct router *r, const struct entity *publisher, const st
     const struct heavy_change heavy = {.watchers = change->watchers,
                                        .deliveries = change->deliveries,
                                        .bytes = (uint64_t)change->deliveries * frame->len};
-    heaviest_add(heaviest_now(r), entity_text(publisher), publisher->node.hash, &heavy);
+    heaviest_add(heaviest_now(r), publisher, entity_hash(publisher), &heavy);
 }
 
 void cost_turn_ends(struct cost *c)

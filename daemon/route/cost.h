@@ -9,7 +9,6 @@
 #include "base/histogram.h"
 #include "presence/heaviest.h"
 
-struct entity;
 struct frame;
 struct router;
 struct watch_cost;
@@ -43,7 +42,7 @@ struct cost *cost_new(void);
 struct cost *cost_free(struct cost *c); /* takes NULL, returns NULL */
 
 /* The last watcher of a change has it. */
-void cost_change_ends(struct router *r, const struct entity *publisher, const struct frame *frame,
+void cost_change_ends(struct router *r, struct span publisher, const struct frame *frame,
                       const struct watch_cost *change);
 /* The turn's sends are prepared. */
 void cost_turn_ends(struct cost *c);

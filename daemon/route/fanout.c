@@ -98,7 +98,7 @@ static uint32_t change_spread(struct router *r, struct watch *w, uint32_t sends_
 static bool change_ends(struct router *r, struct watch *w)
 {
     const struct watch_change *c = w->queue->first;
-    cost_change_ends(r, w->publisher, c->frame, &c->cost);
+    cost_change_ends(r, entity_text(w->publisher), c->frame, &c->cost);
     if (c->is_last) {
         watch_drop(w->publisher, &r->entities);
         return false;
@@ -145,23 +145,22 @@ void router_fanout_hurry(struct router *r, const struct entity *publisher, struc
     w->watchers[position].since = w->last_change;
 }
 
-static void watchers_tell(struct router *r, struct watch *w, struct frame *frame, uint64_t told_ns)
+static void watchers_tell(struct router *r, struct watch *w, struct frame *frame, struct watch_cost cost)
 {
-    struct watch_cost cost = {.told_ns = told_ns};
     struct spread p = {.router = r, .frame = frame};
     for (uint32_t i = 0; i < w->count; i++) {
         watchers_prefetch(w, i);
         spread_to(&p, w->watchers[i].account);
     }
     spread_end(&p, &cost);
-    cost_change_ends(r, w->publisher, frame, &cost);
+    cost_change_ends(r, entity_text(w->publisher), frame, &cost);
 }
 
-void router_fanout(struct router *r, struct entity *publisher, struct frame *frame, uint64_t told_ns, bool is_last)
+void router_fanout(struct router *r, struct entity *publisher, struct frame *frame, const struct watch_cost *cost, bool is_last)
 {
     struct watch *w = publisher->watch;
     bool is_first = !w->queue;
-    if ((!is_first || w->count > r->settings->at_once_max) && watch_push(w, frame, told_ns, is_last, &r->fanouts) == 0) {
+    if ((!is_first || w->count > r->settings->at_once_max) && watch_push(w, frame, cost, is_last, &r->fanouts) == 0) {
         if (!is_first)
             return;
         w->queue->owner = r;
@@ -172,7 +171,7 @@ void router_fanout(struct router *r, struct entity *publisher, struct frame *fra
     router_fanout_finish(r, publisher); /* no memory for one more change: all of them at once */
     if (!publisher->watch)
         return;
-    watchers_tell(r, w, frame, told_ns);
+    watchers_tell(r, w, frame, *cost);
     if (is_last)
         watch_drop(publisher, &r->entities);
 }

@@ -126,14 +126,17 @@ bool router_audience_is_at(const struct router *r, const struct group_audience *
 struct fan {
     struct frame *frame;
     int32_t taken;
+    uint32_t watchers, deliveries;
 };
 
 #define FAN_REFERENCES 64
 
 static void account_hears(struct router *r, struct account *a, struct fan *fan)
 {
+    fan->watchers++;
     if (router_must_wait(a)) {
         router_deliver_later(r, a, fan->frame, 0);
+        fan->deliveries++;
         return;
     }
     account_each_session(s, a)
@@ -145,6 +148,7 @@ static void account_hears(struct router *r, struct account *a, struct fan *fan)
             frame_ref_many(fan->frame, FAN_REFERENCES);
         }
         fan->taken--;
+        fan->deliveries++;
         r->counters.presence_deliveries++;
         stream_send(s->stream, fan->frame);
     }
@@ -196,9 +200,9 @@ static void group_hears(struct router *r, struct group_here *here, uint32_t from
 }
 
 void router_audience_hears(struct router *r, uint32_t from, const struct group_audience *audience,
-                           const struct entity *publisher, struct frame *frame)
+                           const struct entity *publisher, struct frame *frame, struct watch_cost *cost)
 {
-    struct fan fan = {frame, 0};
+    struct fan fan = {.frame = frame};
     uint64_t mark = ++r->groups.marks;
     const struct watch *w = publisher ? publisher->watch : NULL;
     for (uint32_t i = 0; w && i < w->count; i++)
@@ -215,6 +219,8 @@ void router_audience_hears(struct router *r, uint32_t from, const struct group_a
     }
     if (fan.taken)
         frame_unref_many(frame, fan.taken);
+    cost->watchers += fan.watchers;
+    cost->deliveries += fan.deliveries;
 }
 
 /* ---- what an account shows, or shows no more, to groups ---- */
@@ -242,8 +248,9 @@ static void show_run(struct router *r, struct route_message *base)
     struct show_message *m = (struct show_message *)base;
     struct jid jid = jid_of_prepared(span_make(m->publisher, m->len));
     struct entity *publisher = entity_find(&r->entities, &jid);
+    struct watch_cost cost = {0}; /* not of a change */
     for (uint32_t i = 0; i < m->frame_count; i++)
-        router_audience_hears(r, base->from, m->audience, publisher, m->frames[i]);
+        router_audience_hears(r, base->from, m->audience, publisher, m->frames[i], &cost);
 }
 
 static struct show_message *show_new(const struct router *r, const struct account *a, struct group_audience *audience)

@@ -6,6 +6,8 @@
 #include "roster/mark.h"
 #include "route/router.h"
 
+struct watch_cost;
+
 /* ---- messages between workers (message.c) ---- */
 
 /* Every message between routers begins with this. `run` is called on the receiving worker and frees nothing: `fini` does, then the
@@ -83,8 +85,8 @@ void router_walk_comes(struct router *r, struct session *s, bool is_first);
 /* The last session is no longer available: every watch ends. */
 void router_walk_leaves(struct router *r, struct account *a);
 void router_broadcast(struct router *r, struct account *a, struct frame *frame, bool is_last);
-/* A change of `publisher` (who has a watch here), told at `told_ns` by its home, to the watchers here (fanout.c). */
-void router_fanout(struct router *r, struct entity *publisher, struct frame *frame, uint64_t told_ns, bool is_last);
+/* A change of `publisher` (who has a watch here) to the watchers here (fanout.c). `cost`: when it was told, and whom it has reached already. */
+void router_fanout(struct router *r, struct entity *publisher, struct frame *frame, const struct watch_cost *cost, bool is_last);
 /* Bring what is under way to all of them now. The watch may be gone then. */
 void router_fanout_finish(struct router *r, struct entity *publisher);
 /* Bring what is under way to this one now: something else from the publisher is about to reach it. */
@@ -147,7 +149,7 @@ void audience_unref(struct group_audience *audience);
 bool router_audience_is_at(const struct router *r, const struct group_audience *audience, uint32_t worker);
 /* What worker `from` has sent, to all of them who are at home here and do not watch `publisher` (which may be NULL). */
 void router_audience_hears(struct router *r, uint32_t from, const struct group_audience *audience,
-                           const struct entity *publisher, struct frame *frame);
+                           const struct entity *publisher, struct frame *frame, struct watch_cost *cost);
 
 /* What groups add to a contact of the account's roster (grouping_roster.c). */
 struct roster_share;

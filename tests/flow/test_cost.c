@@ -156,6 +156,39 @@ static void test_counts(void **state)
     world_at_once_max = ROUTER_AT_ONCE_MAX;
 }
 
+/* What groups hear is of the same change as what watchers do, and counts without any watcher. */
+static void test_groups(void **state)
+{
+    (void)state;
+    struct world *w = world_new(1, 7, 0);
+    w->where = "cost of groups";
+    for (int i = 0; i < WATCHERS; i++) {
+        char jid[64];
+        snprintf(jid, sizeof jid, "%s@localhost", watcher_names[i]);
+        fake_store_account(w->broker.store, jid, true);
+    }
+    world_row(w, "alice", "bob", "F");
+    world_row(w, "bob", "alice", "T");
+    world_group(w, "staff", "staff");
+    world_settle(w);
+    world_group_change(w, "join", "staff", "alice bob carol dave");
+    world_settle(w);
+    world_online(w, "alice bob carol dave erin");
+    struct sums *before = sums_take(w, 60, COST_BY_DELIVERIES);
+    world_say(w, "alice", "<presence><show>away</show></presence>"); /* bob watches, carol and dave hear */
+    world_say(w, "dave", "<presence><show>away</show></presence>");  /* nobody watches */
+    world_say(w, "erin", "<presence><show>away</show></presence>");  /* nobody hears */
+    struct sums *after = sums_take(w, 60, COST_BY_DELIVERIES);
+    assert_int_equal(after->width.count - before->width.count, 2);
+    assert_int_equal(after->width.sum - before->width.sum, 6);
+    assert_int_equal(publisher_of(after, "alice@localhost")->watchers, 3);
+    assert_int_equal(publisher_of(after, "dave@localhost")->deliveries, 3);
+    assert_int_equal(after->top.count, 2);
+    sums_free(before);
+    sums_free(after);
+    world_free(w);
+}
+
 /* Who waits for most, most first, and no more lines than asked for. */
 static void test_readers(void **state)
 {
@@ -209,6 +242,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_groups),
         cmocka_unit_test(test_readers),
         cmocka_unit_test(test_many_in_a_turn),
     };
