@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "route/explain.h"
 
+#include "presence/group.h"
 #include "presence/watch.h"
 #include "route/watching.h"
 #include "stream/held.h"
@@ -25,6 +26,7 @@ void explanation_fini(struct explanation *e)
 {
     buffer_fini(&e->publisher.resources);
     buffer_fini(&e->watcher.resources);
+    buffer_fini(&e->groups);
 }
 
 static bool session_is_asked_for(const struct explained_account *a, const struct session *s)
@@ -117,17 +119,42 @@ static const struct account *account_read(struct explained_account *to, const st
     return a;
 }
 
+/* The groups of the publisher, and of those who see them the ones that the watcher is in. */
+static void groups_read(struct explanation *e, const struct router *r)
+{
+    struct span publisher = jid_bare(&e->publisher.jid), watcher = jid_bare(&e->watcher.jid);
+    uint64_t publisher_hash = entity_hash(publisher), watcher_hash = entity_hash(watcher);
+    for (uint32_t i = 0; i < r->groups.count; i++) {
+        const struct group_here *here = r->groups.at[i];
+        if (here->is_removed || group_find(here->group, publisher, publisher_hash) < 0)
+            continue;
+        for (uint32_t n = 0; n < here->viewer_count; n++) {
+            const struct group *viewer = here->viewers[n]->group;
+            if (group_find(viewer, watcher, watcher_hash) < 0)
+                continue;
+            buffer_append(&e->groups, here->group->name);
+            if (viewer != here->group) {
+                buffer_literal(&e->groups, ", which the members of ");
+                buffer_append(&e->groups, viewer->name);
+                buffer_literal(&e->groups, " see");
+            }
+            buffer_append_char(&e->groups, '\n');
+        }
+    }
+}
+
 void explain_publisher(struct explanation *e, struct router *r)
 {
     struct explained_account *p = &e->publisher;
     const struct account *a = account_read(p, &e->watcher, r, (struct span){0});
+    groups_read(e, r);
     if (!a)
         return;
+    e->is_shown_to_groups = a->is_in_groups;
     e->incarnation = a->incarnation;
     e->grants = a->available_count ? a->interests[e->watcher.home].grants : 0;
     const struct roster_item *item = item_of(a, r, &e->watcher.jid);
     e->is_grant_to_come = item && walk_will_grant(a, item);
-    e->is_by_group = group_view(a, jid_bare(&e->watcher.jid)).is_from;
     account_each_session(s, a)
     {
         e->paced += s->is_paced;
@@ -162,6 +189,8 @@ void explain_watcher(struct explanation *e, struct router *r)
     const struct account *a = account_read(to, &e->publisher, r, publisher);
     if (!a)
         return;
+    e->hears_groups = a->is_in_groups;
+    e->is_group_wave = !list_empty(&a->waves);
     account_each_session(s, a)
     {
         if (!session_is_available(s) || !session_is_asked_for(to, s))

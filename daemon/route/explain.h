@@ -44,11 +44,13 @@ struct explanation {
     struct explained_account publisher, watcher;
     /* from the publisher's home */
     uint32_t incarnation, grants; /* the grants of all watchers at the watcher's home */
-    bool is_by_group;             /* a shared group of the publisher is visible to the watcher */
     bool is_grant_to_come;        /* its walk has yet to come to the watcher */
     uint32_t paced;               /* sessions whose last change waits for their rate */
     uint32_t directed;            /* sessions that have sent the watcher directed presence */
+    struct buffer groups;         /* shared groups by which the watcher sees it: a line each */
+    bool is_shown_to_groups;
     /* from the watcher's home */
+    bool hears_groups, is_group_wave; /* a member that hears; but is still being told of members */
     bool has_slot;
     uint32_t slot_incarnation;
     uint32_t changes_due;             /* under way to it */
@@ -61,7 +63,7 @@ struct explanation {
 void explanation_init(struct explanation *e, const struct router *r, const struct jid *publisher,
                       const struct jid *watcher);
 void explanation_fini(struct explanation *e);
-/* On the home of each. */
+/* On the home of each. Shared groups are the same on all. */
 void explain_publisher(struct explanation *e, struct router *r);
 void explain_watcher(struct explanation *e, struct router *r);
 /* What the store answered to STORE_ROSTER, for an account whose roster is not known. */

@@ -9,7 +9,8 @@
 #define JID(a) (int)jid_full(&(a)->jid).len, jid_full(&(a)->jid).ptr
 #define BARE(a) (int)jid_bare(&(a)->jid).len, jid_bare(&(a)->jid).ptr
 
-/* By what right the watcher sees the publisher. */
+/* By what right the watcher sees the publisher. A pair is served by its watch when there is one, else by the
+ * groups. */
 enum right { RIGHT_NONE, RIGHT_OWN, RIGHT_SUBSCRIPTION, RIGHT_GROUP, RIGHT_DIRECTED };
 
 static void say(struct buffer *out, const char *format, va_list arguments)
@@ -28,6 +29,17 @@ static void step(struct verdict *v, const char *format, ...)
     say(&v->steps, format, arguments);
     va_end(arguments);
     buffer_append_char(&v->steps, '\n');
+}
+
+/* A sentence for each line. */
+static void lines_step(struct verdict *v, const struct buffer *lines, const char *before, const char *after)
+{
+    for (struct span rest = buffer_span(lines); rest.len;) {
+        const char *end = memchr(rest.ptr, '\n', rest.len);
+        size_t len = end ? (size_t)(end - rest.ptr) : rest.len;
+        step(v, "%s%.*s%s", before, (int)len, rest.ptr, after);
+        rest = span_skip(rest, end ? len + 1 : len);
+    }
 }
 
 /* The first reason counts. */
@@ -70,12 +82,7 @@ static void memory_step(struct verdict *v, const struct explained_account *a)
     }
     step(v, "%.*s is in memory at worker %u; resources connected: %u, available: %u.", BARE(a), a->home,
          a->sessions, a->available);
-    for (struct span rest = buffer_span(&a->resources); rest.len;) {
-        const char *end = memchr(rest.ptr, '\n', rest.len);
-        size_t len = end ? (size_t)(end - rest.ptr) : rest.len;
-        step(v, "  %.*s", (int)len, rest.ptr);
-        rest = span_skip(rest, end ? len + 1 : len);
-    }
+    lines_step(v, &a->resources, "  ", "");
     if (a->lost)
         step(v, "  %u more lost their connection and are shown as available for presence.flap_grace.",
              a->lost);
@@ -140,12 +147,11 @@ static enum right subscription_step(struct verdict *v, const struct explanation 
     if (is_allowed != is_wanted)
         step(v, "The two rosters disagree. The publisher's decides; the watcher's is put right when it asks "
                 "next.");
-    if (is_allowed && is_wanted && (p->is_available || !e->directed))
+    lines_step(v, &e->groups, "It is shown by the shared group ", ".");
+    if (is_allowed && is_wanted && (e->has_slot || !e->groups.len) && (p->is_available || !e->directed))
         return RIGHT_SUBSCRIPTION;
-    if (e->is_by_group) {
-        step(v, "A shared group of %.*s is visible to %.*s.", BARE(p), BARE(w));
+    if (e->groups.len && (p->is_available || !e->directed))
         return RIGHT_GROUP;
-    }
     if (e->directed) {
         step(v, "%.*s has sent %.*s directed presence, from %u of its resources.", BARE(p), BARE(w),
              e->directed);
@@ -222,6 +228,22 @@ static void watch_step(struct verdict *v, const struct explanation *e)
         is_late(v, "changes under way to it: %u", e->changes_due);
 }
 
+static void group_step(struct verdict *v, const struct explanation *e)
+{
+    const struct explained_account *late = !e->is_shown_to_groups ? &e->publisher
+                                           : !e->hears_groups     ? &e->watcher
+                                                                  : NULL;
+    if (late)
+        fails(v,
+              "%.*s has just come online, and stands in the lists of its groups only when its contacts are "
+              "told",
+              BARE(late));
+    if (e->is_group_wave) {
+        step(v, "%.*s is being told of the members of its groups.", BARE(&e->watcher));
+        is_late(v, "it is being told of the members of its groups");
+    }
+}
+
 static void reader_step(struct verdict *v, const struct explanation *e)
 {
     if (e->paced)
@@ -250,6 +272,8 @@ void verdict_make(const struct explanation *e, struct verdict *ret)
     available_step(ret, &e->watcher);
     if (right == RIGHT_SUBSCRIPTION && verdict_is_seen(ret))
         watch_step(ret, e);
+    if (right == RIGHT_GROUP && verdict_is_seen(ret))
+        group_step(ret, e);
     if (verdict_is_seen(ret))
         reader_step(ret, e);
 }

@@ -159,6 +159,42 @@ static void test_at_rest(void **state)
     }
 }
 
+static void test_groups(void **state)
+{
+    (void)state;
+    struct world *w = world_new(3, 3, 0);
+    w->where = "groups";
+    fake_store_account(w->broker.store, A, true);
+    fake_store_account(w->broker.store, B, true);
+    world_group(w, "guests", "");
+    world_settle(w);
+    world_group(w, "staff", "staff,guests");
+    world_settle(w);
+    expect(w, A, B, NOT "it is not subscribed", NULL);
+    world_group_change(w, "join", "staff", "alice");
+    world_settle(w);
+    expect(w, A, B, NOT "it is not subscribed", NULL);
+    world_group_change(w, "join", "guests", "bob");
+    world_settle(w);
+    expect(w, A, B, NOT A " is offline",
+           "It is shown by the shared group staff, which the members of guests see.");
+    expect(w, B, A, A " does not see " B ": it is not subscribed", NULL);
+    world_online(w, "alice");
+    expect(w, A, B, NOT B " is offline", "The roster of " A " does not have " B ".");
+    world_online(w, "bob");
+    expect(w, A, B, SEES, "It is shown by the shared group staff, which");
+    world_group_change(w, "join", "staff", "bob");
+    world_settle(w);
+    expect(w, A, B, SEES, "It is shown by the shared group staff.");
+    expect(w, B, A, A " sees " B, "It is shown by the shared group staff.");
+    world_group_change(w, "leave", "guests", "bob");
+    world_settle(w);
+    world_group_change(w, "leave", "staff", "alice");
+    world_settle(w);
+    expect(w, A, B, NOT "it is not subscribed", NULL);
+    world_free(w);
+}
+
 /* ---- under way ---- */
 
 static struct world *friends(uint32_t workers, const char *where)
@@ -279,8 +315,8 @@ static void test_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_at_rest), cmocka_unit_test(test_readers), cmocka_unit_test(test_busy),
-        cmocka_unit_test(test_slices),  cmocka_unit_test(test_json),
+        cmocka_unit_test(test_at_rest), cmocka_unit_test(test_groups), cmocka_unit_test(test_readers),
+        cmocka_unit_test(test_busy),    cmocka_unit_test(test_slices), cmocka_unit_test(test_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
