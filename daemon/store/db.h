@@ -67,7 +67,7 @@ int store_roster_load(struct store_db *db, struct span jid, struct arena *arena,
 int store_item_put(struct store_db *db, struct span owner, const struct store_item *item);
 int store_item_remove(struct store_db *db, struct span owner, struct span contact, uint64_t version);
 
-/* The version that follows: now, in milliseconds since 1970, or one more. */
+/* The version that follows: now, in microseconds since 1970, or one more. */
 uint64_t store_version_after(uint64_t version);
 
 /* Removals, so that a client that knows an older version can be told what has gone since. */

@@ -71,7 +71,7 @@ int store_account_find(struct store_db *db, struct span jid, int64_t *ret_id, ui
 /* Insert, or replace what a line of `roster import` says: a waiting subscription request stays unless the new
  * state answers it; `name` and `groups` with ptr NULL stay as they are. */
 int store_item_import(struct store_db *db, int64_t owner, const struct store_item *item);
-/* Now, in milliseconds since 1970: what roster versions are made of. */
+/* Now, in microseconds since 1970: what roster versions are made of. */
 uint64_t store_version_now(void);
 /* Give the roster the next version: now, or one more than it had. */
 int store_version_add(struct store_db *db, int64_t owner, uint64_t *ret_version);

@@ -27,7 +27,7 @@ const char *const store_schema_steps[] = {
     " PRIMARY KEY (owner, contact)"
     ") STRICT, WITHOUT ROWID;",
     /* 1 -> 2: roster versions (RFC 6121 s. 2.6). What was removed from whose roster in which version: complete for the
-     * versions after removals_from. Roster versions are milliseconds since 1970, so an epoch, begun at each start of
+     * versions after removals_from. Roster versions are microseconds since 1970, so an epoch, begun at each start of
      * the daemon, can say how far the one before went. */
     "CREATE TABLE removals ("
     " owner INTEGER NOT NULL REFERENCES accounts(id) ON DELETE CASCADE,"
