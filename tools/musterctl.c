@@ -607,7 +607,8 @@ static int run(struct options *o, const struct command *c)
 {
     struct buffer message;
     buffer_init(&message);
-    int error = config_load(o->config_path, environ, &o->config, &message), exit_code = EXIT_FAILED;
+    int error = config_load(o->config_path, environ, &o->config, &message);
+    int exit_code = c->run == explain ? EXIT_UNKNOWN : EXIT_FAILED; /* whose 1 is an answer */
     if (error && message.len == 0)
         fail_errno(o->config_path, error);
     /* a line for each mistake; warnings are the daemon's to tell */

@@ -55,8 +55,8 @@ struct explanation {
     uint32_t slot_incarnation;
     uint32_t changes_due;             /* under way to it */
     uint32_t fanout_done, fanout_all; /* of the first of them: how many watchers have it */
-    uint32_t readers,
-        readers_holding; /* available sessions; those of them that hold presence of the publisher back */
+    uint32_t readers;                 /* available sessions */
+    uint32_t readers_holding;         /* those of them for which presence of the publisher is held back */
 };
 
 /* The two JIDs are prepared and of accounts (local part); their text must outlive `e`. */

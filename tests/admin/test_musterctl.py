@@ -142,8 +142,9 @@ class Offline(Case):
         self.assertEqual(rows, [("a@localhost", 8, None, None), ("b@localhost", 8, "Bob", "x\ny\n")])
 
     def test_needs_the_daemon(self):
-        for words in (["session", "list"], ["stats"], ["shutdown"]):
+        for words in (["session", "list"], ["stats"], ["top"], ["shutdown"]):
             self.expect(*words, status=1, error=f"{self.state}/admin.sock: the daemon is not running")
+        self.expect("explain", "a@b", "c@d", status=3, error=f"{self.state}/admin.sock: the daemon is not running")
 
     def test_state_in_use(self):
         os.mkdir(self.state)
@@ -154,10 +155,14 @@ class Offline(Case):
 
     def test_usage(self):
         for words in ([], ["user"], ["user", "dance"], ["user", "add"], ["user", "list", "x"], ["--dance"],
-                      ["stats", "--replace"], ["user", "list", "--password", "x"], ["user", "add", "--password"]):
+                      ["stats", "--replace"], ["stats", "--json"], ["stats", "--by", "bytes"], ["top", "--json"], ["explain", "a@b"],
+                      ["explain", "a@b", "c@d", "e@f"], ["explain", "a@b", "c@d", "--count", "1"], ["explain", "a@b", "c\td@e"], ["user", "list", "--password", "x"], ["user", "add", "--password"]):
             self.expect(*words, status=2)
         for words in (["--help"], ["user", "add", "--help"], ["--version"]):
             self.assertNotEqual(self.expect(*words).stdout, "")
+        listed = [line[2:27].strip() for line in self.expect("--help").stdout.splitlines() if line.startswith("  ")]
+        self.assertIn("explain A B", listed)
+        self.assertEqual(len(listed), len(set(listed)))
 
     def test_bad_configuration(self):
         r = self.run_ctl("user", "list", config=self.file("bad.yaml", "domain: x\n"))
@@ -166,6 +171,7 @@ class Offline(Case):
         for line in r.stderr.splitlines():
             self.assertTrue(line.startswith("musterctl: "))
         self.assertEqual(self.run_ctl("user", "list", config="/nonexistent").returncode, 1)
+        self.assertEqual(self.run_ctl("explain", "a@b", "c@d", config="/nonexistent").returncode, 3)
 
     def test_output_that_cannot_be_written(self):
         self.expect("user", "add", "a@localhost", "--password", "x")
@@ -215,6 +221,27 @@ class Online(Case):
             self.reply = b"ok\nall is well\n"
             self.expect(*words, out="all is well\n")
             self.assertEqual(self.requests.pop(), request)
+
+    def test_top(self):
+        self.reply = b"ok\nlines\n"
+        self.expect("top", out="lines\n")
+        self.expect("top", "--by", "bytes", "--count", "3", "--seconds", "20", out="lines\n")
+        self.assertEqual(self.requests, [b"top\tdeliveries\t10\t60\n", b"top\tbytes\t3\t20\n"])
+
+    def test_explain(self):
+        """The exit status is the verdict's."""
+        for reply, words, request, status, out in (
+                (b"sees\nVERDICT: yes\n", [], b"explain\ta@b/c\td@e\n", 0, "VERDICT: yes\n"),
+                (b"unseen\nVERDICT: no\n", [], b"explain\ta@b/c\td@e\n", 1, "VERDICT: no\n"),
+                (b"unseen\n{}\n", ["--json"], b"explain\ta@b/c\td@e\tjson\n", 1, "{}\n")):
+            self.reply = b"ok\n" + reply
+            r = self.run_ctl("explain", "a@b/c", "d@e", *words)
+            self.assertEqual((r.returncode, r.stdout, r.stderr), (status, out, ""))
+            self.assertEqual(self.requests.pop(), request)
+        self.reply = b"error\nx: not the address of an account"
+        self.expect("explain", "x", "d@e", status=2, error="x: not the address of an account")
+        self.reply = b""
+        self.expect("explain", "a@b", "d@e", status=3, error="Protocol error")
 
     def test_refusals(self):
         self.reply = b"error\nnot today"
