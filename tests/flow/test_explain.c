@@ -126,6 +126,8 @@ static const struct row rows[] = {
      B "/r2 does not see " A ": " B "/r2 is offline", NULL},
     {"directed", "N", "N", "alice bob", "<presence to='bob@localhost/r'/>", A, B, SEES,
      A " has sent " B " directed presence, from 1 of its resources"},
+    {"directed from another resource", "N", "N", "alice alice2 bob", "<presence to='bob@localhost/r'/>",
+     A "/r2", B, B " does not see " A "/r2: it is not subscribed", NULL},
     {"directed to another", "N", "N", "alice bob", "<presence to='bobby@localhost'/>", A, B,
      NOT "it is not subscribed", NULL},
     {"its own", "N", "N", "alice alice2", NULL, A "/r", A "/r2", A "/r2 sees " A "/r",
@@ -297,6 +299,87 @@ static void test_slices(void **state)
     assert_true(late > 0);
 }
 
+/* ---- what no world at rest shows ---- */
+
+/* Two who are online, subscribed and watched as they should be. */
+static struct explanation well(const struct jid *publisher, const struct jid *watcher)
+{
+    const struct explained_account account = {.existence = EXPLAINED_IN_MEMORY,
+                                              .is_roster_known = true,
+                                              .state = ACCOUNT_READY,
+                                              .sessions = 1,
+                                              .available = 1,
+                                              .has_item = true,
+                                              .subscription = SUBSCRIPTION_BOTH,
+                                              .is_connected = true,
+                                              .is_available = true};
+    struct explanation e = {.publisher = account, .watcher = account};
+    e.publisher.jid = *publisher;
+    e.watcher.jid = *watcher;
+    e.incarnation = e.slot_incarnation = 5;
+    e.grants = e.readers = 1;
+    e.has_slot = true;
+    return e;
+}
+
+static void expect_why(const struct explanation *e, const char *why, const char *late)
+{
+    struct verdict v;
+    verdict_make(e, &v);
+    struct span said_why = buffer_span(&v.why), said_late = buffer_span(&v.late);
+    if (!span_equal(said_why, span_of(why)) || !span_equal(said_late, span_of(late)))
+        fail_msg("why: %.*s, late: %.*s; expected %s and %s", (int)said_why.len,
+                 said_why.ptr ? said_why.ptr : "", (int)said_late.len, said_late.ptr ? said_late.ptr : "",
+                 why, late);
+    assert_int_equal(verdict_is_seen(&v), !*why);
+    verdict_fini(&v);
+}
+
+static void test_conditions(void **state)
+{
+    (void)state;
+    struct jid a = jid_of_prepared(SPAN(A)), b = jid_of_prepared(SPAN(B));
+    struct explanation e = well(&a, &b);
+    expect_why(&e, "", "");
+    e.slot_incarnation = 4;
+    expect_why(&e, "its place in the list of watchers is of an earlier time that " A " was online", "");
+    e.has_slot = false;
+    expect_why(&e, "it is not in the list of watchers, although it should be; its next log-in asks again",
+               "");
+    e.watcher.state = ACCOUNT_BUSY;
+    expect_why(&e, B " is busy, and the watch is not made yet", "");
+    e.publisher.state = ACCOUNT_BUSY;
+    expect_why(&e, A " is busy, and the watch is not made yet", "");
+    e = well(&a, &b);
+    e.watcher.state = ACCOUNT_BUSY;
+    e.watcher.is_queue_waiting = true;
+    e.changes_due = 2;
+    expect_why(&e, "", "changes under way to it: 2; it is busy, and what is for it waits");
+    e = well(&a, &b);
+    e.publisher.existence = EXPLAINED_UNREADABLE;
+    expect_why(&e, "the store could not say anything about " A, "");
+    e = well(&a, &b);
+    e.readers = 2;
+    e.readers_holding = 1; /* the other has it */
+    expect_why(&e, "", "");
+
+    e = well(&a, &b);
+    e.has_slot = false;
+    buffer_literal(&e.groups, "staff\n");
+    expect_why(
+        &e, A " has just come online, and stands in the lists of its groups only when its contacts are told",
+        "");
+    e.is_shown_to_groups = true;
+    expect_why(
+        &e, B " has just come online, and stands in the lists of its groups only when its contacts are told",
+        "");
+    e.hears_groups = true;
+    expect_why(&e, "", "");
+    e.is_group_wave = true;
+    expect_why(&e, "", "it is being told of the members of its groups");
+    explanation_fini(&e);
+}
+
 static void test_json(void **state)
 {
     (void)state;
@@ -315,8 +398,9 @@ static void test_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_at_rest), cmocka_unit_test(test_groups), cmocka_unit_test(test_readers),
-        cmocka_unit_test(test_busy),    cmocka_unit_test(test_slices), cmocka_unit_test(test_json),
+        cmocka_unit_test(test_at_rest), cmocka_unit_test(test_conditions), cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_readers), cmocka_unit_test(test_busy),       cmocka_unit_test(test_slices),
+        cmocka_unit_test(test_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

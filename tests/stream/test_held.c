@@ -122,10 +122,29 @@ static void test_free_gives_back(void **unused)
     assert_null(held_free(NULL));
 }
 
+/* Any resource of the account, and no account whose address begins alike. */
+static void test_accounts(void **unused)
+{
+    (void)unused;
+    static const char *const publishers[] = {"p1@localhost.example/r", "p11@localhost/r", "p2@localhost/r"};
+    struct held *h = held_new();
+    for (size_t i = 0; i < sizeof publishers / sizeof publishers[0]; i++) {
+        struct span jid = span_of(publishers[i]);
+        struct frame *f = stanza_presence_frame(PRESENCE_AVAILABLE, jid, (struct span){0}, (struct span){0});
+        assert_int_equal(held_put(h, f, presence_frame_publisher(f)), 0);
+    }
+    assert_true(held_has_account(h, SPAN("p2@localhost")));
+    assert_true(held_has_account(h, SPAN("p1@localhost.example")));
+    assert_false(held_has_account(h, SPAN("p1@localhost")));
+    assert_false(held_has_account(h, SPAN("1@localhost")));
+    held_free(h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random),
+        cmocka_unit_test(test_accounts),
         cmocka_unit_test(test_free_gives_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
