@@ -95,12 +95,14 @@ static void conn_receive_stop(struct conn *c)
 }
 
 /* The peer broke the rules of TLS. A fatal alert is the last that is said (RFC 8446 s. 6.2): neither what is queued nor
- * close_notify follow it. */
+ * close_notify follow it. Closing at once with bytes of the peer unread would reset the connection and could take the alert with it: the
+ * owner's timer closes, a few seconds later. */
 static void conn_refuse(struct conn *c, uint8_t alert)
 {
     record_alert(c->record, c->net->record_worker, alert, &c->raw_out);
     c->is_ended = true;
     c->is_shut = true;
+    c->is_refused = true;
     c->events->ended(c, "bad-record", false);
     outqueue_fini(&c->out);
 }
@@ -306,7 +308,7 @@ static void conn_finish(struct conn *c)
         }
     }
     shutdown(c->fd, SHUT_WR);
-    if (c->is_ended)
+    if (c->is_ended && !c->is_refused)
         conn_abort(c);
 }
 
