@@ -33,7 +33,9 @@ struct import {
 
 struct span store_cut(struct span *rest, char separator)
 {
-    const char *at = rest->len ? memchr(rest->ptr, separator, rest->len) : NULL;
+    if (!rest->len)
+        return *rest; /* its pointer may be NULL */
+    const char *at = memchr(rest->ptr, separator, rest->len);
     struct span part = span_make(rest->ptr, at ? (size_t)(at - rest->ptr) : rest->len);
     *rest = span_skip(*rest, at ? part.len + 1 : part.len);
     return part;
