@@ -30,6 +30,9 @@
 /* Data that a peer does not acknowledge for so long is a broken connection. */
 #define UNACKNOWLEDGED_MS_MAX 120000
 
+/* Connections that a turn seals and sends for: two milliseconds. The others' turn is the next; what is queued for them meanwhile goes
+ * along. */
+#define TURN_CONNS_MAX 512
 /* A burst of fan-outs has breaks; the memory for its key schedules outlives those. */
 #define RECORD_REST_MS 10000
 
@@ -39,6 +42,13 @@ static void record_rest_expired(struct timer *t)
     record_worker_rest(n->record_worker, loop_now_ms(n->loop));
 }
 
+/* The turn that it asked for has come. */
+static void rest_step(struct lane_work *w, uint32_t *budget)
+{
+    (void)budget;
+    lane_work_stop(w);
+}
+
 int net_init(struct net *n, struct loop *loop, struct jobs *jobs, uint64_t queue_bytes_max,
              const struct record_kernel_abilities *kernel)
 {
@@ -46,6 +56,8 @@ int net_init(struct net *n, struct loop *loop, struct jobs *jobs, uint64_t queue
     list_init(&n->dirty);
     list_init(&n->dying);
     timer_init(&n->record_rest, record_rest_expired);
+    lane_work_init(&n->rest, rest_step);
+    n->turn_conns = TURN_CONNS_MAX;
     n->record_worker = record_worker_new();
     return n->record_worker ? 0 : -ENOMEM;
 }
@@ -55,6 +67,7 @@ void net_fini(struct net *n)
     if (!n->record_worker)
         return; /* never opened */
     loop_timer_stop(n->loop, &n->record_rest);
+    lane_work_stop(&n->rest);
     n->record_worker = record_worker_free(n->record_worker);
 }
 
@@ -383,34 +396,51 @@ static void conn_fini(struct conn *c)
     c->net->conns--;
 }
 
+static void conn_leave(struct conn *c)
+{
+    struct net *n = c->net;
+    c->is_dying = false;
+    if (c->is_aborted) {
+        conn_fini(c);
+        c->events->closed(c);
+    } else if (!c->is_detaching) {
+        conn_touch(c); /* its owner has changed its mind: it ends here */
+    } else {
+        n->conns--;
+        n->record_bytes -= record_bytes(c->record);
+        c->is_detaching = false;
+        c->net = NULL;
+        c->events->detached(c);
+    }
+}
+
+/* In turn the one that has waited longest and the newest: while thousands are being told of something, whoever is told something
+ * else is near one end of the list. */
+static struct list *dirty_take(struct net *n, bool is_newest)
+{
+    if (is_newest && !list_empty(&n->dirty)) {
+        struct list *node = n->dirty.prev;
+        list_remove(node);
+        return node;
+    }
+    return list_take(&n->dirty);
+}
+
 void net_turn_ends(struct net *n)
 {
     if (record_worker_is_large(n->record_worker) && !timer_is_running(&n->record_rest))
         loop_timer_start(n->loop, &n->record_rest, RECORD_REST_MS);
-    while (!list_empty(&n->dirty) || !list_empty(&n->dying)) {
-        for (struct list *node; (node = list_take(&n->dirty));) {
+    for (uint32_t left = n->turn_conns; left && !(list_empty(&n->dirty) && list_empty(&n->dying));) {
+        for (struct list *node; left && (node = dirty_take(n, left % 2)); left--) {
             struct conn *c = container_of(node, struct conn, link);
             c->is_dirty = false;
             conn_settle(c);
         }
-        struct list *node = list_take(&n->dying);
-        if (!node)
-            continue;
-        struct conn *c = container_of(node, struct conn, link);
-        c->is_dying = false;
-        if (c->is_aborted) {
-            conn_fini(c);
-            c->events->closed(c);
-        } else if (!c->is_detaching) {
-            conn_touch(c); /* its owner has changed its mind: it ends here */
-        } else {
-            n->conns--;
-            n->record_bytes -= record_bytes(c->record);
-            c->is_detaching = false;
-            c->net = NULL;
-            c->events->detached(c);
-        }
+        for (struct list *node; (node = list_take(&n->dying));)
+            conn_leave(container_of(node, struct conn, link));
     }
+    if (!list_empty(&n->dirty))
+        loop_work_start(n->loop, &n->rest, LANE_PRESENCE);
 }
 
 static void conn_socket_options(int fd)

@@ -31,6 +31,8 @@ struct net {
     uint64_t queue_bytes_max; /* of one connection; above it the peer is too slow */
     uint64_t hold_bytes;      /* the owner's: above it, it may hold frames back */
     const struct record_kernel_abilities *kernel; /* what it can; NULL: nothing */
+    uint32_t turn_conns;      /* looked at in one turn; tests make it small */
+    struct lane_work rest;    /* asks for another turn when that was not all */
     struct list dirty;        /* have something to send, or to look at, when the turn ends */
     struct list dying;        /* at rest: to be closed or handed over when the turn ends */
     struct net_counters {
