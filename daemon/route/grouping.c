@@ -231,7 +231,7 @@ struct show_message {
     uint32_t frame_count;
     struct frame **frames;
     size_t len;
-    char publisher[];
+    char whom[]; /* the publisher, or a single watcher */
 };
 
 static void show_fini(struct route_message *base)
@@ -246,23 +246,23 @@ static void show_fini(struct route_message *base)
 static void show_run(struct router *r, struct route_message *base)
 {
     struct show_message *m = (struct show_message *)base;
-    struct jid jid = jid_of_prepared(span_make(m->publisher, m->len));
+    struct jid jid = jid_of_prepared(span_make(m->whom, m->len));
     struct entity *publisher = entity_find(&r->entities, &jid);
     struct watch_cost cost = {0}; /* not of a change */
     for (uint32_t i = 0; i < m->frame_count; i++)
         router_audience_hears(r, base->from, m->audience, publisher, m->frames[i], &cost);
 }
 
-static struct show_message *show_new(const struct router *r, const struct account *a, struct group_audience *audience)
+static struct show_message *show_new(const struct router *r, const struct account *a, struct group_audience *audience,
+                                     struct span whom, void (*run)(struct router *, struct route_message *))
 {
-    struct span publisher = entity_text(a->entity);
-    struct show_message *m = route_message_new(sizeof *m + publisher.len, show_run, show_fini);
+    struct show_message *m = route_message_new(sizeof *m + whom.len, run, show_fini);
     if (!m)
         return NULL;
     m->frames = calloc(a->available_count + 1, sizeof(struct frame *));
     m->audience = audience_ref(audience);
-    m->len = publisher.len;
-    memcpy(m->publisher, publisher.ptr, publisher.len);
+    m->len = whom.len;
+    memcpy(m->whom, whom.ptr, whom.len);
     for (const struct lost *l = NULL; m->frames && (l = router_lost_next(r, a, l));) {
         struct span jid = span_make(l->jid, l->jid_len);
         struct frame *f = audience->is_hide
@@ -288,7 +288,9 @@ static struct show_message *show_new(const struct router *r, const struct accoun
 static void audience_show(struct router *r, const struct account *a, struct group_audience *audience)
 {
     for (uint32_t to = 0; to < r->count; to++) {
-        struct show_message *m = router_audience_is_at(r, audience, to) ? show_new(r, a, audience) : NULL;
+        struct show_message *m = router_audience_is_at(r, audience, to)
+                                     ? show_new(r, a, audience, entity_text(a->entity), show_run)
+                                     : NULL;
         if (m)
             route_message_post(r, to, &m->base);
     }
@@ -322,6 +324,46 @@ static void member_enter(struct router *r, struct account *a, struct account_gro
 static uint32_t member_place(const struct account_group *g)
 {
     return group_list_after(&g->here->members, g->stamp) - 1;
+}
+
+/* Does a group tell the account what the publisher says? */
+static bool is_told_by_group(const struct account *a, uint32_t from, const struct group_audience *audience)
+{
+    for (uint32_t i = 0; i < a->group_count; i++) {
+        const struct account_group *g = &a->groups[i];
+        if (g->stamp && numbers_have(audience->numbers, audience->told_count, g->here->group->number) &&
+            entry_hears(&g->here->members.entries[member_place(g)], from, audience))
+            return true;
+    }
+    return false;
+}
+
+static void take_over_run(struct router *r, struct route_message *base)
+{
+    struct show_message *m = (struct show_message *)base;
+    struct account *a = router_account_find(r, span_make(m->whom, m->len));
+    if (!a || is_told_by_group(a, base->from, m->audience))
+        return;
+    for (uint32_t i = 0; i < m->frame_count; i++) {
+        struct fan fan = {.frame = m->frames[i]};
+        account_hears(r, a, &fan);
+        if (fan.taken)
+            frame_unref_many(fan.frame, fan.taken);
+    }
+}
+
+bool router_groups_take_over(struct router *r, const struct account *a, const struct entity *watcher)
+{
+    struct span text = entity_text(watcher);
+    struct group_audience *audience = group_view(a, text).is_from ? router_audience(a) : NULL;
+    if (!audience)
+        return false;
+    audience->is_hide = true;
+    struct show_message *m = show_new(r, a, audience, text, take_over_run);
+    if (m)
+        route_message_post(r, router_home(r, text), &m->base);
+    audience_unref(audience);
+    return true;
 }
 
 /* `wave` NULL: it is gone at once. */
@@ -383,8 +425,7 @@ void router_groups_come(struct router *r, struct session *s, bool is_first)
             audience_show(r, a, audience);
         audience_unref(audience);
     }
-    if (wave)
-        wave_begin(wave);
+    waves_go_on(a);
 }
 
 void router_groups_go(struct router *r, struct account *a)
@@ -423,8 +464,7 @@ void router_group_join(struct router *r, struct account *a, struct group_here *h
             audience_show(r, a, audience);
         audience_unref(audience);
     }
-    if (wave)
-        wave_begin(wave);
+    waves_go_on(a);
     free(told);
     free(kept);
 }
@@ -455,8 +495,7 @@ void router_group_leave(struct router *r, struct account *a, struct group_here *
     struct group_wave *wave = wave_new(r, a, 0, true, seen, seen_before, still, seen_now);
     member_exit(r, a, g, wave);
     account_group_remove(a, g);
-    if (wave)
-        wave_begin(wave);
+    waves_go_on(a);
     free(told);
     free(kept);
 }

@@ -55,6 +55,7 @@ struct group_wave {
     struct account *account;
     uint32_t number;                                  /* answers to an earlier one are recognised */
     uint32_t session_number;                          /* who is to be told; 0: every available session */
+    bool is_begun;                                    /* those before it have told all they have */
     bool is_hide;                                     /* they go, instead of coming */
     bool is_closed;                                   /* of one that hides: nobody else leaves any more */
     uint32_t undone;                                  /* workers */
@@ -62,10 +63,11 @@ struct group_wave {
     struct group_progress progress[];                 /* by worker */
 };
 
-/* Takes over groups and kept, in any case. NULL without memory (or when either is NULL for want of it). */
+/* Behind the account's other waves. Takes over groups and kept, in any case. NULL without memory (or when either is NULL for want of it). */
 struct group_wave *wave_new(struct router *r, struct account *a, uint32_t session_number, bool is_hide,
                             uint32_t *groups, uint32_t group_count, uint32_t *kept, uint32_t kept_count);
-void wave_begin(struct group_wave *w);
+/* Begin the account's next wave, if none is under way. */
+void waves_go_on(struct account *a);
 /* Has it come past the publisher, who stands at these places, at worker `from`? */
 bool wave_has_passed(const struct group_wave *w, uint32_t from, const struct group_audience *publisher);
 void wave_free(struct group_wave *w);

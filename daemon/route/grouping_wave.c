@@ -6,7 +6,12 @@
  * will be what it is then. So it is told of everybody once, in order, whatever happens meanwhile, and a wave
  * costs what a slice does.
  *
- * The same the other way round for who leaves a group: it hears on until it has been told that they go. */
+ * The same the other way round for who leaves a group: it hears on until it has been told that they go.
+ *
+ * An account's waves go one after the other, in the order of what made them. One that comes would otherwise go
+ * on in groups that the member has left meanwhile, and tell of somebody of whose going another one has told
+ * already; and one that goes would tell the end of somebody whom the member, back in the group, has been shown
+ * again. */
 #include "route/grouping.h"
 
 #include <stdlib.h>
@@ -25,7 +30,7 @@
 struct wave_request {
     struct route_message base;
     uint32_t wave;
-    bool is_hide;
+    bool is_hide, is_closed;
     struct group_progress at;
     size_t len;
     const char *watcher; /* behind the numbers */
@@ -60,6 +65,7 @@ static void wave_ask(struct group_wave *w, uint32_t to)
         return;
     m->wave = w->number;
     m->is_hide = w->is_hide;
+    m->is_closed = w->is_closed;
     m->at = w->progress[to];
     m->group_count = w->group_count;
     m->kept_count = w->kept_count;
@@ -124,10 +130,24 @@ void wave_free(struct group_wave *w)
 }
 
 /* The first slice is asked for at once: most groups are through with it. */
-void wave_begin(struct group_wave *w)
+static void wave_begin(struct group_wave *w)
 {
+    w->is_begun = true;
     for (uint32_t i = 0; i < w->router->count; i++)
         wave_ask(w, i);
+}
+
+void waves_go_on(struct account *a)
+{
+    list_each(node, &a->waves)
+    {
+        struct group_wave *w = container_of(node, struct group_wave, link);
+        if (!w->undone)
+            continue; /* one that hides, and waits to be closed */
+        if (!w->is_begun)
+            wave_begin(w);
+        return;
+    }
 }
 
 bool wave_has_passed(const struct group_wave *w, uint32_t from, const struct group_audience *publisher)
@@ -159,14 +179,22 @@ static void wave_answer_fini(struct route_message *base)
     free(m->frames);
 }
 
-/* The watch tells it: what made the slot came ahead of this answer. */
-static bool is_watching(const struct router *r, const struct account *a, uint64_t publisher)
+/* The watch tells it: what made the slot came ahead of this answer. Not, however, when the subscription is over
+ * and the slot waits to be revoked: then a session that has come since was told nothing by the watch. To the
+ * others what is under way by it comes first, for what the answer says is newer. (An end the publisher tells
+ * who watched it when it revokes.) */
+static bool watch_tells(struct router *r, const struct group_wave *w, uint64_t publisher)
 {
+    struct account *a = w->account;
     for (struct hash_node *n = publisher ? hash_table_first(&r->entities.table, publisher) : NULL; n;
          n = hash_node_next(n)) {
-        const struct roster_item *item = roster_find(&a->roster, container_of(n, struct entity, node));
-        if (item && item->watch_slot)
+        const struct entity *e = container_of(n, struct entity, node);
+        const struct roster_item *item = roster_find(&a->roster, e);
+        if (!item || !item->watch_slot)
+            continue;
+        if (w->is_hide || subscription_has_to(item->state))
             return true;
+        router_fanout_hurry(r, e, a);
     }
     return false;
 }
@@ -201,18 +229,23 @@ static struct group_wave *wave_find(const struct account *a, uint32_t number)
 static void wave_answer_run(struct router *r, struct route_message *base)
 {
     struct wave_answer *m = (struct wave_answer *)base;
-    const struct account *a = router_account_find(r, span_make(m->watcher, m->len));
+    struct account *a = router_account_find(r, span_make(m->watcher, m->len));
     struct group_wave *w = a ? wave_find(a, m->wave) : NULL;
     if (!w)
         return; /* it went offline meanwhile */
     for (uint32_t i = 0; i < m->frame_count; i++)
-        if (!is_watching(r, w->account, m->frames[i].plain))
+        if (!watch_tells(r, w, m->frames[i].plain))
             wave_frame_deliver(r, w, m->frames[i].frame);
     w->progress[base->from] = m->at;
-    if (m->at.group != PROGRESS_DONE)
+    if (m->at.group != PROGRESS_DONE) {
         loop_work_start(r->loop, &w->work, LANE_BULK);
-    else if (--w->undone == 0 && wave_is_over(w))
+        return;
+    }
+    if (--w->undone)
+        return;
+    if (wave_is_over(w))
         router_wave_ended(r, w);
+    waves_go_on(a);
 }
 
 /* ---- at the members' home ---- */
@@ -266,9 +299,10 @@ static bool is_told_here(const struct router *r, const struct wave_request *m, c
             if (m->numbers[n] == number && g->stamp && g->stamp <= started)
                 return false;
     }
-    if (!m->is_hide)
+    if (!m->is_hide || m->is_closed)
         return true;
-    /* Who leaves as well says so itself. */
+    /* Who leaves as well says so itself. Not who leaves by a later change: the wave may be over before that is
+     * said. */
     const struct group_here *here = groups_find(&r->groups, m->numbers[at]);
     return here && !here->is_removed &&
            group_find(here->group, entity_text(a->entity), a->entity->node.hash) >= 0;
@@ -285,7 +319,7 @@ static bool group_answers(struct router *r, const struct wave_request *m, struct
     const struct entity *watching = entity_find(&r->entities, &jid);
     uint32_t frames_max =
         r->settings->at_once_max < WAVE_FRAMES_MAX ? r->settings->at_once_max + 1 : WAVE_FRAMES_MAX;
-    if (!here || (m->is_hide && here->is_removed))
+    if (!here || (m->is_hide && !m->is_closed && here->is_removed))
         return true;
     for (uint32_t i = group_list_after(&here->members, at->stamp); i < here->members.count; i++) {
         const struct group_entry *e = &here->members.entries[i];

@@ -147,6 +147,10 @@ struct group_audience *audience_ref(struct group_audience *audience); /* both ta
 void audience_unref(struct group_audience *audience);
 /* Has the worker anybody who does? */
 bool router_audience_is_at(const struct router *r, const struct group_audience *audience, uint32_t worker);
+/* What watched the account by a subscription that is over sees it by a group. Where the group is yet to show it (the
+ * watcher's wave has not come to it), the watcher hears that it goes: were it to go before the wave comes, nobody
+ * would say so. False: no group shows it, or not yet. */
+bool router_groups_take_over(struct router *r, const struct account *a, const struct entity *watcher);
 /* What worker `from` has sent, to all of them who are at home here and do not watch `publisher` (which may be NULL). */
 void router_audience_hears(struct router *r, uint32_t from, const struct group_audience *audience,
                            const struct entity *publisher, struct frame *frame, struct watch_cost *cost);

@@ -47,7 +47,7 @@ void router_hide_from(struct router *r, struct account *a, const struct entity *
     if (!router_is_local(r, jid_domain(&to)))
         return;
     router_revoke(r, a, contact);
-    if (group_view(a, entity_text(contact)).is_from)
+    if (router_groups_take_over(r, a, contact))
         return;
     account_each_session(s, a)
         if (session_is_available(s))

@@ -91,8 +91,8 @@ static void retry_run(struct router *r, struct route_message *base)
     free(requests);
 }
 
-/* The watcher's roster does not want this publisher yet, but a change of it is under way: ask again after
- * that. */
+/* The watcher's roster does not want this publisher yet, but a change of it is under way, or what changes it
+ * waits in the account's queue: ask again after that. */
 static void retry_later(struct router *r, struct account *a, struct entity *publisher)
 {
     struct retry_message *m = route_message_new(sizeof *m, retry_run, retry_fini);
@@ -210,7 +210,7 @@ static bool granted(struct router *r, struct account *a, struct span publisher_t
     if (outcome == 0 || (outcome == WATCH_THERE && !told.is_first)) {
         router_fanout_hurry(r, publisher, a); /* `shown` is newer */
         shown_deliver(r, shown, a, publisher, told.session_number);
-    } else if (outcome == WATCH_UNWANTED && a->state == ACCOUNT_BUSY) {
+    } else if (outcome == WATCH_UNWANTED && (a->state == ACCOUNT_BUSY || a->pending)) {
         retry_later(r, a, publisher);
     }
     entity_give(&r->entities, publisher);
