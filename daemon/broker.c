@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "settings.h"
 
 /* Presence wants at least two, so that what crosses workers is never the untried case. */
 #define WORKERS_MIN 2
@@ -42,34 +43,8 @@ static int settings_make(struct broker *b)
         return -ENOMEM;
     for (uint32_t i = 0; i < c->domain_count; i++)
         b->domains[i] = span_of(c->domains[i]);
-    b->router_settings = (struct router_settings){
-        .domains = b->domains,
-        .domain_count = c->domain_count,
-        .roster_items_max = c->limits.roster_items,
-        .resources_max = c->limits.resources,
-        .directed_max = c->limits.directed_presences,
-        .requests_max = c->limits.subscription_requests,
-        .flap_grace_ms = c->presence.flap_grace_ms,
-        .presence_rate = c->presence.rate,
-        .presence_burst = c->presence.burst,
-        .at_once_max = ROUTER_AT_ONCE_MAX,
-        .pace = ROUTER_PACE,
-        .resource_conflict = c->resource_conflict == CONFIG_CONFLICT_REFUSE   ? RESOURCE_REFUSE
-                             : c->resource_conflict == CONFIG_CONFLICT_RENAME ? RESOURCE_RENAME
-                                                                              : RESOURCE_REPLACE,
-    };
-    b->stream_settings = (struct stream_settings){
-        .domains = b->domains,
-        .domain_count = c->domain_count,
-        .allow_plain = c->sasl.allow_plain,
-        .sasl_iterations = c->sasl.iterations,
-        .stanza_bytes_max = c->limits.stanza_bytes,
-        .unauthenticated_bytes_max = c->limits.unauthenticated_stanza_bytes,
-        .login_timeout_ms = c->limits.login_timeout_ms,
-        .has_csi = c->presence.csi,
-        .conflate_bytes = c->presence.conflate_bytes,
-        .held_max = c->limits.held_presences,
-    };
+    b->router_settings = settings_of_router(c, b->domains);
+    b->stream_settings = settings_of_stream(c, b->domains);
     return 0;
 }
 

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "settings.h"
+
+struct router_settings settings_of_router(const struct config *c, const struct span *domains)
+{
+    return (struct router_settings){
+        .domains = domains,
+        .domain_count = c->domain_count,
+        .roster_items_max = c->limits.roster_items,
+        .resources_max = c->limits.resources,
+        .directed_max = c->limits.directed_presences,
+        .requests_max = c->limits.subscription_requests,
+        .flap_grace_ms = c->presence.flap_grace_ms,
+        .presence_rate = c->presence.rate,
+        .presence_burst = c->presence.burst,
+        .at_once_max = ROUTER_AT_ONCE_MAX,
+        .pace = ROUTER_PACE,
+        .resource_conflict = c->resource_conflict == CONFIG_CONFLICT_REFUSE   ? RESOURCE_REFUSE
+                             : c->resource_conflict == CONFIG_CONFLICT_RENAME ? RESOURCE_RENAME
+                                                                              : RESOURCE_REPLACE,
+    };
+}
+
+struct stream_settings settings_of_stream(const struct config *c, const struct span *domains)
+{
+    return (struct stream_settings){
+        .domains = domains,
+        .domain_count = c->domain_count,
+        .allow_plain = c->sasl.allow_plain,
+        .sasl_iterations = c->sasl.iterations,
+        .stanza_bytes_max = c->limits.stanza_bytes,
+        .unauthenticated_bytes_max = c->limits.unauthenticated_stanza_bytes,
+        .login_timeout_ms = c->limits.login_timeout_ms,
+        .has_csi = c->presence.csi,
+        .conflate_bytes = c->presence.conflate_bytes,
+        .held_max = c->limits.held_presences,
+    };
+}
