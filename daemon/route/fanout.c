@@ -4,62 +4,11 @@
  * to get anything else from the publisher gets first what is under way to it. */
 #include "presence/watch.h"
 #include "route/cost.h"
-#include "route/internal.h"
+#include "route/spread.h"
 
-/* A stanza for a session that has something queued already costs a fraction of a send (0.07 against 4 us): a storm among a few hundred is to be worked
- * off as it comes, for what comes together leaves together. */
+/* A stanza for a session that has something queued already costs a fraction of a send (0.07 against 4 us): a storm
+ * among a few hundred is to be worked off as it comes, for what comes together leaves together. */
 #define QUEUED_PER_SEND 64
-
-struct spread {
-    struct router *router;
-    struct frame *frame;
-    int32_t references; /* of the frame, taken in advance: one atomic operation for many recipients */
-    uint32_t sends, queued; /* what it has cost */
-    uint32_t watchers;
-};
-
-#define REFERENCES_AT_ONCE 256
-
-static struct frame *spread_reference(struct spread *p)
-{
-    if (!p->references) {
-        p->references = REFERENCES_AT_ONCE;
-        frame_ref_many(p->frame, p->references);
-    }
-    p->references--;
-    return p->frame;
-}
-
-/* `cost`: of the change, to which this is added. */
-static void spread_end(struct spread *p, struct watch_cost *cost)
-{
-    cost->watchers += p->watchers;
-    cost->deliveries += p->sends + p->queued;
-    if (p->references)
-        frame_unref_many(p->frame, p->references);
-}
-
-static void spread_to(struct spread *p, struct account *a)
-{
-    struct router *r = p->router;
-    p->watchers++;
-    if (router_must_wait(a)) {
-        router_deliver_later(r, a, p->frame, 0);
-        p->queued++;
-        return;
-    }
-    account_each_session(s, a)
-    {
-        if (!session_is_available(s))
-            continue;
-        if (conn_has_output(&s->stream->conn))
-            p->queued++;
-        else
-            p->sends++;
-        r->counters.presence_deliveries++;
-        stream_send(s->stream, spread_reference(p));
-    }
-}
 
 /* What a recipient takes is spread over its account, session and stream, each pointing to the next: far ahead of the walk the
  * first is fetched, nearer to it the second, then the third. */

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "presence/watch.h"
+#include "route/spread.h"
 
 /* ---- sets of groups ---- */
 
@@ -122,38 +123,6 @@ bool router_audience_is_at(const struct router *r, const struct group_audience *
 
 /* ---- hearing ---- */
 
-/* References for a fan-out, taken many at a time: one atomic operation for a list. */
-struct fan {
-    struct frame *frame;
-    int32_t taken;
-    uint32_t watchers, deliveries;
-};
-
-#define FAN_REFERENCES 64
-
-static void account_hears(struct router *r, struct account *a, struct fan *fan)
-{
-    fan->watchers++;
-    if (router_must_wait(a)) {
-        router_deliver_later(r, a, fan->frame, 0);
-        fan->deliveries++;
-        return;
-    }
-    account_each_session(s, a)
-    {
-        if (!session_is_available(s))
-            continue;
-        if (fan->taken == 0) {
-            fan->taken = FAN_REFERENCES;
-            frame_ref_many(fan->frame, FAN_REFERENCES);
-        }
-        fan->taken--;
-        fan->deliveries++;
-        r->counters.presence_deliveries++;
-        stream_send(s->stream, fan->frame);
-    }
-}
-
 static bool entry_hears(const struct group_entry *e, uint32_t from, const struct group_audience *audience)
 {
     return !e->wave || wave_has_passed(e->wave, from, audience);
@@ -178,7 +147,7 @@ static void group_marks(const struct group_here *here, uint32_t from, const stru
 /* Each account once, however many of the lists it is in. */
 static void group_hears(struct router *r, struct group_here *here, uint32_t from,
                         const struct group_audience *audience, const struct entity *publisher,
-                        struct fan *fan)
+                        struct spread *spread)
 {
     uint64_t mark = r->groups.marks;
     for (uint32_t i = 0; i < here->members.count; i++) {
@@ -187,7 +156,7 @@ static void group_hears(struct router *r, struct group_here *here, uint32_t from
         if (a->mark == mark || a->entity == publisher || !entry_hears(e, from, audience))
             continue;
         a->mark = mark;
-        account_hears(r, a, fan);
+        spread_to(spread, a);
     }
     for (uint32_t i = 0; i < here->parting.count; i++) {
         const struct group_entry *e = &here->parting.entries[i];
@@ -195,14 +164,14 @@ static void group_hears(struct router *r, struct group_here *here, uint32_t from
         if (a->mark == mark || a->entity == publisher || !parting_hears(e, from, audience))
             continue;
         a->mark = mark;
-        account_hears(r, a, fan);
+        spread_to(spread, a);
     }
 }
 
 void router_audience_hears(struct router *r, uint32_t from, const struct group_audience *audience,
                            const struct entity *publisher, struct frame *frame, struct watch_cost *cost)
 {
-    struct fan fan = {.frame = frame};
+    struct spread spread = {.router = r, .frame = frame};
     uint64_t mark = ++r->groups.marks;
     const struct watch *w = publisher ? publisher->watch : NULL;
     for (uint32_t i = 0; w && i < w->count; i++)
@@ -215,12 +184,9 @@ void router_audience_hears(struct router *r, uint32_t from, const struct group_a
     for (uint32_t i = 0; i < audience->told_count; i++) {
         struct group_here *here = groups_find(&r->groups, audience->numbers[i]);
         if (here)
-            group_hears(r, here, from, audience, publisher, &fan);
+            group_hears(r, here, from, audience, publisher, &spread);
     }
-    if (fan.taken)
-        frame_unref_many(frame, fan.taken);
-    cost->watchers += fan.watchers;
-    cost->deliveries += fan.deliveries;
+    spread_end(&spread, cost);
 }
 
 /* ---- what an account shows, or shows no more, to groups ---- */
@@ -345,10 +311,10 @@ static void take_over_run(struct router *r, struct route_message *base)
     if (!a || is_told_by_group(a, base->from, m->audience))
         return;
     for (uint32_t i = 0; i < m->frame_count; i++) {
-        struct fan fan = {.frame = m->frames[i]};
-        account_hears(r, a, &fan);
-        if (fan.taken)
-            frame_unref_many(fan.frame, fan.taken);
+        struct spread spread = {.router = r, .frame = m->frames[i]};
+        struct watch_cost uncounted = {0}; /* of no change */
+        spread_to(&spread, a);
+        spread_end(&spread, &uncounted);
     }
 }
 

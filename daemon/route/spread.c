@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "route/spread.h"
+
+/* A slice of a fan-out. What is left over goes back in one operation, too. */
+#define REFERENCES_AT_ONCE 256
+
+static struct frame *spread_reference(struct spread *p)
+{
+    if (!p->references) {
+        p->references = REFERENCES_AT_ONCE;
+        frame_ref_many(p->frame, p->references);
+    }
+    p->references--;
+    return p->frame;
+}
+
+void spread_end(struct spread *p, struct watch_cost *cost)
+{
+    cost->watchers += p->watchers;
+    cost->deliveries += p->sends + p->queued;
+    if (p->references)
+        frame_unref_many(p->frame, p->references);
+}
+
+void spread_to(struct spread *p, struct account *a)
+{
+    struct router *r = p->router;
+    p->watchers++;
+    if (router_must_wait(a)) {
+        router_deliver_later(r, a, p->frame, 0);
+        p->queued++;
+        return;
+    }
+    account_each_session(s, a)
+    {
+        if (!session_is_available(s))
+            continue;
+        if (conn_has_output(&s->stream->conn))
+            p->queued++;
+        else
+            p->sends++;
+        r->counters.presence_deliveries++;
+        stream_send(s->stream, spread_reference(p));
+    }
+}
