@@ -1,28 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Administration from the command line: through the daemon's admin socket while it runs, and, for what
- * concerns only the database, on the database itself while it does not. */
+/* Administration from the command line: words and options to commands, and their answers to the user. */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "admin/control.h"
-#include "base/clock.h"
 #include "config/config.h"
 #include "musterctl_accounts.h"
-#include "musterctl_presence.h"
+#include "musterctl_ask.h"
 #include "musterctl_groups.h"
+#include "musterctl_input.h"
+#include "musterctl_presence.h"
 #include "store/command.h"
 
 #define CONFIG_PATH_DEFAULT "/etc/muster/musterd.yaml"
-/* A daemon that starts or stops holds the database while its socket does not answer yet, or no longer. */
-#define BETWEEN_WAIT_MS 5000
-#define BETWEEN_RETRY_MS 100
-#define READ_BYTES 65536
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UNKNOWN = 3 };
 
@@ -63,62 +56,12 @@ static int fail_errno(const char *about, int error)
     return fail(about, span_of(strerror(-error)));
 }
 
-/* On the database itself. Result as of store_command_run; -EBUSY while the daemon has it. */
-static int offline_run(const struct options *o, struct span command, struct span body, struct buffer *reply)
-{
-    struct store_db *db;
-    struct buffer affected;
-    const struct config *c = o->config;
-    int result = store_db_open(c->state, &db, reply);
-    if (result)
-        return result;
-    struct span *domains = calloc(c->domain_count, sizeof *domains);
-    if (!domains) {
-        store_db_close(db);
-        return -ENOMEM;
-    }
-    for (uint32_t i = 0; i < c->domain_count; i++)
-        domains[i] = span_of(c->domains[i]);
-    buffer_init(&affected);
-    result = store_command_run(db, domains, c->domain_count, command, body, reply, &affected);
-    buffer_fini(&affected);
-    free(domains);
-    store_db_close(db);
-    return result;
-}
-
-static bool is_daemon_gone(int result)
-{
-    return result == -ENOENT || result == -ECONNREFUSED;
-}
-
-/* The daemon, or else the database. 0, 1 or negative errno; `reply` has the text, if there is any. */
-static int command_run(const struct options *o, struct span command, struct span body, struct buffer *reply)
-{
-    struct timespec pause = {.tv_nsec = BETWEEN_RETRY_MS * 1000000L};
-    uint64_t deadline = clock_now_ms() + BETWEEN_WAIT_MS;
-    for (;;) {
-        buffer_clear(reply);
-        int result = control_call(o->config->admin.socket, command, body, reply);
-        if (!is_daemon_gone(result))
-            return result;
-        if (!store_command_known(command)) {
-            buffer_printf(reply, "%s: the daemon is not running", o->config->admin.socket);
-            return result;
-        }
-        result = offline_run(o, command, body, reply);
-        if (result != -EBUSY || clock_now_ms() >= deadline)
-            return result;
-        nanosleep(&pause, NULL);
-    }
-}
-
 /* Run, and tell what came of it; `about` stands before what was refused. */
 static int command_finish(const struct options *o, const char *about, struct span command, struct span body)
 {
     struct buffer reply;
     buffer_init(&reply);
-    int result = command_run(o, command, body, &reply), exit_code = EXIT_DONE;
+    int result = command_ask(o->config, command, body, &reply), exit_code = EXIT_DONE;
     struct span text = buffer_span(&reply);
     if (result == 0) {
         if (fwrite(text.ptr ? text.ptr : "", 1, text.len, stdout) != text.len || fflush(stdout) != 0)
@@ -132,60 +75,6 @@ static int command_finish(const struct options *o, const char *about, struct spa
     }
     buffer_fini(&reply);
     return exit_code;
-}
-
-static int read_all(int fd, struct buffer *in)
-{
-    for (;;) {
-        char *to = buffer_reserve(in, READ_BYTES);
-        if (!to || in->len > CONTROL_BODY_BYTES_MAX)
-            return -EFBIG;
-        ssize_t len = read(fd, to, READ_BYTES);
-        if (len < 0 && errno == EINTR)
-            continue;
-        if (len < 0)
-            return -errno;
-        if (len == 0)
-            return 0;
-        in->len += (uint32_t)len;
-    }
-}
-
-/* The FILE argument; "-" is standard input. */
-static int file_read(const char *path, struct buffer *in)
-{
-    if (strcmp(path, "-") == 0)
-        return read_all(STDIN_FILENO, in);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    int error = read_all(fd, in);
-    close(fd);
-    return error;
-}
-
-/* One line without its end; the terminal does not show it. */
-static bool password_line(const char *prompt, struct buffer *line)
-{
-    struct termios shown, hidden;
-    bool is_terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &shown) == 0;
-    if (is_terminal) {
-        hidden = shown;
-        hidden.c_lflag &= ~(tcflag_t)ECHO;
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
-        fputs(prompt, stderr);
-    }
-    char c;
-    ssize_t got;
-    while ((got = read(STDIN_FILENO, &c, 1)) == 1 && c != '\n')
-        buffer_append_char(line, c);
-    if (is_terminal) {
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
-        fputc('\n', stderr);
-    }
-    if (line->len && line->ptr[line->len - 1] == '\r')
-        line->len--;
-    return got >= 0 && buffer_ok(line);
 }
 
 static void buffer_wipe(struct buffer *b)
@@ -401,7 +290,7 @@ static int explain(struct options *o)
         result = presence_explain_encode(&o->presence, o->argument, o->second, &command);
     if (result)
         fail(NULL, SPAN("a JID has no TAB or line end in it"));
-    else if ((result = command_run(o, buffer_span(&command), SPAN(""), &reply)) != 0)
+    else if ((result = command_ask(o->config, buffer_span(&command), SPAN(""), &reply)) != 0)
         fail(NULL, reply.len ? buffer_span(&reply) : span_of(strerror(-result)));
     if (result < 0)
         exit_code = EXIT_UNKNOWN;
