@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "settings.h"
 
+#include "service/services.h"
+
 struct router_settings settings_of_router(const struct config *c, const struct span *domains)
 {
     return (struct router_settings){
+        .services = services,
         .domains = domains,
         .domain_count = c->domain_count,
         .roster_items_max = c->limits.roster_items,

@@ -16,6 +16,7 @@ LEVELS = (
     ("ring", "net", "tls", "store"),
     ("stream",),
     ("route",),
+    ("service",),
     ("admin",),
     ("config", "broker"),
 )

@@ -94,6 +94,8 @@ static void inbound_iq(struct router *r, struct account *a, const struct stanza 
     if (match && (is_answer || may_ask(r, a, match, from))) {
         r->counters.queries_delivered++;
         stream_send(match->stream, frame_ref(frame));
+    } else if (!is_answer && !to->resource_len) {
+        router_query_account(r, a, stanza, from);
     } else if (!is_answer) {
         router_bounce(r, stanza, STANZA_SERVICE_UNAVAILABLE, to, from);
     }

@@ -5,6 +5,7 @@
 
 #include "roster/mark.h"
 #include "route/router.h"
+#include "route/service.h"
 
 struct watch_cost;
 
@@ -50,15 +51,11 @@ static inline void router_spend(const struct router *r, uint32_t *budget, uint32
 
 /* Find the account in memory, or bring it there: never in state MISSING when found. NULL without memory. */
 struct account *router_account(struct router *r, const struct jid *jid);
-struct account *router_account_find(struct router *r, struct span bare);
 /* After anything that may have been the last reason to keep it: run what waits if it is ready, forget it if it is idle. */
 void router_account_settle(struct router *r, struct account *a);
 
-/* A stanza to an account at home here or elsewhere. `frame`: complete bytes, `from` and `to` stamped; takes over the reference. */
-void router_send_stanza(struct router *r, struct frame *frame, struct span from, const struct jid *to);
 /* The same for a stanza that a session says; errors (no such domain) go back to it. */
 void router_route(struct router *r, struct session *s, const struct stanza *stanza, struct span from, const struct jid *to);
-bool router_is_local(const struct router *r, struct span domain);
 
 /* ---- loading (loading.c) ---- */
 
@@ -136,8 +133,6 @@ void router_pace_drop(struct router *r, struct session *s);
 /* ---- shared groups (grouping.c) ---- */
 struct group_audience;
 
-/* May this bare JID see the account, by its roster or by a group? */
-bool router_may_see(const struct router *r, const struct account *publisher, struct span watcher);
 /* The session has become available, or the last one of the account is it no more. */
 void router_groups_come(struct router *r, struct session *s, bool is_first);
 void router_groups_go(struct router *r, struct account *a);
@@ -225,9 +220,12 @@ void router_push(struct router *r, struct account *a, const struct entity *conta
 void router_request_deliver(struct session *s, const struct roster_item *item);
 bool router_roster_iq(struct router *r, struct session *s, const struct stanza *stanza);
 
-/* ---- stanzas (inbound.c, server.c) ---- */
+/* ---- stanzas (inbound.c, service.c) ---- */
 void router_inbound(struct router *r, struct account *a, struct frame *frame, const struct jid *from, const struct jid *to);
-void router_server_iq(struct router *r, struct session *s, const struct stanza *stanza);
+/* A query to the server, to nobody, or to a bare JID. */
+void router_query(struct router *r, struct session *s, const struct stanza *stanza);
+/* One to the bare JID of account `a`, which is at home here. */
+void router_query_account(struct router *r, struct account *a, const struct stanza *stanza, const struct jid *from);
 /* Answer the session with an error, if the stanza may be answered. */
 void router_refuse(struct router *r, struct session *s, const struct stanza *stanza, enum stanza_error e);
 /* Answer a stanza that came as bytes: from `from` (who refuses) to its sender. */

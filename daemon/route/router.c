@@ -136,7 +136,7 @@ static void iq(struct router *r, struct session *s, const struct stanza *stanza)
     else if (stanza->has_to && stanza->to.resource_len && stanza->to.local_len)
         router_route(r, s, stanza, session_jid(s), &stanza->to);
     else
-        router_server_iq(r, s, stanza);
+        router_query(r, s, stanza);
 }
 
 /* A later change takes a delayed one's place; anything else goes behind it. */

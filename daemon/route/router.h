@@ -24,7 +24,10 @@
 
 struct cost;
 
+struct service;
+
 struct router_settings {
+    const struct service *services; /* what answers queries to the server and to accounts (service.h); ends with no answer() */
     const struct span *domains; /* prepared */
     uint32_t domain_count;
     uint32_t roster_items_max, resources_max, directed_max, requests_max;

@@ -41,7 +41,7 @@ struct store {
     uint64_t failure_logged_ms, failures_unlogged;
 };
 
-static const char *const operation_names[] = {"credentials", "roster", "change", "removals", "command"};
+static const char *const operation_names[] = {"credentials", "roster", "change", "removals", "command", "call"};
 
 /* Log a failure at most every STORE_FAILURE_LOG_MS for the same errno. */
 static void failure_log(struct store *s, const struct store_request *r)
@@ -86,6 +86,8 @@ static int request_run(struct store *s, struct store_request *r)
         return changes_run(s, r);
     case STORE_REMOVALS:
         return store_removals_load(s->db, r->jid, r->since, &r->arena, &r->removals);
+    case STORE_CALL:
+        return r->call(s->db, r);
     case STORE_COMMAND:
         break; /* has a transaction of its own: command_run */
     }

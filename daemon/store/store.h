@@ -15,6 +15,7 @@ enum store_operation {
     STORE_CHANGE,      /* jid's rows: changes[] in order */
     STORE_REMOVALS,    /* jid, since -> removals on the request's arena, or STORE_NOT_FOUND: forgotten */
     STORE_COMMAND,     /* command and body -> reply, affected */
+    STORE_CALL,        /* call(db, request) -> result, and whatever else is agreed between it and the requester */
 };
 
 struct store_change {
@@ -32,6 +33,9 @@ struct store_request {
     uint32_t change_count;
     uint64_t since;            /* STORE_REMOVALS */
     struct span command, body; /* STORE_COMMAND: on `arena` */
+    /* STORE_CALL: run on the store thread within its transaction; 0, STORE_NOT_FOUND, another small positive outcome, or negative
+     * errno. It may run twice, the first time rolled back: it sets its outputs anew each time. */
+    int (*call)(struct store_db *db, struct store_request *r);
     /* the answer */
     int result; /* 0, STORE_NOT_FOUND, 1 (refused command), or negative errno (logged by the store) */
     struct sasl_credentials credentials;

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "store/internal.h"
+#include "store/schema.h"
+
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -13,7 +16,8 @@ struct store {
     struct fake_account *accounts;
     struct store_request *first, **last;
     struct sasl_credentials credentials;
-    int errors[STORE_COMMAND + 1];
+    struct store_db *db; /* for STORE_CALL, in memory, made at the first one */
+    int errors[STORE_CALL + 1];
     struct store_counters counters;
     struct store_epochs epochs;
     uint8_t secret[32];
@@ -75,6 +79,7 @@ struct store *fake_store_free(struct store *s)
         next = a->next;
         account_free(a);
     }
+    store_db_close(s->db);
     free(s);
     return NULL;
 }
@@ -101,6 +106,8 @@ void fake_store_account_remove(struct store *s, const char *jid)
     if (!a)
         return;
     *link = a->next;
+    if (s->db)
+        store_account_remove(s->db, span_of(a->jid));
     account_free(a);
 }
 
@@ -219,10 +226,42 @@ static int removals_load(const struct fake_account *a, struct store_request *r)
     return 0;
 }
 
+/* What services keep is kept by the functions that really keep it. */
+static struct store_db *db_make(void)
+{
+    struct store_db *db = calloc(1, sizeof *db);
+    assert(db);
+    db->lock_fd = -1;
+    assert(sqlite3_open(":memory:", &db->sqlite) == SQLITE_OK);
+    assert(sqlite3_exec(db->sqlite, "PRAGMA foreign_keys = ON", NULL, NULL, NULL) == SQLITE_OK);
+    for (int i = 0; i < store_schema_version; i++)
+        assert(sqlite3_exec(db->sqlite, store_schema_steps[i], NULL, NULL, NULL) == SQLITE_OK);
+    return db;
+}
+
+static int call_run(struct store *s, struct store_request *r)
+{
+    if (!s->db)
+        s->db = db_make();
+    for (const struct fake_account *a = s->accounts; a; a = a->next) {
+        int error = store_account_put(s->db, span_of(a->jid), &s->credentials, false);
+        assert(error == 0 || error == STORE_EXISTS);
+    }
+    assert(store_db_begin(s->db) == 0);
+    int result = r->call(s->db, r);
+    if (result < 0)
+        store_db_rollback(s->db);
+    else
+        assert(store_db_commit(s->db) == 0);
+    return result;
+}
+
 static int request_run(struct store *s, struct store_request *r)
 {
     if (s->errors[r->operation])
         return -s->errors[r->operation];
+    if (r->operation == STORE_CALL)
+        return call_run(s, r);
     if (r->operation == STORE_CHANGE)
         return change_run(s, r);
     char *jid = strndup(r->jid.ptr, r->jid.len);

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Queries (iq get and set) that are answered here, in the server's name or an account's (RFC 6121
+ * s. 8.5.1, 8.5.2.1.3). What answers them lies above this room and is given to it as a table; this is all
+ * that it may ask of the router. */
+#ifndef MUSTER_ROUTE_SERVICE_H
+#define MUSTER_ROUTE_SERVICE_H
+
+#include "base/message.h"
+#include "presence/account.h"
+#include "stanza/error.h"
+#include "stanza/stanza.h"
+#include "store/store.h"
+
+struct router;
+
+enum service_types { SERVICE_GET = 1, SERVICE_SET = 2 };
+/* Who is asked. */
+enum service_address {
+    SERVICE_SERVER = 1,  /* a domain of ours */
+    SERVICE_OWN = 2,     /* the asker's account: its bare JID, or no `to` */
+    SERVICE_ACCOUNT = 4, /* another account */
+};
+
+/* Everything in it is borrowed for the time of answer(). */
+struct service_query {
+    struct router *router;
+    const struct stanza *stanza;
+    enum service_address address;
+    /* The account asked, or for SERVICE_SERVER the asker's. With SERVICE_ACCOUNT it may be MISSING: what it
+     * is asked must be answered as if there were an account that has nothing and shows nothing to this asker,
+     * and as fast (RFC 6120 s. 13.11). */
+    struct account *account;
+    struct session *session; /* the asking one, which is here; NULL with SERVICE_ACCOUNT */
+    struct span from;        /* the asker's full JID */
+};
+
+/* The payload (the query's only child) decides by name and namespace. answer() answers, now or with a
+ * service_work, exactly once. */
+struct service {
+    const char *name, *xmlns;
+    uint8_t types, addresses;
+    void (*answer)(const struct service_query *q);
+};
+
+/* `payload` is complete XML and may be empty. */
+void service_result(const struct service_query *q, struct span payload);
+void service_refuse(const struct service_query *q, enum stanza_error e);
+/* The payload as a tree on the router's arena, which lives until answer() returns. NULL without memory:
+ * refused already. */
+struct xml_node *service_payload(const struct service_query *q);
+
+/* A query whose answer waits for the store. Embed it first in what the operation needs. */
+struct service_work {
+    struct message message;
+    struct store_request request; /* what it points to is on request.arena */
+    struct router *router;
+    /* Back on the worker: answers with service_work_result or _refuse, as request.result says. Accounts and
+     * sessions are to be looked up again. A failing store (result < 0) is answered without it unless
+     * handles_failure is set. Frees nothing. */
+    void (*finish)(struct service_work *w);
+    bool handles_failure;
+    struct span id, from, to; /* of the query, on request.arena; id as written */
+};
+/* Zeroed beyond the base, `bytes` in all. NULL without memory: refused already. */
+void *service_work_new(const struct service_query *q, size_t bytes, void (*finish)(struct service_work *w));
+/* Run `call` on the store thread, then finish. Takes over. */
+void service_work_submit(struct service_work *w, int (*call)(struct store_db *db, struct store_request *r));
+/* Give up one that was not submitted. */
+void service_work_free(struct service_work *w);
+void service_work_result(const struct service_work *w, struct span payload);
+void service_work_refuse(const struct service_work *w, enum stanza_error e);
+
+/* ---- what a service may ask of the router ---- */
+
+/* The account in memory here, by its bare JID; NULL: it is not. */
+struct account *router_account_find(struct router *r, struct span bare);
+/* May this bare JID see the account's presence, by its roster or by a group? */
+bool router_may_see(const struct router *r, const struct account *publisher, struct span watcher);
+bool router_is_local(const struct router *r, struct span domain);
+/* A stanza to an account at home here or elsewhere. `frame`: complete bytes, `from` and `to` stamped; takes
+ * over the reference; NULL: nothing is sent. */
+void router_send_stanza(struct router *r, struct frame *frame, struct span from, const struct jid *to);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The services that answer queries, one file each or a file for those that are a line or two. */
+#ifndef MUSTER_SERVICE_SERVICES_H
+#define MUSTER_SERVICE_SERVICES_H
+
+#include "route/service.h"
+
+/* For router_settings.services. */
+extern const struct service services[];
+
+/* ---- for the table, within the room ---- */
+void service_ping(const struct service_query *q);    /* XEP-0199 */
+void service_session(const struct service_query *q); /* RFC 3921 s. 3, a no-op since */
+void service_disco_info(const struct service_query *q);
+void service_disco_items(const struct service_query *q);
+
+#endif
