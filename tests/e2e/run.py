@@ -18,6 +18,7 @@ import raw  # noqa: E402
 import servers  # noqa: E402
 import test_admin  # noqa: E402
 import test_groups  # noqa: E402
+import test_hostile  # noqa: E402
 import test_clients  # noqa: E402
 import test_durability  # noqa: E402
 import test_errors  # noqa: E402
@@ -26,7 +27,7 @@ import test_readers  # noqa: E402
 import test_rosters  # noqa: E402
 import test_tls  # noqa: E402
 
-SUITES = (test_clients, test_errors, test_tls, test_admin, test_groups, test_readers, test_rosters, test_explain, test_durability)
+SUITES = (test_clients, test_errors, test_hostile, test_tls, test_admin, test_groups, test_readers, test_rosters, test_explain, test_durability)
 
 
 class Bench:
@@ -99,6 +100,7 @@ def run_test(name, test, bench, counts):
 def end_checks(bench, counts):
     """After everything: nothing is left in the server, and it stops cleanly (under ASan: it leaks nothing)."""
     server = bench.server
+    test_errors.witnesses_leave(bench)
     if not server.is_musterd:
         server.stop()
         return

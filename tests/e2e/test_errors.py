@@ -469,12 +469,13 @@ def beside_witnesses(test):
     return run
 
 
+def witnesses_leave(bench):
+    for session in getattr(bench, "lasting", []):
+        session.send("</stream:stream>")
+        session.close()
+    bench.witnesses, bench.lasting = None, []
+
+
 def tests(server):
     for name, test in NAMED_CASES + (MUSTERD_CASES if server.is_musterd else ()):
         yield f"errors: {name}", beside_witnesses(test)
-
-    def witnesses_leave(bench):
-        for session in getattr(bench, "lasting", []):
-            session.send("</stream:stream>")
-            session.close()
-    yield "errors: the witnesses leave", witnesses_leave
