@@ -47,6 +47,7 @@ struct account {
     struct account_group *groups; /* shared groups it is a member of (presence/group.h) */
     uint32_t group_count;
     bool is_in_groups;        /* stands in their lists: it is available, and its contacts know */
+    bool has_left_group;      /* while it stood in them */
     struct list waves;        /* of route/: groups whose members it is being told of */
     uint64_t mark;            /* of the last walk over several lists that has met it */
     bool is_stale;            /* the store's rows were changed behind its back: read them anew before it goes on */

@@ -88,11 +88,11 @@ static void broadcast_run(struct router *r, struct route_message *base)
     entity_give(&r->entities, publisher);
 }
 
-void router_broadcast(struct router *r, struct account *a, struct frame *frame, bool is_last)
+void router_broadcast(struct router *r, struct account *a, struct frame *frame, enum broadcast what)
 {
     struct span publisher = entity_text(a->entity);
     uint64_t told_ns = clock_now_ns();
-    struct group_audience *audience = router_audience(a);
+    struct group_audience *audience = router_audience(a, what != BROADCAST_CHANGE);
     for (uint32_t to = 0; to < r->count; to++) {
         if (!a->interests[to].grants && !router_audience_is_at(r, audience, to))
             continue;
@@ -104,11 +104,11 @@ void router_broadcast(struct router *r, struct account *a, struct frame *frame, 
         m->told_ns = told_ns;
         m->audience = audience_ref(audience);
         m->incarnation = a->incarnation;
-        m->is_last = is_last;
+        m->is_last = what == BROADCAST_LAST;
         m->len = publisher.len;
         memcpy(m->publisher, publisher.ptr, publisher.len);
         route_message_post(r, to, &m->base);
-        if (is_last)
+        if (what == BROADCAST_LAST)
             a->interests[to].grants = 0;
     }
     audience_unref(audience);
@@ -136,7 +136,7 @@ static void session_becomes_available(struct router *r, struct session *s)
     if (is_first)
         a->incarnation = ++r->incarnations;
     else if (!shown || !frame_is_same(shown, s->presence))
-        router_broadcast(r, a, s->presence, false);
+        router_broadcast(r, a, s->presence, BROADCAST_CHANGE);
     frame_unref(shown);
     /* RFC 6121 s. 4.2.2, 4.3: who may see it does, and it what the contacts show now. The watch list makes later probes needless. */
     router_walk_comes(r, s, is_first);
@@ -148,7 +148,7 @@ void router_resource_gone(struct router *r, struct account *a, struct frame *fra
     r->counters.presence_changes++;
     if (frame) { /* without memory nobody is told, but nothing is left behind either */
         own_resources_deliver(a, frame, also);
-        router_broadcast(r, a, frame, is_last);
+        router_broadcast(r, a, frame, is_last ? BROADCAST_LAST : BROADCAST_END);
     }
     if (is_last) {
         router_walk_leaves(r, a);
@@ -214,7 +214,7 @@ void router_presence_tell(struct router *r, struct session *s, struct frame *fra
     r->counters.presence_changes++;
     own_resources_deliver(s->account, frame, NULL);
     if (was_available)
-        router_broadcast(r, s->account, frame, false);
+        router_broadcast(r, s->account, frame, BROADCAST_CHANGE);
     else
         session_becomes_available(r, s);
 }

@@ -75,6 +75,7 @@ struct group_audience *audience_make(const struct account *a, const uint32_t *to
                                         .told_count = told_count,
                                         .kept_count = kept_count,
                                         .place_count = a->group_count,
+                                        .has_moved = a->has_left_group,
                                         .places = places};
     for (uint32_t i = 0; i < a->group_count; i++)
         places[i] = (struct group_place){a->groups[i].here->group->number, a->groups[i].stamp};
@@ -100,7 +101,7 @@ void audience_unref(struct group_audience *audience)
     free(audience);
 }
 
-struct group_audience *router_audience(const struct account *a)
+struct group_audience *router_audience(const struct account *a, bool is_end)
 {
     uint32_t count;
     if (!a->group_count || !a->is_in_groups)
@@ -108,6 +109,8 @@ struct group_audience *router_audience(const struct account *a)
     uint32_t *told = groups_seeing(a, NULL, &count);
     struct group_audience *audience = told && count ? audience_make(a, told, count, NULL, 0) : NULL;
     free(told);
+    if (audience)
+        audience->is_end = is_end;
     return audience;
 }
 
@@ -123,15 +126,23 @@ bool router_audience_is_at(const struct router *r, const struct group_audience *
 
 /* ---- hearing ---- */
 
+/* Its wave has told it of the publisher, or will not come to it. */
 static bool entry_hears(const struct group_entry *e, uint32_t from, const struct group_audience *audience)
 {
     return !e->wave || wave_has_passed(e->wave, from, audience);
 }
 
+/* A wave may have told of it in a group that it has left since, and not have come to where it stands now: then
+ * nobody but this says that it goes. Who was not told of it yet may hear it as well. */
+static bool is_end_for_all(const struct group_audience *audience)
+{
+    return audience->has_moved && (audience->is_hide || audience->is_end);
+}
+
 /* Who has left hears of members until it has been told that they go; and that they leave in any case. */
 static bool parting_hears(const struct group_entry *e, uint32_t from, const struct group_audience *audience)
 {
-    return audience->is_hide || !wave_has_passed(e->wave, from, audience);
+    return audience->is_hide || is_end_for_all(audience) || !wave_has_passed(e->wave, from, audience);
 }
 
 /* Those of a group who see the publisher by it. Who joins it just now and has not been told yet does not: its
@@ -153,7 +164,7 @@ static void group_hears(struct router *r, struct group_here *here, uint32_t from
     for (uint32_t i = 0; i < here->members.count; i++) {
         const struct group_entry *e = &here->members.entries[i];
         struct account *a = e->account;
-        if (a->mark == mark || a->entity == publisher || !entry_hears(e, from, audience))
+        if (a->mark == mark || a->entity == publisher || !(is_end_for_all(audience) || entry_hears(e, from, audience)))
             continue;
         a->mark = mark;
         spread_to(spread, a);
@@ -321,7 +332,7 @@ static void take_over_run(struct router *r, struct route_message *base)
 bool router_groups_take_over(struct router *r, const struct account *a, const struct entity *watcher)
 {
     struct span text = entity_text(watcher);
-    struct group_audience *audience = group_view(a, text).is_from ? router_audience(a) : NULL;
+    struct group_audience *audience = group_view(a, text).is_from ? router_audience(a, false) : NULL;
     if (!audience)
         return false;
     audience->is_hide = true;
@@ -386,7 +397,7 @@ void router_groups_come(struct router *r, struct session *s, bool is_first)
     if (is_first) {
         for (uint32_t i = 0; i < a->group_count; i++)
             member_enter(r, a, &a->groups[i], wave);
-        struct group_audience *audience = router_audience(a);
+        struct group_audience *audience = router_audience(a, false);
         if (audience)
             audience_show(r, a, audience);
         audience_unref(audience);
@@ -396,7 +407,7 @@ void router_groups_come(struct router *r, struct session *s, bool is_first)
 
 void router_groups_go(struct router *r, struct account *a)
 {
-    a->is_in_groups = false;
+    a->is_in_groups = a->has_left_group = false;
     for (uint32_t i = 0; i < a->group_count; i++)
         member_exit(r, a, &a->groups[i], NULL);
     while (!list_empty(&a->waves)) {
@@ -458,6 +469,7 @@ void router_group_leave(struct router *r, struct account *a, struct group_here *
     }
     if (seen && still)
         seen_before = numbers_subtract(seen, seen_before, still, seen_now);
+    a->has_left_group = true;
     struct group_wave *wave = wave_new(r, a, 0, true, seen, seen_before, still, seen_now);
     member_exit(r, a, g, wave);
     account_group_remove(a, g);

@@ -21,7 +21,8 @@ struct group_place {
 struct group_audience {
     _Atomic int32_t references;
     uint32_t told_count, kept_count, place_count;
-    bool is_hide;
+    bool is_hide, is_end; /* is_end: of a resource */
+    bool has_moved;       /* it has left a group while it was online */
     struct group_place *places;
     uint32_t numbers[]; /* groups whose members are told, then groups whose members have seen it before or go
                            on to */

@@ -81,7 +81,9 @@ void router_unwatch(struct router *r, struct account *a, struct roster_item *ite
 void router_walk_comes(struct router *r, struct session *s, bool is_first);
 /* The last session is no longer available: every watch ends. */
 void router_walk_leaves(struct router *r, struct account *a);
-void router_broadcast(struct router *r, struct account *a, struct frame *frame, bool is_last);
+/* What a broadcast tells: another presence, the end of a resource, or that of the last one. */
+enum broadcast { BROADCAST_CHANGE, BROADCAST_END, BROADCAST_LAST };
+void router_broadcast(struct router *r, struct account *a, struct frame *frame, enum broadcast what);
 /* A change of `publisher` (who has a watch here) to the watchers here (fanout.c). `cost`: when it was told, and whom it has reached already. */
 void router_fanout(struct router *r, struct entity *publisher, struct frame *frame, const struct watch_cost *cost, bool is_last);
 /* Bring what is under way to all of them now. The watch may be gone then. */
@@ -136,8 +138,8 @@ struct group_audience;
 /* The session has become available, or the last one of the account is it no more. */
 void router_groups_come(struct router *r, struct session *s, bool is_first);
 void router_groups_go(struct router *r, struct account *a);
-/* Who of the groups hears what the account says; NULL: nobody. Counted. */
-struct group_audience *router_audience(const struct account *a);
+/* Who of the groups hears what the account says (is_end: that a resource is no more); NULL: nobody. Counted. */
+struct group_audience *router_audience(const struct account *a, bool is_end);
 struct group_audience *audience_ref(struct group_audience *audience); /* both take NULL */
 void audience_unref(struct group_audience *audience);
 /* Has the worker anybody who does? */
