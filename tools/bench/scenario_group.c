@@ -12,7 +12,7 @@ static int group_run(struct stage *st, const struct options *o)
     static struct histogram last;
     struct procstat login[2], change[2];
     uint32_t members = st->crowd.member_count;
-    bool measured = crowd_server_stat(&st->crowd, false, &login[0]);
+    bool measured = crowd_server_stat(&st->crowd, true, &login[0]);
     uint64_t started_ns = clock_now_ns();
     if (stage_login(st, (uint32_t)(o->rounds / members) + 1) != 0)
         return 1;
@@ -36,6 +36,8 @@ static int group_run(struct stage *st, const struct options *o)
         double cpu_ns = (double)procstat_cpu_ns(&login[0], &login[1]);
         report_number(&report, "login_cpu_per_view_us", cpu_ns / 1e3 / (double)views);
         report_number(&report, "pss_mib", (double)login[1].pss_bytes / 1048576);
+        double growth = (double)login[1].pss_bytes - (double)login[0].pss_bytes;
+        report_number(&report, "pss_per_member_bytes", growth / (double)members);
     }
     report_count(&report, "changes", o->rounds);
     report_times(&report, "last_watcher", &last);
