@@ -6,10 +6,17 @@ run.py --build BUILD [--quick|--full] [--only fanout,storm] [--servers floor,mus
 
 All servers of a case run at the same time with the same accounts; each repetition plays the case against one after the
 other, and each begins with another. Prints medians as they come. Exit 0 when every run was clean, 1 when one was not.
-Raw results go to --results, from which --from-results writes the report again.
+Raw results go to --results after each repetition; --add puts the cases into what is there already, in the place of cases of the same
+name, and --from-results writes the report again.
+
+On a machine that others use, too: --lock FILE [FILE...] locks the last file (flock(2)) while it measures, and shares it while
+it prepares, so whoever shares the same lock for other work is out of the way. The lock is given back between runs every few minutes. Each file
+before the last is held only until the next is had: with one such turnstile, taken by all, a measurement does not wait forever.
 """
 import argparse
 import collections
+import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -25,6 +32,43 @@ import peers
 import report
 
 WARM_UP = ("--settle", "0", "--no-presence")  # of `idle`, which then only logs in
+
+
+# Others' turn at the lock: a run may take a minute itself.
+LOCK_SECONDS_MAX = 120
+
+
+class Lock:
+    """The machine, with others or alone; without files, nothing."""
+
+    def __init__(self, paths):
+        self.paths, self.held, self.since = paths, None, 0.0
+
+    def take(self, how):
+        for path in self.paths:
+            file = open(path, "a")
+            fcntl.flock(file, how if path == self.paths[-1] else fcntl.LOCK_EX)
+            self.give()
+            self.held = file
+        self.since = time.monotonic()
+
+    def give(self):
+        if self.held is not None:
+            self.held.close()
+        self.held = None
+
+    @contextlib.contextmanager
+    def shared(self):
+        self.give()
+        self.take(fcntl.LOCK_SH)
+        yield
+        self.give()
+
+    def alone(self):
+        """Keep it or take it, or take it anew after a while."""
+        if self.held is None or time.monotonic() - self.since > LOCK_SECONDS_MAX:
+            self.give()
+            self.take(fcntl.LOCK_EX)
 
 
 class Skipped(Exception):
@@ -164,20 +208,31 @@ class Stand:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def case_run(case, stand, repeats):
-    """What the report needs to know of a case: above all the report of each repetition, by server."""
+def repetition_run(case, stand, names, results, lock):
+    for name in names:
+        server = stand.servers[name]
+        lock.alone()
+        if case.is_fresh and name != "floor":
+            server.restart()
+        result = play(server, case, stand.files, stand.folder)
+        results[name].append(result)
+        shown = report.figures_text(case, result) if is_clean(result) else f"FAILED {(result or {}).get('violation_list', '')}"
+        print(f"  {len(results[name])} {name}: {shown}", flush=True)
+
+
+def case_run(case, stand, repeats, lock):
+    """Yields what the report needs to know of a case, anew after each repetition: above all the report of each, by server."""
     results = collections.defaultdict(list)
     order = collections.deque(stand.servers)
     for repetition in range(repeats):
-        for name in order:
-            server = stand.servers[name]
-            if case.is_fresh and name != "floor":
-                server.restart()
-            result = play(server, case, stand.files, stand.folder)
-            results[name].append(result)
-            shown = report.figures_text(case, result) if is_clean(result) else f"FAILED {(result or {}).get('violation_list', '')}"
-            print(f"  {repetition + 1}/{repeats} {name}: {shown}", flush=True)
+        names = [name for name in order if repetition < case.repeats_of(name, repeats)]
+        repetition_run(case, stand, names, results, lock)
         order.rotate(-1)
+        if names:
+            yield case_gathered(case, stand, results)
+
+
+def case_gathered(case, stand, results):
     return {"title": case.title, "figures": case.figures, "labels": case.labels, "options": case.options,
             "results": {name: results[name] for name in stand.servers}, "skipped": stand.skipped,
             "servers": {name: [server.version(), server.notes()] for name, server in stand.servers.items()}}
@@ -196,31 +251,56 @@ def choose(options):
 
 
 def save(gathered, path):
-    with open(path, "w") as out:
+    with open(path + ".new", "w") as out:
         json.dump(gathered, out)
+    os.replace(path + ".new", path)
+
+
+def command_of(options):
+    """What of the command line says what was measured, not where."""
+    parts = ["" if options.extent == cases.USUAL else f"--{options.extent}", options.only and f'--only "{options.only}"',
+             options.servers and f"--servers {options.servers}", f"--repeats {options.repeats}"]
+    return " ".join(filter(None, parts))
+
+
+def gathered_begin(options):
+    """What there is to add to: all cases of it say themselves when they were measured, for that may differ."""
+    if options.add and os.path.exists(options.results):
+        with open(options.results) as file:
+            return json.load(file)
+    return {"machine": machine.described(), "command": command_of(options), "extent": options.extent, "repeats": options.repeats,
+            "cases": {}, "seconds": 0}
+
+
+def case_measure(case, stand, options, commit, lock):
+    lock.alone()
+    memory = bench(options.build, "memory")
+    measured = f"measured {time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC, muster {commit}"
+    for result in case_run(case, stand, options.repeats, lock):
+        yield dict(result, memory=memory, measured=measured)
 
 
 def measure(options):
-    gathered = {"machine": machine.described(), "command": " ".join(sys.argv[1:]), "extent": options.extent, "repeats": options.repeats,
-                "cases": {}}
-    clean, began, stand = True, time.monotonic(), None
+    gathered = gathered_begin(options)
+    clean, stand, lock, commit = True, None, Lock(options.lock), dict(machine.described())["muster"]
+    began = time.monotonic() - gathered["seconds"]
     try:
         for case, names in choose(options):
             print(f"{case.name}: {case.title} ({time.monotonic() - began:.0f} s)", flush=True)
             if stand is None or stand.key != Stand.key_of(case, names):
-                if stand is not None:
-                    stand.close()
-                stand = Stand(case, names, options)
-            memory = bench(options.build, "memory")
-            result = case_run(case, stand, options.repeats)
-            result["memory"] = memory
-            gathered["cases"][case.name] = result
-            clean = clean and all(is_clean(r) for reports in result["results"].values() for r in reports)
-            gathered["seconds"] = round(time.monotonic() - began)
-            save(gathered, options.results)
+                with lock.shared():
+                    if stand is not None:
+                        stand.close()
+                    stand = Stand(case, names, options)
+            for result in case_measure(case, stand, options, commit, lock):
+                gathered["cases"][case.name] = result
+                gathered["seconds"] = round(time.monotonic() - began)
+                save(gathered, options.results)
+            clean = clean and all(is_clean(r) for reports in gathered["cases"].get(case.name, {}).get("results", {}).values() for r in reports)
     finally:
         if stand is not None:
             stand.close()
+        lock.give()
     return gathered, clean
 
 
@@ -235,6 +315,8 @@ def main():
     parser.add_argument("--full", dest="extent", action="store_const", const=cases.FULL, help="more sizes and models: hours")
     parser.add_argument("--list", action="store_true", help="only name the cases")
     parser.add_argument("--results", default="benchmarks.json", help="raw results")
+    parser.add_argument("--add", action="store_true", help="to what --results has already; cases measured again are replaced")
+    parser.add_argument("--lock", nargs="+", default=[], metavar="FILE", help="hold it while measuring, share it while preparing (above)")
     parser.add_argument("--from-results", action="store_true", help="measure nothing, write the report of --results")
     parser.add_argument("--out", default="", help="write the report into this file's generated part, and plots beside it")
     options = parser.parse_args()
