@@ -1,8 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the figures were taken on."""
+"""The machine: what it is, and having it alone."""
+import contextlib
+import fcntl
 import os
 import platform
 import subprocess
+import time
+
+
+# Others' turn at the lock: a run may take a minute itself.
+LOCK_SECONDS_MAX = 120
+
+
+class Lock:
+    """The machine, with others or alone; without files, nothing."""
+
+    def __init__(self, paths):
+        self.paths, self.held, self.since = paths, None, 0.0
+
+    def take(self, how):
+        for path in self.paths:
+            file = open(path, "a")
+            fcntl.flock(file, how if path == self.paths[-1] else fcntl.LOCK_EX)
+            self.give()
+            self.held = file
+        self.since = time.monotonic()
+
+    def give(self):
+        if self.held is not None:
+            self.held.close()
+        self.held = None
+
+    @contextlib.contextmanager
+    def shared(self):
+        self.give()
+        self.take(fcntl.LOCK_SH)
+        yield
+        self.give()
+
+    def alone(self):
+        """Keep it or take it, or take it anew after a while."""
+        if self.held is None or time.monotonic() - self.since > LOCK_SECONDS_MAX:
+            self.give()
+            self.take(fcntl.LOCK_EX)
 
 
 def first_line(path, key):

@@ -15,8 +15,6 @@ before the last is held only until the next is had: with one such turnstile, tak
 """
 import argparse
 import collections
-import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -32,43 +30,6 @@ import peers
 import report
 
 WARM_UP = ("--settle", "0", "--no-presence")  # of `idle`, which then only logs in
-
-
-# Others' turn at the lock: a run may take a minute itself.
-LOCK_SECONDS_MAX = 120
-
-
-class Lock:
-    """The machine, with others or alone; without files, nothing."""
-
-    def __init__(self, paths):
-        self.paths, self.held, self.since = paths, None, 0.0
-
-    def take(self, how):
-        for path in self.paths:
-            file = open(path, "a")
-            fcntl.flock(file, how if path == self.paths[-1] else fcntl.LOCK_EX)
-            self.give()
-            self.held = file
-        self.since = time.monotonic()
-
-    def give(self):
-        if self.held is not None:
-            self.held.close()
-        self.held = None
-
-    @contextlib.contextmanager
-    def shared(self):
-        self.give()
-        self.take(fcntl.LOCK_SH)
-        yield
-        self.give()
-
-    def alone(self):
-        """Keep it or take it, or take it anew after a while."""
-        if self.held is None or time.monotonic() - self.since > LOCK_SECONDS_MAX:
-            self.give()
-            self.take(fcntl.LOCK_EX)
 
 
 class Skipped(Exception):
@@ -282,7 +243,7 @@ def case_measure(case, stand, options, commit, lock):
 
 def measure(options):
     gathered = gathered_begin(options)
-    clean, stand, lock, commit = True, None, Lock(options.lock), dict(machine.described())["muster"]
+    clean, stand, lock, commit = True, None, machine.Lock(options.lock), dict(machine.described())["muster"]
     began = time.monotonic() - gathered["seconds"]
     try:
         for case, names in choose(options):

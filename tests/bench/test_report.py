@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The comparison's report: medians over clean runs only, goals met and missed, the generated part of a file, plots."""
+import fcntl
 import fnmatch
 import os
 import sys
@@ -11,6 +12,7 @@ import xml.dom.minidom
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "packaging", "bench"))
 import accounts  # noqa: E402
 import cases  # noqa: E402
+import machine  # noqa: E402
 import peers  # noqa: E402
 import plot  # noqa: E402
 import report  # noqa: E402
@@ -53,6 +55,25 @@ class Report(unittest.TestCase):
         rows = self.reached({"musterd": runs(5, result="FAILED"), "prosody": runs(50)})
         self.assertEqual(set(row[2] for row in rows.values()), {"not measured"})
 
+    def test_a_group_is_compared_with_our_own_fanout(self):
+        both = gathered({"musterd": runs(4)}, "group 10")
+        self.assertEqual(report.goals_rows(both)[1][2:], ["", "", "not measured"])
+        both["cases"].update(gathered({"musterd": runs(8)}, "fanout 10x250")["cases"])
+        self.assertEqual(report.goals_rows(both)[1][2:], ["0.50", "at most 1.3", "met"])
+
+    def test_goals_of_those_who_do_not_play_are_left_out(self):
+        alone = gathered({"musterd": runs(4)})
+        self.assertNotEqual(report.goals_rows(alone)[1:], [])  # ejabberd was to play
+        alone["cases"]["fanout 10x250"]["skipped"] = {}
+        self.assertEqual(report.goals_rows(alone)[1:], [])
+
+    def test_fewer_repetitions_are_said(self):
+        case = gathered({"musterd": runs(1, 2, 3), "prosody": runs(7)})["cases"]["fanout 10x250"]
+        text = report.case_text("fanout 10x250", dict(case, measured="measured then"))
+        self.assertIn("| prosody (1 of 3) | 7 |", text)
+        self.assertIn("| musterd | 2 (1 to 3) |", text)
+        self.assertIn("; measured then", text)
+
     def test_only_the_generated_part_is_replaced(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "b.md")
@@ -93,6 +114,12 @@ class Cases(unittest.TestCase):
             names = [case.name for case in cases.cases(extent)]
             self.assertEqual(len(names), len(set(names)))
 
+    def test_slow_servers_play_less_often(self):
+        case = cases.fanout(100, 250, 10, repeats_most=4, peer_repeats_most=3)
+        self.assertEqual([case.repeats_of(name, 5) for name in ("floor", cases.ONE, "prosody")], [4, 4, 3])
+        self.assertEqual(case.repeats_of("prosody", 2), 2)
+        self.assertEqual(cases.fanout(100, 250, 10).repeats_of("prosody", 5), 5)
+
     def test_contacts_that_are_served_but_not_played(self):
         case = next(c for c in cases.cases(cases.QUICK) if c.scenario == "roster-login")
         with tempfile.TemporaryDirectory() as folder:
@@ -101,6 +128,54 @@ class Cases(unittest.TestCase):
             files = accounts.Files("unused", case, folder)
             owners = lambda path: [owner for owner, *_ in peers.lines(path)].count(accounts.HEAVY)
             self.assertEqual((owners(files.played[1]), owners(files.served[1])), (3, 5))
+
+
+class Lock(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.paths = [os.path.join(self.folder.name, name) for name in ("turnstile", "room")]
+        self.lock = machine.Lock(self.paths)
+
+    def tearDown(self):
+        self.lock.give()
+        self.folder.cleanup()
+
+    def free(self, how):
+        """Which of the files somebody else could lock."""
+        found = []
+        for path in self.paths:
+            with open(path, "a") as file:
+                try:
+                    fcntl.flock(file, how | fcntl.LOCK_NB)
+                    found.append(os.path.basename(path))
+                except BlockingIOError:
+                    pass
+        return found
+
+    def test_alone_and_shared(self):
+        self.lock.alone()
+        self.assertEqual(self.free(fcntl.LOCK_SH), ["turnstile"])
+        with self.lock.shared():
+            self.assertEqual(self.free(fcntl.LOCK_SH), ["turnstile", "room"])
+            self.assertEqual(self.free(fcntl.LOCK_EX), ["turnstile"])
+        self.assertEqual(self.free(fcntl.LOCK_EX), ["turnstile", "room"])
+
+    def test_it_is_given_back_after_a_while(self):
+        self.lock.alone()
+        first = self.lock.held
+        self.lock.alone()
+        self.assertIs(self.lock.held, first)
+        self.lock.since -= machine.LOCK_SECONDS_MAX + 1
+        self.lock.alone()
+        self.assertIsNot(self.lock.held, first)
+        self.assertEqual(self.free(fcntl.LOCK_SH), ["turnstile"])
+
+    def test_without_files(self):
+        lock = machine.Lock([])
+        lock.alone()
+        with lock.shared():
+            pass
+        lock.give()
 
 
 if __name__ == "__main__":
