@@ -120,9 +120,9 @@ static void on_authenticated(struct stream *s, struct span jid)
 
 /* ---- the other events ---- */
 
-static void on_bind(struct stream *s, struct span jid, struct span resource)
+static void on_bind(struct stream *s, struct span jid, const struct stream_bind *request)
 {
-    router_bind(&worker_of(s)->router, s, jid, resource);
+    router_bind(&worker_of(s)->router, s, jid, request);
 }
 
 static bool on_stanza(struct stream *s, const struct stanza *stanza)
@@ -176,6 +176,7 @@ static void on_accepted(struct listener *l, int fd)
     list_append(&w->client_list, &c->link);
     atomic_fetch_add(&w->broker->clients, 1);
     stream_open(&c->stream, &w->streams, fd, listener->tls, listener->is_kernel_wanted);
+    c->stream.is_loopback = listener->is_loopback;
 }
 
 /* ---- life ---- */
@@ -223,6 +224,8 @@ void worker_listen(struct worker *w)
         int *fd = &w->broker->listener_fds[w->index * w->listener_count + i];
         l->worker = w;
         l->tls = tls_of[config->listeners[i].tls];
+        /* Beyond loopback the configuration refuses it without this (config/check.c). */
+        l->is_loopback = l->tls == STREAM_TLS_NONE && !config->listeners[i].allow_plaintext;
         l->is_kernel_wanted = worker_wants_kernel_records(w->broker, &config->listeners[i]);
         listener_open(&l->listener, w->loop, *fd, on_accepted);
     }

@@ -18,6 +18,7 @@ struct worker_listener {
     struct worker *worker;
     enum stream_tls tls;
     bool is_kernel_wanted; /* records by the kernel */
+    bool is_loopback;      /* no TLS, and nobody on the way who could listen */
 };
 
 struct worker {

@@ -121,6 +121,8 @@ struct bind_message {
     struct route_message base;
     struct stream *stream; /* NULL: it ended while it waited */
     struct account *account;
+    uint32_t client_len;
+    bool has_carbons;
     size_t resource_len;
     char resource[];
 };
@@ -134,6 +136,24 @@ static void resource_make(char *text /* 17 bytes */)
     for (int i = 0; i < 16; i++, random >>= 4)
         text[i] = digits[random & 15];
     text[16] = 0;
+}
+
+/* The same installation is here again: its earlier sessions are over, whatever their resources are called (XEP-0386 s. 3.2). */
+static void bind_replace(struct account *a, struct span client)
+{
+    for (bool is_found = client.len > 0; is_found;) {
+        is_found = false;
+        list_each(node, &a->sessions) {
+            struct session *s = container_of(node, struct session, link);
+            struct span resource = session_resource(s);
+            is_found = resource.len >= client.len && span_equal(span_skip(resource, resource.len - client.len), client);
+            if (!is_found)
+                continue;
+            s->stream->is_lost = true;
+            stream_fail(s->stream, STREAM_CONFLICT, "replaced by a new session of the same client");
+            break; /* the list has changed */
+        }
+    }
 }
 
 static void bind_run(struct router *r, struct route_message *base)
@@ -153,6 +173,7 @@ static void bind_run(struct router *r, struct route_message *base)
     }
     char made[17];
     struct span resource = span_make(m->resource, m->resource_len);
+    bind_replace(a, span_skip(resource, resource.len - m->client_len));
     struct session *other = resource.len ? account_session(a, resource) : NULL;
     if (other && r->settings->resource_conflict == RESOURCE_REFUSE) {
         stream_refuse_bind(stream, STANZA_CONFLICT);
@@ -177,14 +198,16 @@ static void bind_run(struct router *r, struct route_message *base)
         return;
     }
     s->stream = stream;
+    s->has_carbons = m->has_carbons;
     list_append(&a->sessions, &s->link);
     a->session_count++;
     stream->conn.head = frame_ref(a->head);
     stream_bound(stream, s, session_jid(s));
 }
 
-void router_bind(struct router *r, struct stream *s, struct span bare, struct span resource)
+void router_bind(struct router *r, struct stream *s, struct span bare, const struct stream_bind *request)
 {
+    struct span resource = request->resource;
     struct jid jid = jid_of_prepared(bare);
     struct bind_message *m = route_message_new(sizeof *m + resource.len, bind_run, NULL);
     struct account *a = m ? router_account(r, &jid) : NULL;
@@ -196,6 +219,8 @@ void router_bind(struct router *r, struct stream *s, struct span bare, struct sp
     m->base.router = r;
     m->stream = s;
     m->account = a;
+    m->client_len = request->client_len;
+    m->has_carbons = request->has_carbons;
     m->resource_len = resource.len;
     if (resource.len)
         memcpy(m->resource, resource.ptr, resource.len);

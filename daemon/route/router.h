@@ -86,7 +86,7 @@ void router_stop(struct router *r);
 uint32_t router_home(const struct router *r, struct span bare);
 
 /* What a stream of an account at home here wants (struct stream_events). */
-void router_bind(struct router *r, struct stream *s, struct span bare, struct span resource);
+void router_bind(struct router *r, struct stream *s, struct span bare, const struct stream_bind *request);
 bool router_stanza(struct router *r, struct stream *s, const struct stanza *stanza);
 void router_stream_ended(struct router *r, struct stream *s);
 

@@ -342,6 +342,11 @@ struct span sasl_exchange_out(const struct sasl_exchange *x)
     return buffer_span(&x->out);
 }
 
+bool sasl_exchange_has_authzid(const struct sasl_exchange *x)
+{
+    return x->authzid.len > 0;
+}
+
 enum sasl_error sasl_exchange_error(const struct sasl_exchange *x)
 {
     return x->error;

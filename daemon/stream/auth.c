@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SASL on a stream (RFC 6120 s. 6). What waits for the store or for a job thread is a `stream_auth`, which outlives the stream if
- * it must: the stream may end meanwhile, the answer may not come to a freed one. */
+/* A SASL exchange on a stream, whatever its messages look like (auth_sasl.c, auth_sasl2.c). What waits for
+ * the store or for a job thread is a `stream_auth`, which outlives the stream if it must: the stream may end
+ * meanwhile, the answer may not come to a freed one. */
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "stream/internal.h"
-#include "xml/write.h"
 
 /* RFC 6120 s. 6.4.5: at least 2 retries, no more than 5. */
 #define AUTH_FAILURES_MAX 3
 
 struct stream_auth {
     struct stream *stream; /* NULL: it is gone; whoever holds this frees it */
+    const struct auth_wire *wire;
     struct sasl_exchange *exchange;
     bool is_out; /* with the store or a job thread */
     enum sasl_outcome outcome;
@@ -39,33 +40,22 @@ void stream_auth_detach(struct stream *s)
         auth_free(a);
 }
 
-static void auth_say(struct stream *s, const char *element, struct span message, bool is_empty_equals)
-{
-    struct buffer out = {0};
-    buffer_printf(&out, "<%s xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>", element);
-    if (message.len)
-        sasl_base64_encode(message, &out);
-    else if (is_empty_equals)
-        buffer_literal(&out, "=");
-    buffer_printf(&out, "</%s>", element);
-    stream_say(s, buffer_span(&out));
-    buffer_fini(&out);
-}
-
-static void auth_fail(struct stream *s, enum sasl_error error)
+void stream_auth_fail(struct stream *s, const struct auth_wire *wire, enum sasl_error error)
 {
     s->worker->counters.authentication_failures++;
     stream_auth_detach(s);
     stream_enter(s, STREAM_FEATURES);
-    struct buffer out = {0};
-    buffer_printf(&out, "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><%s/></failure>", sasl_error_name(error));
-    stream_say(s, buffer_span(&out));
-    buffer_fini(&out);
+    wire->failure(s, error);
     char peer[64];
     conn_peer_name(&s->conn, peer, sizeof peer);
     log_info("auth-failed", "peer=%s condition=%s", peer, sasl_error_name(error));
     if (++s->auth_failures >= AUTH_FAILURES_MAX)
         stream_fail(s, STREAM_POLICY_VIOLATION, "too many failed attempts");
+}
+
+static void auth_fail(struct stream *s, enum sasl_error error)
+{
+    stream_auth_fail(s, s->auth->wire, error);
 }
 
 static void auth_succeed(struct stream *s)
@@ -82,12 +72,18 @@ static void auth_succeed(struct stream *s)
     jid[username.len] = '@';
     memcpy(jid + username.len + 1, domain.ptr, domain.len);
     jid[len] = 0;
-    auth_say(s, "success", sasl_exchange_out(s->auth->exchange), false);
+    /* XEP-0388 s. 2.3: what the stream's header says must agree. */
+    if (s->login && s->login->from && sasl_exchange_has_authzid(s->auth->exchange) &&
+        !span_equal(span_of(s->login->from), span_make(jid, len))) {
+        free(jid);
+        auth_fail(s, SASL_INVALID_AUTHZID);
+        return;
+    }
+    s->auth->wire->success(s, sasl_exchange_out(s->auth->exchange));
     stream_auth_detach(s);
     conn_bindings_forget(&s->conn);
     s->jid = jid;
     s->jid_len = s->bare_len = (uint16_t)len;
-    s->is_header_sent = false;
     s->worker->counters.authenticated++;
     /* The owner may take the stream to another worker: nothing is pulled until it says so. */
     stream_enter(s, STREAM_MOVING);
@@ -114,7 +110,7 @@ static void auth_outcome(struct stream *s, enum sasl_outcome outcome)
     switch (outcome) {
     case SASL_CHALLENGE:
         stream_enter(s, STREAM_AUTHENTICATING);
-        auth_say(s, "challenge", sasl_exchange_out(s->auth->exchange), true);
+        s->auth->wire->challenge(s, sasl_exchange_out(s->auth->exchange));
         return;
     case SASL_WANT_KEYS:
     case SASL_WANT_PASSWORD_CHECK:
@@ -187,17 +183,31 @@ void stream_auth_provide(struct stream_auth *a, const struct sasl_credentials *c
     jobs_submit(net->jobs, &a->job);
 }
 
-static void auth_start(struct stream *s, const struct xml_item *item)
+/* Feed what the client sent, in base64. */
+static void auth_feed(struct stream *s, struct span text)
 {
-    struct span name = xml_item_attribute(item, SPAN("mechanism"));
+    struct buffer message = {0};
+    if (sasl_base64_decode(text, &message) != 0)
+        auth_fail(s, SASL_INCORRECT_ENCODING);
+    else
+        auth_outcome(s, sasl_respond(s->auth->exchange, buffer_span(&message)));
+    if (message.ptr)
+        explicit_bzero(message.ptr, message.len);
+    buffer_fini(&message);
+}
+
+void stream_auth_start(struct stream *s, const struct auth_wire *wire, struct span name,
+                       const struct span *initial)
+{
     uint32_t offered = stream_mechanisms(s);
     int mechanism = 0;
+    stream_auth_detach(s); /* a new attempt ends the one before */
     while (mechanism < SASL_MECHANISM_COUNT &&
            !((offered & 1u << mechanism) && span_equal(name, span_of(sasl_mechanism_names[mechanism]))))
         mechanism++;
     if (mechanism == SASL_MECHANISM_COUNT) {
         bool is_early = s->tls != STREAM_TLS_NONE && !conn_is_secure(&s->conn);
-        auth_fail(s, is_early ? SASL_ENCRYPTION_REQUIRED : SASL_INVALID_MECHANISM);
+        stream_auth_fail(s, wire, is_early ? SASL_ENCRYPTION_REQUIRED : SASL_INVALID_MECHANISM);
         return;
     }
     struct stream_auth *a = calloc(1, sizeof *a);
@@ -208,48 +218,28 @@ static void auth_start(struct stream *s, const struct xml_item *item)
                                         &bindings, s->worker->settings->secret, s->worker->settings->sasl_iterations);
     if (!a || !a->exchange) {
         free(a);
-        auth_fail(s, SASL_TEMPORARY_AUTH_FAILURE);
+        stream_auth_fail(s, wire, SASL_TEMPORARY_AUTH_FAILURE);
         return;
     }
     a->stream = s;
+    a->wire = wire;
     s->auth = a;
     stream_enter(s, STREAM_AUTHENTICATING);
-    if (item->content.len == 0) {
-        /* No initial response: ask for one with an empty challenge (RFC 6120 s. 6.4.2). */
-        auth_say(s, "challenge", (struct span){0}, false);
-        return;
-    }
-    struct buffer message = {0};
-    if (sasl_base64_decode(item->content, &message) != 0)
-        auth_fail(s, SASL_INCORRECT_ENCODING);
+    if (initial)
+        auth_feed(s, *initial);
     else
-        auth_outcome(s, sasl_respond(a->exchange, buffer_span(&message)));
-    if (message.ptr)
-        explicit_bzero(message.ptr, message.len);
-    buffer_fini(&message);
+        wire->challenge(s, (struct span){0}); /* asks for one (RFC 6120 s. 6.4.2) */
 }
 
-void stream_auth_item(struct stream *s, const struct xml_item *item)
+bool stream_auth_respond(struct stream *s, const struct auth_wire *wire, struct span text)
 {
-    if (span_is(item->name, "auth")) {
-        stream_auth_detach(s); /* a new attempt ends the one before */
-        auth_start(s, item);
-        return;
-    }
-    if (span_is(item->name, "abort")) {
-        auth_fail(s, SASL_ABORTED);
-        return;
-    }
-    if (!span_is(item->name, "response") || !s->auth) {
-        auth_fail(s, SASL_MALFORMED_REQUEST);
-        return;
-    }
-    struct buffer message = {0};
-    if (sasl_base64_decode(item->content, &message) != 0)
-        auth_fail(s, SASL_INCORRECT_ENCODING);
-    else
-        auth_outcome(s, sasl_respond(s->auth->exchange, buffer_span(&message)));
-    if (message.ptr)
-        explicit_bzero(message.ptr, message.len);
-    buffer_fini(&message);
+    if (!s->auth || s->auth->wire != wire)
+        return false;
+    auth_feed(s, text);
+    return true;
+}
+
+bool stream_auth_is_of(const struct stream *s, const struct auth_wire *wire)
+{
+    return s->auth && s->auth->wire == wire;
 }

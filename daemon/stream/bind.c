@@ -18,39 +18,52 @@ static void bind_answer(struct stream *s, struct frame *f)
 
 void stream_refuse_bind(struct stream *s, enum stanza_error e)
 {
+    if (s->login->is_sasl2) { /* the client has no bind request that could be answered */
+        stream_fail(
+            s, e == STANZA_RESOURCE_CONSTRAINT ? STREAM_RESOURCE_CONSTRAINT : STREAM_INTERNAL_SERVER_ERROR,
+            NULL);
+        return;
+    }
     /* The request's bytes are gone by the time the owner answers; its id was kept. */
-    struct stanza request = {.kind = STANZA_IQ, .type.iq = IQ_SET, .id = span_of(s->bind_id)};
+    struct stanza request = {.kind = STANZA_IQ, .type.iq = IQ_SET, .id = span_of(s->login->bind_id)};
     bind_answer(s, stanza_error_frame(&request, e, (struct span){0}, (struct span){0}, NULL));
     s->is_waiting = false;
     stream_continue(s);
 }
 
-void stream_bound(struct stream *s, struct session *session, struct span jid)
+static void bind_result(struct stream *s)
 {
-    char *full = malloc(jid.len + 1);
     struct buffer payload = {0};
     buffer_literal(&payload, "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>");
-    xml_escape(&payload, jid);
+    xml_escape(&payload, stream_jid(s));
     buffer_literal(&payload, "</jid></bind>");
-    struct stanza request = {.kind = STANZA_IQ, .type.iq = IQ_SET, .id = span_of(s->bind_id)};
-    s->session = session;
-    if (full && buffer_ok(&payload)) {
-        memcpy(full, jid.ptr, jid.len);
-        full[jid.len] = 0;
-        free(s->jid);
-        s->jid = full;
-        s->jid_len = (uint16_t)jid.len;
-        loop_timer_stop(s->worker->net->loop, &s->timer);
-        s->worker->counters.bound++;
-        stream_enter(s, STREAM_BOUND);
-        bind_answer(s, stanza_result_frame(&request, (struct span){0}, (struct span){0}, buffer_span(&payload)));
-        free(s->bind_id);
-        s->bind_id = NULL;
-    } else {
-        free(full);
-        stream_fail(s, STREAM_INTERNAL_SERVER_ERROR, NULL);
-    }
+    struct stanza request = {.kind = STANZA_IQ, .type.iq = IQ_SET, .id = span_of(s->login->bind_id)};
+    bind_answer(s, buffer_ok(&payload) ? stanza_result_frame(&request, (struct span){0}, (struct span){0},
+                                                             buffer_span(&payload))
+                                       : NULL);
     buffer_fini(&payload);
+}
+
+void stream_bound(struct stream *s, struct session *session, struct span jid)
+{
+    char *full = strndup(jid.ptr, jid.len);
+    s->session = session;
+    if (!full) {
+        stream_fail(s, STREAM_INTERNAL_SERVER_ERROR, NULL);
+        return;
+    }
+    free(s->jid);
+    s->jid = full;
+    s->jid_len = (uint16_t)jid.len;
+    loop_timer_stop(s->worker->net->loop, &s->timer);
+    s->worker->counters.bound++;
+    stream_enter(s, STREAM_BOUND);
+    if (s->login->is_sasl2)
+        stream_sasl2_success(s);
+    else
+        bind_result(s);
+    stream_inactive_set(s, s->login->bind.is_inactive && s->worker->settings->has_csi);
+    stream_login_free(s);
     s->is_waiting = false;
     stream_continue(s);
 }
@@ -81,12 +94,13 @@ void stream_bind_item(struct stream *s, const struct xml_item *item)
         bind_answer(s, stanza_error_frame(stanza, STANZA_BAD_REQUEST, (struct span){0}, (struct span){0}, NULL));
         return;
     }
-    free(s->bind_id);
-    s->bind_id = strndup(stanza->id.ptr, stanza->id.len);
-    if (!s->bind_id) {
+    struct stream_login *l = stream_login_take(s);
+    if (l)
+        free(l->bind_id);
+    if (!l || !(l->bind_id = strndup(stanza->id.ptr, stanza->id.len))) {
         stream_fail(s, STREAM_INTERNAL_SERVER_ERROR, NULL);
         return;
     }
     s->is_waiting = true;
-    s->worker->events->bind(s, stream_bare_jid(s), resource);
+    s->worker->events->bind(s, stream_bare_jid(s), &(struct stream_bind){.resource = resource});
 }

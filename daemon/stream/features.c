@@ -33,14 +33,39 @@ uint32_t stream_mechanisms(const struct stream *s)
     return mechanisms;
 }
 
-static void features_mechanisms(struct stream *s, struct buffer *out)
+uint32_t stream_mechanisms_sasl2(const struct stream *s)
 {
-    uint32_t mechanisms = stream_mechanisms(s);
-    buffer_literal(out, "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>");
+    return conn_is_secure(&s->conn) || s->is_loopback ? stream_mechanisms(s) : 0;
+}
+
+static void mechanisms_write(uint32_t mechanisms, struct buffer *out)
+{
     for (int m = 0; m < SASL_MECHANISM_COUNT; m++)
         if (mechanisms & 1u << m)
             buffer_printf(out, "<mechanism>%s</mechanism>", sasl_mechanism_names[m]);
+}
+
+/* XEP-0388, with what may be asked for along with the log-in. */
+static void features_authentication(const struct stream *s, struct buffer *out)
+{
+    uint32_t mechanisms = stream_mechanisms_sasl2(s);
+    if (!mechanisms)
+        return;
+    buffer_literal(out, "<authentication xmlns='urn:xmpp:sasl:2'>");
+    mechanisms_write(mechanisms, out);
+    buffer_literal(out, "<inline><bind xmlns='urn:xmpp:bind:0'>");
+    if (s->worker->settings->has_csi)
+        buffer_literal(out, "<inline><feature var='urn:xmpp:csi:0'/></inline>");
+    buffer_literal(out, "</bind></inline></authentication>");
+}
+
+static void features_mechanisms(const struct stream *s, struct buffer *out)
+{
+    uint32_t mechanisms = stream_mechanisms(s);
+    buffer_literal(out, "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>");
+    mechanisms_write(mechanisms, out);
     buffer_literal(out, "</mechanisms>");
+    features_authentication(s, out);
     const struct tls_bindings *b = conn_bindings(&s->conn);
     if (!b || !(mechanisms & SCRAM_PLUS_MECHANISMS))
         return;
@@ -55,9 +80,10 @@ static void features_mechanisms(struct stream *s, struct buffer *out)
 
 static void features_bind(const struct stream *s, struct buffer *out)
 {
-    buffer_literal(out, "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"
-                        "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>"
-                        "<sub xmlns='urn:xmpp:features:pre-approval'/>"
+    if (s->state != STREAM_BOUND)
+        buffer_literal(out, "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"
+                            "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>");
+    buffer_literal(out, "<sub xmlns='urn:xmpp:features:pre-approval'/>"
                         "<ver xmlns='urn:xmpp:features:rosterver'/>");
     if (s->worker->settings->has_csi)
         buffer_literal(out, "<csi xmlns='urn:xmpp:csi:0'/>");

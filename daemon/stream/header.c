@@ -58,6 +58,27 @@ static bool version_is_supported(struct span version)
     return span_starts(version, SPAN("1.")) && version.len > 2;
 }
 
+/* Keep whom it says it is from; false: it names another domain than it is addressed to (RFC 6120 s. 4.9.3.9).
+ * What is no JID says nothing. */
+static bool header_from(struct stream *s, struct span raw)
+{
+    char storage[JID_BYTES_MAX];
+    struct jid from;
+    if (s->login) { /* what was said in the clear does not count (RFC 6120 s. 5.4.3.3) */
+        free(s->login->from);
+        s->login->from = NULL;
+    }
+    struct span text = raw.len ? xml_unescape(&s->worker->arena, raw) : raw;
+    if (!text.len || s->jid || jid_parse(text, storage, &from) != 0)
+        return true;
+    if (!span_equal(jid_domain(&from), s->worker->settings->domains[s->domain]))
+        return false;
+    struct stream_login *l = from.local_len ? stream_login_take(s) : NULL;
+    if (l)
+        l->from = strndup(jid_bare(&from).ptr, jid_bare(&from).len);
+    return true;
+}
+
 void stream_header_item(struct stream *s, const struct xml_item *item)
 {
     struct span streams = xml_item_attribute(item, SPAN("xmlns:stream"));
@@ -75,6 +96,10 @@ void stream_header_item(struct stream *s, const struct xml_item *item)
     }
     if (!version_is_supported(xml_item_attribute(item, SPAN("version")))) {
         stream_fail(s, STREAM_UNSUPPORTED_VERSION, "version 1.0 is required");
+        return;
+    }
+    if (!header_from(s, item->from)) {
+        stream_fail(s, STREAM_INVALID_FROM, NULL);
         return;
     }
     free(s->lang);

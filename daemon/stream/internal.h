@@ -5,10 +5,15 @@
 
 #include "stream/stream.h"
 
+struct xml_node;
+
 #define XMLNS_CLIENT SPAN("jabber:client")
 #define XMLNS_STREAMS SPAN("http://etherx.jabber.org/streams")
 #define XMLNS_TLS SPAN("urn:ietf:params:xml:ns:xmpp-tls")
 #define XMLNS_SASL SPAN("urn:ietf:params:xml:ns:xmpp-sasl")
+#define XMLNS_SASL2 SPAN("urn:xmpp:sasl:2")
+#define XMLNS_BIND2 SPAN("urn:xmpp:bind:0")
+#define XMLNS_CARBONS SPAN("urn:xmpp:carbons:2")
 #define XMLNS_BIND SPAN("urn:ietf:params:xml:ns:xmpp-bind")
 #define XMLNS_CSI SPAN("urn:xmpp:csi:0")
 
@@ -26,11 +31,63 @@ void stream_header_send(struct stream *s);
 void stream_features_send(struct stream *s);
 /* The mechanisms this stream offers: bits of 1u << enum sasl_mechanism; 0 before TLS where TLS is required. */
 uint32_t stream_mechanisms(const struct stream *s);
+/* The same for SASL2, which wants TLS, or a wire that does not leave the machine. */
+uint32_t stream_mechanisms_sasl2(const struct stream *s);
 void stream_bindings(const struct stream *s, struct sasl_bindings *ret);
 
-/* auth.c */
-void stream_auth_item(struct stream *s, const struct xml_item *item);
+/* auth.c: the exchange. `auth_wire`: how its messages look. */
+struct auth_wire {
+    void (*challenge)(struct stream *s,
+                      struct span message); /* bytes before base64; empty: asks for the first message */
+    void (*failure)(struct stream *s, enum sasl_error error);
+    /* The last message is the server's: say it, or keep it until the stream has settled at home. */
+    void (*success)(struct stream *s, struct span message);
+};
+/* Begin an attempt with mechanism `name`; it ends the one before. `initial`: in base64; NULL: none was sent.
+ */
+void stream_auth_start(struct stream *s, const struct auth_wire *wire, struct span name,
+                       const struct span *initial);
+/* A response, in base64. False: no exchange of this form is under way. */
+bool stream_auth_respond(struct stream *s, const struct auth_wire *wire, struct span text);
+bool stream_auth_is_of(const struct stream *s, const struct auth_wire *wire);
+void stream_auth_fail(struct stream *s, const struct auth_wire *wire, enum sasl_error error);
 void stream_auth_detach(struct stream *s);
+
+/* auth_sasl.c */
+void stream_sasl_item(struct stream *s, const struct xml_item *item);
+
+/* auth_sasl2.c */
+void stream_sasl2_item(struct stream *s, const struct xml_item *item);
+/* Is an exchange under way, during which the client says nothing else (XEP-0388 s. 2.4)? */
+bool stream_sasl2_is_exclusive(const struct stream *s);
+/* The stream is at home: do what was asked for together with the log-in, then say success. */
+void stream_sasl2_settle(struct stream *s);
+/* Say it, and the features that follow. */
+void stream_sasl2_success(struct stream *s);
+
+/* login.c: what a client asks for together with its log-in, until it is in. */
+struct stream_login {
+    char *from; /* whom the stream's header says it is from: bare, prepared; NULL: it says nothing of use */
+    char *bind_id;            /* id of the request that binds (RFC 6120), as written */
+    bool is_sasl2;            /* success is said when all below is done */
+    struct buffer additional; /* SASL's last message */
+    char *agent;              /* the client's installation (XEP-0388 s. 2.3); NULL: not told */
+    struct bind2 {
+        bool is_wanted, has_carbons, is_inactive;
+        char *tag; /* NULL: none that can be used */
+    } bind;
+};
+/* The stream's, made if there is none yet; NULL without memory. */
+struct stream_login *stream_login_take(struct stream *s);
+/* All but `from`: a new attempt begins. */
+void stream_login_forget(struct stream_login *l);
+void stream_login_free(struct stream *s);
+
+/* bind2.c */
+/* What `authenticate` asks for, if it does. 0 or -ENOMEM. */
+int stream_bind2_read(struct stream_login *l, const struct xml_node *authenticate);
+/* Ask the owner for it, at the account's home. */
+void stream_bind2_begin(struct stream *s);
 
 /* bind.c */
 void stream_bind_item(struct stream *s, const struct xml_item *item);
@@ -38,6 +95,7 @@ void stream_bind_item(struct stream *s, const struct xml_item *item);
 /* reader.c */
 /* <active/> and <inactive/> of a bound stream; false: it is none of them. */
 bool stream_csi_item(struct stream *s, const struct xml_item *item);
+void stream_inactive_set(struct stream *s, bool is_inactive);
 /* Queue what is held, in order. */
 void stream_held_flush(struct stream *s);
 void stream_refill(struct conn *c);

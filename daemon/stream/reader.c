@@ -143,14 +143,19 @@ bool stream_csi_item(struct stream *s, const struct xml_item *item)
     if (!s->worker->settings->has_csi || !span_equal(item->xmlns, XMLNS_CSI) ||
         !(is_inactive || span_is(item->name, "active")))
         return false;
+    stream_inactive_set(s, is_inactive);
+    return true;
+}
+
+void stream_inactive_set(struct stream *s, bool is_inactive)
+{
     if (is_inactive == s->is_inactive)
-        return true;
+        return;
     s->is_inactive = is_inactive;
     s->worker->counters.sessions_inactive += is_inactive ? 1 : -1ull;
     s->conn.is_holding = is_inactive || s->held;
     if (!is_inactive)
         stream_held_flush(s);
-    return true;
 }
 
 void stream_reader_ends(struct stream *s)

@@ -130,8 +130,12 @@ static void stream_negotiate_item(struct stream *s, const struct xml_item *item)
             stream_fail(s, STREAM_INTERNAL_SERVER_ERROR, NULL);
         return;
     }
-    if (span_equal(item->xmlns, XMLNS_SASL)) {
-        stream_auth_item(s, item);
+    if (span_equal(item->xmlns, XMLNS_SASL2)) {
+        stream_sasl2_item(s, item);
+        return;
+    }
+    if (span_equal(item->xmlns, XMLNS_SASL) && !stream_sasl2_is_exclusive(s)) {
+        stream_sasl_item(s, item);
         return;
     }
     /* RFC 6120 s. 4.9.3.12: a stanza before authentication. */
@@ -142,6 +146,8 @@ static void stream_item(struct stream *s, const struct xml_item *item, bool *ret
 {
     if (item->kind == XML_KEEPALIVE) {
         s->worker->counters.keepalives++;
+        if (stream_sasl2_is_exclusive(s))
+            stream_fail(s, STREAM_POLICY_VIOLATION, "nothing but responses during authentication");
         return;
     }
     if (item->kind == XML_STREAM_CLOSE) {
@@ -388,8 +394,8 @@ void stream_fini(struct stream *s)
     buffer_fini(&s->in);
     free(s->jid);
     free(s->lang);
-    free(s->bind_id);
-    s->jid = s->lang = s->bind_id = NULL;
+    stream_login_free(s);
+    s->jid = s->lang = NULL;
 }
 
 void stream_detach(struct stream *s)
@@ -409,6 +415,11 @@ void stream_settle(struct stream *s)
 {
     if (s->state != STREAM_MOVING)
         return;
+    if (s->login && s->login->is_sasl2) {
+        s->is_waiting = false;
+        stream_sasl2_settle(s);
+        return;
+    }
     stream_enter(s, STREAM_AUTHENTICATED);
     stream_continue(s);
 }

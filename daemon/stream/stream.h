@@ -18,6 +18,7 @@
 
 struct stream;
 struct stream_auth;
+struct stream_login;
 struct session;
 struct held;
 
@@ -81,16 +82,23 @@ struct stream_settings {
     uint32_t held_max;       /* presences held for one reader */
 };
 
+/* A request to bind, borrowed for the call. */
+struct stream_bind {
+    struct span resource; /* prepared; empty: the owner chooses */
+    uint32_t client_len;  /* so many bytes at its end name the client's installation, whose earlier sessions
+                             end; 0: none */
+    bool has_carbons;     /* XEP-0280, from the first message on */
+};
+
 struct stream_events {
     /* Credentials of the account `jid` are wanted: answer with stream_auth_provide, at once or later. `auth` lives until then. */
     void (*credentials)(struct stream *s, struct span jid, struct stream_auth *auth);
     /* SASL is done for account `jid`: see that the stream reaches the account's home worker, then stream_settle. */
     void (*authenticated)(struct stream *s, struct span jid);
-    /* A resource is to be bound; `resource` is prepared, empty: the server chooses. Answer with stream_bound or stream_refuse_bind, at
-     * once or later. */
-    void (*bind)(struct stream *s, struct span jid, struct span resource);
-    /* A stanza of a bound stream, `from` checked. Returns false when it cannot be handled yet: the stream keeps it and waits for
-     * stream_continue. Everything is borrowed for the call. */
+    /* A resource is to be bound. Answer with stream_bound or stream_refuse_bind, at once or later. */
+    void (*bind)(struct stream *s, struct span jid, const struct stream_bind *request);
+    /* A stanza of a bound stream, `from` checked. Returns false when it cannot be handled yet: the stream
+     * keeps it and waits for stream_continue. Everything is borrowed for the call. */
     bool (*stanza)(struct stream *s, const struct stanza *stanza);
     /* The stream is over, for whatever reason: nothing more will come from it, nothing sent to it will arrive. Called
      * once, when it was authenticated. */
@@ -122,16 +130,16 @@ struct stream_worker {
 struct stream {
     struct conn conn;
     struct stream_worker *worker;
-    struct buffer in;      /* an unfinished item, or what waits */
-    struct xml_scan *scan; /* of the unfinished item; NULL at a boundary */
-    struct timer timer;    /* log-in deadline, then a slow reader's, then closing deadline */
-    struct stream_auth *auth; /* while authenticating */
-    struct session *session;  /* the owner's, from bind to end */
-    struct held *held;        /* presence held back; NULL: none */
-    char *jid;             /* bare from authentication, full from bind; NULL before */
-    char *bind_id;         /* the bind request's id, as written, while the owner decides */
-    char *lang;            /* xml:lang of the peer's header; NULL when it gave none */
-    uint32_t behind_kib;   /* queued when it was found to be slow, and one; 0: it is not */
+    struct buffer in;           /* an unfinished item, or what waits */
+    struct xml_scan *scan;      /* of the unfinished item; NULL at a boundary */
+    struct timer timer;         /* log-in deadline, then a slow reader's, then closing deadline */
+    struct stream_auth *auth;   /* while authenticating */
+    struct session *session;    /* the owner's, from bind to end */
+    struct held *held;          /* presence held back; NULL: none */
+    char *jid;                  /* bare from authentication, full from bind; NULL before */
+    struct stream_login *login; /* what is kept until a resource is bound; NULL: nothing */
+    char *lang;                 /* xml:lang of the peer's header; NULL when it gave none */
+    uint32_t behind_kib;        /* queued when it was found to be slow, and one; 0: it is not */
     uint16_t bare_len, jid_len;
     uint8_t state;         /* enum stream_state */
     uint8_t tls;           /* enum stream_tls */
@@ -142,6 +150,8 @@ struct stream {
     bool is_header_sent : 1;
     bool is_lost : 1;       /* it ended without a word of the client's */
     bool is_inactive : 1;   /* by the client's own word (XEP-0352) */
+    bool is_loopback : 1;   /* without TLS, on a wire that does not leave the machine: the owner sets it after
+                               stream_open */
     bool is_discarding : 1; /* what is left of the current bytes goes unread (STARTTLS) */
 };
 

@@ -169,7 +169,7 @@ static struct router *router_of(struct span bare)
 static void log_in(struct stream *s, const char *bare)
 {
     *s = (struct stream){.worker = &bench.streams};
-    router_bind(router_of(span_of(bare)), s, span_of(bare), SPAN("r"));
+    router_bind(router_of(span_of(bare)), s, span_of(bare), &(struct stream_bind){.resource = SPAN("r")});
 }
 
 static void say(struct stream *s, const char *text)

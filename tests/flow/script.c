@@ -174,6 +174,19 @@ static void do_try(struct world *w, struct words *a)
     log_in_as_far_as(w, a->at[1], USER_BOUND);
 }
 
+/* The rest of the line is what <authenticate/> holds. */
+static void do_sasl2(struct world *w, struct words *a)
+{
+    struct user *u = world_user(w, a->at[1]);
+    char wanted[512] = "";
+    for (unsigned i = 2; i < a->count; i++)
+        snprintf(wanted + strlen(wanted), sizeof wanted - strlen(wanted), "%s ", a->at[i]);
+    world_connect(w, u, -1);
+    user_login_sasl2(u, wanted);
+    world_settle(w);
+    u->wanted = NULL;
+}
+
 static void do_login(struct world *w, struct words *a)
 {
     for (unsigned i = 1; i < a->count; i++)
@@ -361,7 +374,7 @@ static const struct {
 } commands[] = {
     {"account", do_account, 2},   {"row", do_row, 4},           {"limit", do_limit, 3},
     {"conflict", do_conflict, 2}, {"connect", do_connect, 2},   {"open", do_open, 2},
-    {"auth", do_auth, 2},         {"try", do_try, 2},           {"login", do_login, 2},
+    {"auth", do_auth, 2},         {"try", do_try, 2},           {"login", do_login, 2}, {"sasl2", do_sasl2, 2},
     {"online", do_online, 2},     {"forget", do_forget, 1},     {"settle", do_settle, 1},
     {"advance", do_advance, 2},   {"cut", do_cut, 2},           {"break", do_break, 2},
     {"stall", do_stall, 2},       {"unstall", do_unstall, 2},   {"short", do_short, 3},

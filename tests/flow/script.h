@@ -10,6 +10,7 @@
  *   conflict replace|refuse|rename
  *   connect alice                a connection, nothing said
  *   open alice / auth alice / login alice bob    ... up to the features, up to those after SASL, up to bind
+ *   sasl2 alice XML              log in by XEP-0388, with XML besides in <authenticate/>; success is for the script to expect
  *   online alice bob             ... and roster and presence; what anybody was told so far is forgotten
  *   alice: BYTES                 alice says it, then all settles; $header stands for a stream header
  *   alice+ BYTES                 the same, but nothing settles yet

@@ -110,7 +110,6 @@ static void on_start(void *context, const char *name, const char **attributes)
 static void on_end(void *context, const char *name)
 {
     struct user_parser *p = context;
-    (void)name;
     unsigned depth = --p->depth;
     if (depth == 0) {
         if (!p->is_wrapped) {
@@ -122,7 +121,7 @@ static void on_end(void *context, const char *name)
     buffer_literal(&p->text, "</>");
     if (depth > 1)
         return;
-    p->is_restart_due = strcmp(p->current->name, "success") == 0;
+    p->is_restart_due = strcmp(name, "urn:ietf:params:xml:ns:xmpp-sasl success") == 0;
     said_done(p);
 }
 
@@ -255,7 +254,14 @@ void user_login(struct user *u, enum user_phase goal)
     say_text(u, USER_HEADER);
 }
 
-static void respond(struct user *u, const char *challenge_text)
+void user_login_sasl2(struct user *u, const char *wanted)
+{
+    user_login(u, USER_BOUND);
+    u->phase = USER_OPENING_SASL2;
+    u->wanted = wanted;
+}
+
+static void respond(struct user *u, const char *xmlns, const char *challenge_text)
 {
     unsigned char challenge[1024];
     struct buffer final = {0}, server_final = {0};
@@ -266,7 +272,9 @@ static void respond(struct user *u, const char *challenge_text)
     snprintf(first, sizeof first, "n=%s,r=rOprNGfwEbeRWgbNEkqO", u->account);
     client_final(CLIENT_SHA_256, "secret", span_of(first), span_make((char *)challenge, (size_t)len),
                  SPAN("n,,"), "", &final, &server_final);
-    say_base64(u, "<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>", buffer_span(&final), "</response>");
+    char element[64];
+    snprintf(element, sizeof element, "<response xmlns='%s'>", xmlns);
+    say_base64(u, element, buffer_span(&final), "</response>");
     buffer_fini(&final);
     buffer_fini(&server_final);
 }
@@ -281,9 +289,17 @@ static bool login_step(struct user *u, const struct said *s)
             u->phase = USER_MANUAL;
             return true;
         }
+        char first[64];
+        snprintf(first, sizeof first, "n,,n=%s,r=rOprNGfwEbeRWgbNEkqO", u->account);
+        if (u->phase == USER_OPENING_SASL2) {
+            u->phase = USER_AUTHENTICATING_SASL2;
+            say_base64(u, "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='SCRAM-SHA-256'><initial-response>",
+                       span_of(first), "</initial-response>");
+            say_text(u, u->wanted);
+            say_text(u, "</authenticate>");
+            return true;
+        }
         if (u->phase == USER_OPENING) {
-            char first[64];
-            snprintf(first, sizeof first, "n,,n=%s,r=rOprNGfwEbeRWgbNEkqO", u->account);
             u->phase = USER_AUTHENTICATING;
             say_base64(u, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='SCRAM-SHA-256'>",
                        span_of(first), "</auth>");
@@ -296,7 +312,12 @@ static bool login_step(struct user *u, const struct said *s)
         return true;
     }
     if (u->phase == USER_AUTHENTICATING && strcmp(s->name, "challenge") == 0) {
-        respond(u, s->content);
+        respond(u, "urn:ietf:params:xml:ns:xmpp-sasl", s->content);
+        return true;
+    }
+    if (u->phase == USER_AUTHENTICATING_SASL2 && strcmp(s->name, "challenge") == 0) {
+        respond(u, "urn:xmpp:sasl:2", s->content);
+        u->phase = USER_MANUAL;
         return true;
     }
     if (u->phase == USER_AUTHENTICATING && strcmp(s->name, "success") == 0) {

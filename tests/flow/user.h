@@ -23,6 +23,8 @@ enum user_phase {
     USER_REOPENING,
     USER_BINDING,
     USER_BOUND,
+    USER_OPENING_SASL2, /* as XEP-0388 has it, until the challenge is answered */
+    USER_AUTHENTICATING_SASL2,
 };
 
 struct user {
@@ -34,6 +36,7 @@ struct user {
     struct user_parser *parser;
     struct said *first, **last;
     enum user_phase phase, goal; /* goal: where the log-in stops */
+    const char *wanted; /* of a SASL2 log-in: what <authenticate/> holds besides; the caller's */
     bool is_refused;             /* the server has ended it, or refused something on the way */
     bool is_deaf;                /* leaves what arrives where it is */
 };
@@ -46,6 +49,8 @@ void user_connect(struct user *u, int listener_fd);
 /* Begin to log in, as far as `goal`: USER_OPENING (features are there), USER_REOPENING (authenticated, and
  * features), USER_BOUND. */
 void user_login(struct user *u, enum user_phase goal);
+/* The same by SASL2; what comes of it is left for the test to see. */
+void user_login_sasl2(struct user *u, const char *wanted);
 void user_say(struct user *u, struct span bytes);
 /* Read what has arrived; while logging in, answer. Returns whether anything arrived. */
 bool user_read(struct user *u);

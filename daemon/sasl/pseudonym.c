@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A name that stands for another and does not give it away. */
+#include <errno.h>
+
+#include "sasl/hash.h"
+
+void sasl_hex(const uint8_t *bytes, size_t len, char *ret_text)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < len; i++) {
+        ret_text[2 * i] = digits[bytes[i] >> 4];
+        ret_text[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    ret_text[2 * len] = 0;
+}
+
+int sasl_pseudonym(const uint8_t secret[static 32], struct span jid, struct span name,
+                   char ret_text[static SASL_PSEUDONYM_BYTES + 1])
+{
+    uint8_t mac[SASL_HASH_BYTES_MAX];
+    struct buffer text = {0};
+    buffer_literal(&text, "pseudonym");
+    buffer_append_char(&text, 0); /* what else the secret is used for does not begin like this */
+    buffer_append(&text, jid);
+    buffer_append_char(&text, 0);
+    buffer_append(&text, name);
+    int rc = buffer_ok(&text)
+                 ? sasl_hash_hmac(SASL_SHA_256, sasl_hash_span(secret, 32), buffer_span(&text), mac)
+                 : -ENOMEM;
+    buffer_fini(&text);
+    if (rc == 0)
+        sasl_hex(mac, SASL_PSEUDONYM_BYTES / 2, ret_text);
+    return rc;
+}

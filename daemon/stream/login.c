@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is kept of a log-in between its steps; a stream that is in has none. */
+#include <stdlib.h>
+
+#include "stream/internal.h"
+
+struct stream_login *stream_login_take(struct stream *s)
+{
+    if (!s->login)
+        s->login = calloc(1, sizeof *s->login);
+    return s->login;
+}
+
+void stream_login_forget(struct stream_login *l)
+{
+    char *from = l->from;
+    free(l->bind_id);
+    free(l->agent);
+    free(l->bind.tag);
+    buffer_fini(&l->additional);
+    *l = (struct stream_login){.from = from};
+}
+
+void stream_login_free(struct stream *s)
+{
+    if (!s->login)
+        return;
+    stream_login_forget(s->login);
+    free(s->login->from);
+    free(s->login);
+    s->login = NULL;
+}
