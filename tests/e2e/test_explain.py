@@ -117,7 +117,7 @@ def top(bench):
     must(len(top_lines(bench, "--count", "1")) == 1, "top --count 1 is not one line")
     stats = dict(line.split("\t") for line in bench.server.musterctl("stats").stdout.splitlines())
     must(int(stats["fanouts"]) >= 12 and int(stats["presences_received"]) >= 18, f"stats: {stats}")
-    must(0 < int(stats["fanout_queued_p50_us"]) <= int(stats["fanout_queued_max_us"]) <= int(stats["fanout_sent_max_us"]),
+    must(int(stats["fanout_queued_p50_us"]) <= int(stats["fanout_queued_max_us"]) <= int(stats["fanout_sent_max_us"]) > 0,
          f"stats: {stats}")
 
 
