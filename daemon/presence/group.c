@@ -14,7 +14,7 @@ void groups_init(struct groups_here *g)
 
 static void here_free(struct group_here *here)
 {
-    assert(!here->members.count && !here->parting.count);
+    assert(!here->members.count && !here->parting.count && !here->is_turning);
     free(here->members.entries);
     free(here->parting.entries);
     free(here->sees);
@@ -70,6 +70,41 @@ static void link_remove(struct group_here **links, uint32_t *count, const struct
     *count = kept;
 }
 
+int groups_link(struct groups_here *g, struct group_here *here)
+{
+    for (uint32_t i = 0; i < here->viewer_count; i++)
+        link_remove(here->viewers[i]->sees, &here->viewers[i]->sees_count, here);
+    here->viewer_count = 0;
+    for (uint32_t i = 0; i < here->group->viewer_count; i++) {
+        struct group_here *viewer = groups_find(g, here->group->viewers[i]);
+        if (viewer && (link_add(&viewer->sees, &viewer->sees_count, here) < 0 ||
+                       link_add(&here->viewers, &here->viewer_count, viewer) < 0))
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+int groups_turn_begin(struct groups_here *g, struct group_here *here)
+{
+    here->was_viewers = calloc(here->viewer_count + 1, sizeof(struct group_here *));
+    if (!here->was_viewers)
+        return -ENOMEM;
+    if (here->viewer_count)
+        memcpy(here->was_viewers, here->viewers, here->viewer_count * sizeof(struct group_here *));
+    here->was_viewer_count = here->viewer_count;
+    here->turned = 0;
+    here->is_turning = true;
+    return groups_link(g, here);
+}
+
+void groups_turn_end(struct group_here *here)
+{
+    free(here->was_viewers);
+    here->was_viewers = NULL;
+    here->was_viewer_count = 0;
+    here->is_turning = false;
+}
+
 static int here_make(struct groups_here *g, struct group *group)
 {
     struct group_here **grown = reallocarray(g->at, g->count + 1, sizeof(struct group_here *));
@@ -83,13 +118,7 @@ static int here_make(struct groups_here *g, struct group *group)
     memmove(&g->at[place + 1], &g->at[place], (g->count - place) * sizeof(struct group_here *));
     g->at[place] = here;
     g->count++;
-    for (uint32_t i = 0; i < group->viewer_count; i++) { /* which were there before it, or are itself */
-        struct group_here *viewer = groups_find(g, group->viewers[i]);
-        if (viewer && (link_add(&viewer->sees, &viewer->sees_count, here) < 0 ||
-                       link_add(&here->viewers, &here->viewer_count, viewer) < 0))
-            return -ENOMEM;
-    }
-    return 0;
+    return groups_link(g, here);
 }
 
 int groups_define(struct groups_here *g, const struct group_step *step)
@@ -113,6 +142,7 @@ void groups_forget(struct groups_here *g, struct group_here *here)
     for (uint32_t i = 0; i < g->count; i++) {
         link_remove(g->at[i]->sees, &g->at[i]->sees_count, here);
         link_remove(g->at[i]->viewers, &g->at[i]->viewer_count, here);
+        link_remove(g->at[i]->was_viewers, &g->at[i]->was_viewer_count, here);
     }
     uint32_t place = groups_place(g, here->group->number);
     g->count--;

@@ -35,6 +35,12 @@ struct group_here {
     uint32_t viewer_count;
     struct group_here **sees; /* groups whose members its members see */
     uint32_t sees_count;
+    /* While its visibility changes, member by member: who saw the members before, and still sees those who
+     * stand behind this stamp. */
+    struct group_here **was_viewers;
+    uint32_t was_viewer_count;
+    uint64_t turned;
+    bool is_turning;
     uint64_t version; /* of the definition that everybody here has been told of */
     bool is_removed;  /* freed when nobody is parting any more */
 };
@@ -52,11 +58,24 @@ struct account_group {
     uint64_t stamp; /* in here->members; 0: not there, for it is not available */
 };
 
+/* The groups whose members see the account by this one. */
+static inline struct group_here *const *group_viewers(const struct account_group *g, uint32_t *ret_count)
+{
+    bool is_as_before = g->here->is_turning && g->stamp > g->here->turned;
+    *ret_count = is_as_before ? g->here->was_viewer_count : g->here->viewer_count;
+    return is_as_before ? g->here->was_viewers : g->here->viewers;
+}
+
 void groups_init(struct groups_here *g);
 void groups_fini(struct groups_here *g);                                      /* every list is empty */
 struct group_here *groups_find(const struct groups_here *g, uint32_t number); /* NULL: none */
 /* The definition that a step says; a new group is made, a removed one is marked. 0 or -ENOMEM. */
 int groups_define(struct groups_here *g, const struct group_step *step);
+/* Its viewers are those that its definition names, as far as they are there. 0 or -ENOMEM. */
+int groups_link(struct groups_here *g, struct group_here *here);
+/* The same while it has members: they go over from the viewers before one by one, as `turned` goes on. */
+int groups_turn_begin(struct groups_here *g, struct group_here *here);
+void groups_turn_end(struct group_here *here);
 /* Free a removed group in which nobody is left. */
 void groups_forget(struct groups_here *g, struct group_here *here);
 

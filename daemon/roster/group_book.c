@@ -49,8 +49,8 @@ struct draft {
     struct group *before;
     uint64_t version;
     uint32_t number;
-    bool is_new, is_removed;
-    struct span name, title, viewers; /* of a new one */
+    bool is_new, is_set, is_removed;
+    struct span name, title, viewers; /* of a new one, or as they are from now on */
     struct span *joined, *left;
     uint32_t joined_count, left_count, joined_capacity, left_capacity;
 };
@@ -112,8 +112,8 @@ static int line_read(struct drafts *d, const struct group_book *b, struct span l
     if (span_is(verb, "add") ? draft->before || draft->is_new : !draft->before && !draft->is_new)
         return -EINVAL;
     draft->version = version;
-    if (span_is(verb, "add")) {
-        draft->is_new = true;
+    if (span_is(verb, "add") || span_is(verb, "set")) {
+        *(span_is(verb, "add") ? &draft->is_new : &draft->is_set) = true;
         draft->name = cut(&line, '\t');
         draft->title = cut(&line, '\t');
         draft->viewers = line;
@@ -210,8 +210,9 @@ static struct group_interest *interest_for(const struct group *before, uint32_t 
 static int group_fill(struct group *g, const struct draft *d, const bool *is_gone)
 {
     const struct group *before = d->before;
+    bool is_as_before = before && !d->is_set;
     uint32_t count = (before ? before->count : 0) + d->joined_count, used = 0;
-    struct span name = before ? before->name : d->name, title = before ? before->title : d->title;
+    struct span name = before ? before->name : d->name, title = is_as_before ? before->title : d->title;
     size_t bytes = name.len + title.len;
     for (uint32_t i = 0; before && i < before->count; i++)
         bytes += before->members[i].len;
@@ -227,7 +228,7 @@ static int group_fill(struct group *g, const struct draft *d, const bool *is_gon
             member_put(g, &used, group_member_jid(before, i), before->members[i].hash);
     for (uint32_t i = 0; i < d->joined_count; i++)
         member_put(g, &used, d->joined[i], (uint32_t)entity_hash(d->joined[i]));
-    return before ? viewers_copy(g, before) : viewers_read(g, d->viewers);
+    return is_as_before ? viewers_copy(g, before) : viewers_read(g, d->viewers);
 }
 
 /* ---- steps ---- */

@@ -9,7 +9,7 @@
 
 /* ---- sets of groups ---- */
 
-static bool numbers_have(const uint32_t *numbers, uint32_t count, uint32_t number)
+bool numbers_have(const uint32_t *numbers, uint32_t count, uint32_t number)
 {
     for (uint32_t i = 0; i < count; i++)
         if (numbers[i] == number)
@@ -28,15 +28,17 @@ uint32_t numbers_subtract(uint32_t *a, uint32_t a_count, const uint32_t *b, uint
 
 uint32_t *groups_seeing(const struct account *a, const struct group_here *except, uint32_t *ret_count)
 {
-    uint32_t most = 1, count = 0;
-    for (uint32_t i = 0; i < a->group_count; i++)
-        most += a->groups[i].here->viewer_count;
+    uint32_t most = 1, count = 0, viewer_count;
+    for (uint32_t i = 0; i < a->group_count; i++) {
+        group_viewers(&a->groups[i], &viewer_count);
+        most += viewer_count;
+    }
     uint32_t *numbers = calloc(most, sizeof *numbers);
     for (uint32_t i = 0; numbers && i < a->group_count; i++) {
-        const struct group_here *here = a->groups[i].here;
-        for (uint32_t n = 0; here != except && n < here->viewer_count; n++)
-            if (!numbers_have(numbers, count, here->viewers[n]->group->number))
-                numbers[count++] = here->viewers[n]->group->number;
+        struct group_here *const *viewers = group_viewers(&a->groups[i], &viewer_count);
+        for (uint32_t n = 0; a->groups[i].here != except && n < viewer_count; n++)
+            if (!numbers_have(numbers, count, viewers[n]->group->number))
+                numbers[count++] = viewers[n]->group->number;
     }
     *ret_count = count;
     return numbers;
@@ -261,9 +263,14 @@ static struct show_message *show_new(const struct router *r, const struct accoun
     return m;
 }
 
-/* To every worker that has any member who must hear of it. */
-static void audience_show(struct router *r, const struct account *a, struct group_audience *audience)
+uint32_t router_audience_show(struct router *r, const struct account *a, struct group_audience *audience)
 {
+    uint32_t deliveries = 0;
+    for (uint32_t i = 0; i < audience->told_count; i++) {
+        const struct group_here *here = groups_find(&r->groups, audience->numbers[i]);
+        for (uint32_t to = 0; here && to < r->count; to++)
+            deliveries += atomic_load(&here->group->interest->available[to]);
+    }
     for (uint32_t to = 0; to < r->count; to++) {
         struct show_message *m = router_audience_is_at(r, audience, to)
                                      ? show_new(r, a, audience, entity_text(a->entity), show_run)
@@ -271,6 +278,7 @@ static void audience_show(struct router *r, const struct account *a, struct grou
         if (m)
             route_message_post(r, to, &m->base);
     }
+    return deliveries;
 }
 
 /* ---- lists ---- */
@@ -399,7 +407,7 @@ void router_groups_come(struct router *r, struct session *s, bool is_first)
             member_enter(r, a, &a->groups[i], wave);
         struct group_audience *audience = router_audience(a, false);
         if (audience)
-            audience_show(r, a, audience);
+            router_audience_show(r, a, audience);
         audience_unref(audience);
     }
     waves_go_on(a);
@@ -418,16 +426,16 @@ void router_groups_go(struct router *r, struct account *a)
     }
 }
 
-void router_group_join(struct router *r, struct account *a, struct group_here *here)
+uint32_t router_group_join(struct router *r, struct account *a, struct group_here *here)
 {
-    uint32_t seeing_before, seen_before, seeing_now, seen_now;
+    uint32_t seeing_before, seen_before, seeing_now, seen_now, deliveries = 0;
     if (account_group(a, here))
-        return;
+        return 0;
     uint32_t *kept = groups_seeing(a, NULL, &seeing_before), *known = groups_seen(a, NULL, &seen_before);
     if (account_group_add(a, here) < 0 || !a->is_in_groups) {
         free(kept);
         free(known);
-        return;
+        return 0;
     }
     uint32_t *told = groups_seeing(a, NULL, &seeing_now), *seen = groups_seen(a, NULL, &seen_now);
     if (seen && known)
@@ -438,23 +446,24 @@ void router_group_join(struct router *r, struct account *a, struct group_here *h
         seeing_now = numbers_subtract(told, seeing_now, kept, seeing_before);
         struct group_audience *audience = audience_make(a, told, seeing_now, kept, seeing_before);
         if (audience)
-            audience_show(r, a, audience);
+            deliveries = router_audience_show(r, a, audience);
         audience_unref(audience);
     }
     waves_go_on(a);
     free(told);
     free(kept);
+    return deliveries;
 }
 
-void router_group_leave(struct router *r, struct account *a, struct group_here *here)
+uint32_t router_group_leave(struct router *r, struct account *a, struct group_here *here)
 {
     struct account_group *g = account_group(a, here);
-    uint32_t seeing_before, seen_before, seeing_now, seen_now;
+    uint32_t seeing_before, seen_before, seeing_now, seen_now, deliveries = 0;
     if (!g)
-        return;
+        return 0;
     if (!g->stamp) {
         account_group_remove(a, g);
-        return;
+        return 0;
     }
     uint32_t *told = groups_seeing(a, NULL, &seeing_before), *seen = groups_seen(a, NULL, &seen_before);
     uint32_t *kept = groups_seeing(a, here, &seeing_now), *still = groups_seen(a, here, &seen_now);
@@ -463,7 +472,7 @@ void router_group_leave(struct router *r, struct account *a, struct group_here *
         struct group_audience *audience = audience_make(a, told, seeing_before, kept, seeing_now);
         if (audience) {
             audience->is_hide = true;
-            audience_show(r, a, audience);
+            deliveries = router_audience_show(r, a, audience);
         }
         audience_unref(audience);
     }
@@ -476,6 +485,7 @@ void router_group_leave(struct router *r, struct account *a, struct group_here *
     waves_go_on(a);
     free(told);
     free(kept);
+    return deliveries;
 }
 
 bool router_may_see(const struct router *r, const struct account *publisher, struct span watcher)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shared groups across workers. Three questions, a file each: who hears what a member says (grouping.c), what
- * a member that comes online or joins is told (grouping_wave.c), and how a change of the groups reaches
- * everybody (grouping_change.c).
+/* Shared groups across workers. A question a file: who hears what a member says (grouping.c), what a member
+ * that comes online or joins is told (grouping_wave.c), how a change of the groups reaches everybody
+ * (grouping_change.c), who hears when a group becomes visible to others (grouping_view.c), and what is pushed
+ * then (grouping_push.c).
  *
  * A pair of accounts is served by the plain watch when there is one, else by the groups: whoever walks the
  * lists of groups first marks the plain watchers. */
@@ -36,6 +37,7 @@ struct group_audience *audience_make(const struct account *a, const uint32_t *to
 uint32_t *groups_seeing(const struct account *a, const struct group_here *except, uint32_t *ret_count);
 /* The groups whose members the account sees, other than by `except`, as numbers. */
 uint32_t *groups_seen(const struct account *a, const struct group_here *except, uint32_t *ret_count);
+bool numbers_have(const uint32_t *numbers, uint32_t count, uint32_t number);
 /* Those of `a` that are not among `b`, in place; how many. */
 uint32_t numbers_subtract(uint32_t *a, uint32_t a_count, const uint32_t *b, uint32_t b_count);
 
@@ -84,13 +86,36 @@ static inline bool wave_is_over(const struct group_wave *w)
 /* The wave is over. */
 void router_wave_ended(struct router *r, struct group_wave *w);
 
-/* A member of a group that it has just joined or is about to leave; it is in memory. */
-void router_group_join(struct router *r, struct account *a, struct group_here *here);
-void router_group_leave(struct router *r, struct account *a, struct group_here *here);
+/* What the account shows now, or that it shows it no more, to every worker that has any member who must hear of
+ * it. About how many deliveries that is. */
+uint32_t router_audience_show(struct router *r, const struct account *a, struct group_audience *audience);
 
-/* ---- rosters (grouping_roster.c) ---- */
+/* A member of a group that it has just joined or is about to leave; it is in memory. About how many deliveries
+ * that is. */
+uint32_t router_group_join(struct router *r, struct account *a, struct group_here *here);
+uint32_t router_group_leave(struct router *r, struct account *a, struct group_here *here);
 
-/* The pushes that a step asks for at this worker. */
-void router_group_pushes(struct router *r, const struct group_step *step);
+/* ---- visibility (grouping_view.c) ---- */
+
+/* Members go over to another visibility of their group, a slice at a time. */
+struct group_turn {
+    struct router *router;
+    struct group_here *here;
+    uint32_t was[GROUP_VIEWERS_MAX], now[GROUP_VIEWERS_MAX], was_count, now_count; /* who sees them */
+};
+/* False: there is nothing to do. */
+bool group_turn_begin(struct group_turn *t, struct router *r, struct group_here *here);
+/* True: it is done, and ended. */
+bool group_turn_go_on(struct group_turn *t, uint32_t *budget);
+
+/* ---- pushes (grouping_push.c) ---- */
+
+/* The pushes that a step asks for at this worker, a slice at a time. */
+struct group_pushes;
+/* NULL: none, or no memory for them. */
+struct group_pushes *group_pushes_new(struct router *r, const struct group_step *step);
+/* True: that was all. */
+bool group_pushes_go_on(struct group_pushes *p, uint32_t *budget);
+struct group_pushes *group_pushes_free(struct group_pushes *p);
 
 #endif

@@ -34,8 +34,8 @@ struct wave_request {
     struct group_progress at;
     size_t len;
     const char *watcher; /* behind the numbers */
-    uint32_t group_count, kept_count;
-    uint32_t numbers[]; /* groups, kept */
+    uint32_t group_count, kept_count, own_count;
+    uint32_t numbers[]; /* groups, kept, and those that the watcher is in */
 };
 
 struct wave_frame {
@@ -57,8 +57,9 @@ static void wave_request_run(struct router *r, struct route_message *base);
 
 static void wave_ask(struct group_wave *w, uint32_t to)
 {
-    struct span watcher = entity_text(w->account->entity);
-    size_t numbers = w->group_count + w->kept_count;
+    const struct account *a = w->account;
+    struct span watcher = entity_text(a->entity);
+    size_t numbers = w->group_count + w->kept_count + a->group_count;
     struct wave_request *m =
         route_message_new(sizeof *m + numbers * sizeof *m->numbers + watcher.len, wave_request_run, NULL);
     if (!m)
@@ -73,6 +74,9 @@ static void wave_ask(struct group_wave *w, uint32_t to)
         memcpy(m->numbers, w->groups, w->group_count * sizeof *m->numbers);
     if (w->kept_count)
         memcpy(m->numbers + w->group_count, w->kept, w->kept_count * sizeof *m->numbers);
+    m->own_count = a->group_count;
+    for (uint32_t i = 0; i < a->group_count; i++)
+        m->numbers[w->group_count + w->kept_count + i] = a->groups[i].here->group->number;
     m->watcher = memcpy((char *)(m->numbers + numbers), watcher.ptr, watcher.len);
     m->len = watcher.len;
     w->progress[to].is_asked = true;
@@ -284,6 +288,32 @@ static void account_answers(const struct router *r, struct wave_answer *m, const
         resource_answers(m, span_make(l->jid, l->jid_len), l->presence, is_hide, plain);
 }
 
+/* Does the watcher see the members of this group still? It asked when it did, and who sees them may have changed
+ * since: these have told it all that there is to say. */
+static bool is_visible(const struct router *r, const struct wave_request *m, uint32_t at)
+{
+    const struct group_here *here = groups_find(&r->groups, m->numbers[at]);
+    const uint32_t *own = m->numbers + m->group_count + m->kept_count;
+    for (uint32_t i = 0; here && i < here->group->viewer_count; i++)
+        if (numbers_have(own, m->own_count, here->group->viewers[i]))
+            return true;
+    return false;
+}
+
+/* Does this group of the wave speak for its member? */
+static bool is_spoken_for(const struct router *r, const struct wave_request *m, const struct account *a, uint32_t at)
+{
+    if (!m->is_hide)
+        return is_visible(r, m, at);
+    if (m->is_closed)
+        return true;
+    /* Who leaves as well says so itself. Not who leaves by a later change: the wave may be over before that is
+     * said. */
+    const struct group_here *here = groups_find(&r->groups, m->numbers[at]);
+    return here && !here->is_removed &&
+           group_find(here->group, entity_text(a->entity), a->entity->node.hash) >= 0;
+}
+
 /* Is the account one that this group is to speak for: no group that comes before it in the wave, none that
  * the watcher sees anyway? */
 static bool is_told_here(const struct router *r, const struct wave_request *m, const struct account *a,
@@ -296,16 +326,10 @@ static bool is_told_here(const struct router *r, const struct wave_request *m, c
             if (m->numbers[m->group_count + n] == number)
                 return false;
         for (uint32_t n = 0; n < at; n++)
-            if (m->numbers[n] == number && g->stamp && g->stamp <= started)
+            if (m->numbers[n] == number && g->stamp && g->stamp <= started && is_spoken_for(r, m, a, n))
                 return false;
     }
-    if (!m->is_hide || m->is_closed)
-        return true;
-    /* Who leaves as well says so itself. Not who leaves by a later change: the wave may be over before that is
-     * said. */
-    const struct group_here *here = groups_find(&r->groups, m->numbers[at]);
-    return here && !here->is_removed &&
-           group_find(here->group, entity_text(a->entity), a->entity->node.hash) >= 0;
+    return is_spoken_for(r, m, a, at);
 }
 
 /* Go on in one group; false when the slice is full. */
@@ -319,7 +343,7 @@ static bool group_answers(struct router *r, const struct wave_request *m, struct
     const struct entity *watching = entity_find(&r->entities, &jid);
     uint32_t frames_max =
         r->settings->at_once_max < WAVE_FRAMES_MAX ? r->settings->at_once_max + 1 : WAVE_FRAMES_MAX;
-    if (!here || (m->is_hide && !m->is_closed && here->is_removed))
+    if (!here || (m->is_hide ? !m->is_closed && here->is_removed : !is_visible(r, m, at->group)))
         return true;
     for (uint32_t i = group_list_after(&here->members, at->stamp); i < here->members.count; i++) {
         const struct group_entry *e = &here->members.entries[i];

@@ -345,6 +345,12 @@ static void do_group(struct world *w, struct words *a)
     world_settle(w);
 }
 
+static void do_group_set(struct world *w, struct words *a)
+{
+    world_group_set(w, a->at[1], a->at[2], a->count > 3 ? a->at[3] : "");
+    world_settle(w);
+}
+
 static void do_membership(struct world *w, struct words *a)
 {
     char names[512] = "";
@@ -381,7 +387,7 @@ static const struct {
     {"store", do_store, 2},       {"stored", do_stored, 4},     {"remove", do_remove, 2},
     {"reset", do_reset, 2},       {"shutdown", do_shutdown, 1}, {"counted", do_counted, 3},
     {"switch", do_switch, 3},     {"group", do_group, 2},       {"join", do_membership, 3},
-    {"leave", do_membership, 3},  {"ungroup", do_membership, 2},
+    {"set", do_group_set, 3},       {"leave", do_membership, 3},  {"ungroup", do_membership, 2},
 };
 
 static void say(struct world *w, const char *name, const char *bytes, bool is_settled)

@@ -29,6 +29,7 @@
  *   switch csi on|off
  *   remove alice / reset alice   the administrator removes the account / has changed it
  *   group NAME [NAME,OTHER]      a shared group, and the groups that see its members
+ *   set NAME TITLE [NAME,OTHER]  its title and who sees its members from now on
  *   join NAME alice bob / leave NAME alice bob / ungroup NAME
  *   shutdown                     the workers stop
  *

@@ -12,6 +12,7 @@
 #define SEEDS 600
 /* A log-in among these members has come to rest by then. */
 #define STEPS_MAX 60
+#define MEMBERS 300
 
 /* What the watcher was told of the publisher last: is it there? */
 static bool is_seen(struct user *watcher, const char *publisher)
@@ -79,10 +80,47 @@ static void test_leaving_under_a_wave(void **unused)
     world_at_once_max = ROUTER_AT_ONCE_MAX;
 }
 
+/* What a worker does for a large change in one turn stays within its budget, whatever the size: the pushes
+ * that a member gets in a turn are counted. */
+static void test_slices(void **unused)
+{
+    (void)unused;
+    struct world *w = world_new(1, 1, 0);
+    struct loop *l = w->broker.workers[0].loop;
+    struct user *alice;
+    char names[MEMBERS * 8] = "";
+    unsigned all = 0, turns = 0;
+    w->where = "slices";
+    world_group(w, "staff", "staff");
+    world_settle(w);
+    fake_store_account(w->broker.store, "alice@localhost", true);
+    world_group_change(w, "join", "staff", "alice");
+    world_settle(w);
+    world_online(w, "alice");
+    alice = world_user(w, "alice");
+    for (unsigned i = 0; i < MEMBERS; i++)
+        snprintf(names + strlen(names), sizeof names - strlen(names), "m%u ", i);
+    world_group_change(w, "join", "staff", names);
+    for (bool is_busy = true; is_busy;) {
+        unsigned pushes = 0;
+        fake_loop_turn(l, NULL);
+        is_busy = fake_loop_has_work(l) | user_read(alice);
+        for (struct said *s; (s = user_take(alice)); said_free(s))
+            pushes += strcmp(s->name, "iq") == 0;
+        assert_in_range(pushes, 0, lanes_turn_budget[LANE_BULK]);
+        turns += pushes != 0;
+        all += pushes;
+    }
+    assert_int_equal(all, MEMBERS);
+    assert_in_range(turns, MEMBERS / lanes_turn_budget[LANE_BULK], MEMBERS);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_leaving_under_a_wave),
+        cmocka_unit_test(test_slices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

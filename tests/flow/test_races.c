@@ -298,6 +298,22 @@ static void groups_make(struct game *g)
     }
 }
 
+/* Other groups see its members. */
+static void change_who_sees(struct game *g, unsigned group)
+{
+    char viewers[16] = "";
+    for (unsigned n = 0; n < GROUPS; n++) {
+        g->is_seen_by[group][n] = fake_random(2) == 0;
+        if (g->is_seen_by[group][n])
+            snprintf(viewers + strlen(viewers), sizeof viewers - strlen(viewers), "%s%s", viewers[0] ? "," : "",
+                     group_names[n]);
+    }
+    g->group_changes--;
+    if (is_traced)
+        printf("set %s %s\n", group_names[group], viewers);
+    world_group_set(g->w, group_names[group], group_names[group], viewers);
+}
+
 /* Some join or some leave, several at once. */
 static void change_a_group(struct game *g)
 {
@@ -306,6 +322,10 @@ static void change_a_group(struct game *g)
     char members[128] = "";
     if (g->w->is_changing)
         return;
+    if (fake_random(3) == 0) {
+        change_who_sees(g, group);
+        return;
+    }
     for (unsigned i = 0; i < ACCOUNTS; i++) {
         if (g->is_member[group][i] == is_join || fake_random(2))
             continue;

@@ -419,12 +419,12 @@ static uint32_t group_number(const struct world *w, const char *name, size_t len
     return 0;
 }
 
-void world_group(struct world *w, const char *name, const char *viewers)
+static void definition_change(struct world *w, const char *verb, const char *name, const char *title,
+                              const char *viewers)
 {
     struct buffer lines = {0};
-    assert_true(w->group_count < WORLD_GROUPS_MAX);
-    w->groups[w->group_count++] = strdup(name);
-    buffer_printf(&lines, "add\t%u\t%llu\t%s\t%s\t", w->group_count, (unsigned long long)++w->group_version, name, name);
+    buffer_printf(&lines, "%s\t%u\t%llu\t%s\t%s\t", verb, group_number(w, name, strlen(name)),
+                  (unsigned long long)++w->group_version, name, title);
     for (bool is_first = true; *viewers; is_first = false) {
         size_t len = strcspn(viewers, ",");
         buffer_printf(&lines, "%s%u", is_first ? "" : ",", group_number(w, viewers, len));
@@ -434,17 +434,28 @@ void world_group(struct world *w, const char *name, const char *viewers)
     buffer_fini(&lines);
 }
 
+void world_group(struct world *w, const char *name, const char *viewers)
+{
+    assert_true(w->group_count < WORLD_GROUPS_MAX);
+    w->groups[w->group_count++] = strdup(name);
+    definition_change(w, "add", name, name, viewers);
+}
+
+void world_group_set(struct world *w, const char *name, const char *title, const char *viewers)
+{
+    definition_change(w, "set", name, title, viewers);
+}
+
 void world_group_change(struct world *w, const char *verb, const char *group, const char *names)
 {
-    char text[256], *rest = text;
+    char *text = strdup(names), *rest = text;
     struct buffer lines = {0};
     uint32_t number = group_number(w, group, strlen(group));
-    assert_true(strlen(names) < sizeof text);
-    strcpy(text, names);
     w->group_version++;
     for (char *name; (name = strsep(&rest, " "));)
         if (*name)
             buffer_printf(&lines, "%s\t%u\t%llu\t%s@localhost\n", verb, number, (unsigned long long)w->group_version, name);
+    free(text);
     if (strcmp(verb, "remove") == 0)
         buffer_printf(&lines, "remove\t%u\t%llu\t\n", number, (unsigned long long)w->group_version);
     groups_change(w, &lines);

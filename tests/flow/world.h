@@ -77,6 +77,8 @@ struct fake_item *world_row(struct world *w, const char *owner, const char *cont
 
 /* A shared group, titled as it is named. `viewers`: names of groups with commas between; "" hidden. */
 void world_group(struct world *w, const char *name, const char *viewers);
+/* Another title, and other viewers. */
+void world_group_set(struct world *w, const char *name, const char *title, const char *viewers);
 /* Members join or leave; w->is_changing until every worker has acted on it. `names`: separated by spaces. */
 void world_group_change(struct world *w, const char *verb, const char *group, const char *names);
 

@@ -60,6 +60,15 @@ static void test_changes(void **unused)
     group_unref(first);
     group_change_free(c);
 
+    c = apply(&b, "set\t1\t5\tg\tOther\t7\n");
+    assert_true(span_is(c->steps[0].now->title, "Other"));
+    assert_true(group_is_seen_by(c->steps[0].now, 7));
+    assert_false(group_is_seen_by(c->steps[0].now, 1));
+    assert_true(group_is_seen_by(c->steps[0].before, 1));
+    assert_int_equal(c->steps[0].now->count, 2);
+    assert_int_equal(c->steps[0].joined_count + c->steps[0].left_count, 0);
+    group_change_free(c);
+
     c = apply(&b, "remove\t1\t0\t\n");
     assert_null(c->steps[0].now);
     assert_int_equal(c->steps[0].left_count, 2);
