@@ -216,6 +216,11 @@ static int group_add(struct options *o)
     return group_command(o, group_add_encode);
 }
 
+static int group_set(struct options *o)
+{
+    return group_command(o, group_set_encode);
+}
+
 static int group_remove(struct options *o)
 {
     return group_command(o, group_remove_encode);
@@ -335,6 +340,10 @@ static const struct command commands[] = {
      "--hidden: they do not, and nobody sees them. --visible-to OTHER (may be repeated): the members of the group "
      "OTHER see\n"
      "them, and they themselves see nobody by this group, unless OTHER is this group.\n"},
+    {"group", "set", "NAME", NULL, group_set, "change a shared group",
+     "--title T: its title from now on. --hidden, or --visible-to OTHER (may be repeated): who sees the members from "
+     "now on, as\n"
+     "for group add; --visible-to NAME, the group itself, lets the members see each other.\n"},
     {"group", "remove", "NAME", NULL, group_remove, "remove a shared group", "Its members leave it first.\n"},
     {"group", "list", NULL, NULL, group_list, "list the shared groups", "Name, title, members, version, who sees it.\n"},
     {"group", "show", "NAME", NULL, group_show, "list the members of a group", "One bare JID a line, sorted.\n"},
@@ -392,9 +401,9 @@ static void print_help(void)
            "  --by WHAT            for top: deliveries, changes, bytes or queued\n"
            "  --count N            for top: how many lines\n"
            "  --seconds S          for top: of the last S seconds\n"
-           "  --title T            for group add: the title that clients show\n"
-           "  --hidden             for group add: nobody sees the members\n"
-           "  --visible-to OTHER   for group add: the members of OTHER see them; may be repeated\n"
+           "  --title T            for group add and set: the title that clients show\n"
+           "  --hidden             for group add and set: nobody sees the members\n"
+           "  --visible-to OTHER   for group add and set: the members of OTHER see them; may be repeated\n"
            "  --json               for explain: as one JSON object\n"
            "  --help               this, or more about a command\n"
            "  --version\n\n"
@@ -548,8 +557,13 @@ static int words_run(struct options *o, char **words, int count)
     const char *misplaced = presence_option_misplaced(&o->presence, c->run == top, c->run == explain);
     if (misplaced)
         return usage_error("this option belongs to another command", misplaced);
-    if ((o->group.title || o->group.is_hidden || o->group.viewer_count) && c->run != group_add)
-        return usage_error("--title, --hidden and --visible-to belong to group add", NULL);
+    bool has_definition = o->group.title || o->group.is_hidden || o->group.viewer_count;
+    if (has_definition && c->run != group_add && c->run != group_set)
+        return usage_error("--title, --hidden and --visible-to belong to group add and group set", NULL);
+    if (!has_definition && c->run == group_set)
+        return usage_error("group set needs --title, --hidden or --visible-to", NULL);
+    if (o->group.title && !*o->group.title)
+        return usage_error("a title cannot be empty", NULL);
     if (o->group.is_hidden && o->group.viewer_count)
         return usage_error("--hidden and --visible-to exclude each other", NULL);
     o->argument = c->argument ? words[expected - (c->second ? 2 : 1)] : NULL;

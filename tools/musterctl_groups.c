@@ -21,20 +21,35 @@ static int words_encode(const char *verb, const char *name, char **more, int mor
     return error;
 }
 
-int group_add_encode(const char *name, const struct group_options *group, char **more, int more_count,
-                     struct buffer *command, struct buffer *body)
+/* `title` and `visibility`: when the options say nothing. */
+static int definition_encode(const char *verb, const char *name, const struct group_options *group,
+                             const char *title, struct span visibility, struct buffer *command)
 {
-    int error = words_encode("add", name, more, more_count, command, body);
+    int error = words_encode(verb, name, NULL, 0, command, NULL);
     buffer_append_char(command, '\t');
-    error |= word_put(command, group->title ? group->title : name, '\t');
+    error |= word_put(command, group->title ? group->title : title, '\t');
     buffer_append(command, group->is_hidden      ? SPAN("hidden")
                            : group->viewer_count ? SPAN("visible-to")
-                                                 : SPAN("everybody"));
+                                                 : visibility);
     for (int i = 0; i < group->viewer_count; i++) {
         buffer_append_char(command, '\t');
         error |= word_put(command, group->viewers[i], 0);
     }
     return error;
+}
+
+int group_add_encode(const char *name, const struct group_options *group, char **more, int more_count,
+                     struct buffer *command, struct buffer *body)
+{
+    (void)more, (void)more_count, (void)body;
+    return definition_encode("add", name, group, name, SPAN("everybody"), command);
+}
+
+int group_set_encode(const char *name, const struct group_options *group, char **more, int more_count,
+                     struct buffer *command, struct buffer *body)
+{
+    (void)more, (void)more_count, (void)body;
+    return definition_encode("set", name, group, "", SPAN("keep"), command);
 }
 
 int group_remove_encode(const char *name, const struct group_options *group, char **more, int more_count,

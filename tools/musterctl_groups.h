@@ -9,7 +9,7 @@
 #include "roster/group.h"
 
 struct group_options {
-    const char *title; /* NULL: the name */
+    const char *title; /* NULL: the name, or as it is */
     const char *viewers[GROUP_VIEWERS_MAX];
     int viewer_count;
     bool is_hidden;
@@ -17,6 +17,8 @@ struct group_options {
 
 /* Append to `command` and `body`. 0, or -1 when a word could not be told from the next. `more`: JIDs. */
 int group_add_encode(const char *name, const struct group_options *group, char **more, int more_count,
+                     struct buffer *command, struct buffer *body);
+int group_set_encode(const char *name, const struct group_options *group, char **more, int more_count,
                      struct buffer *command, struct buffer *body);
 int group_remove_encode(const char *name, const struct group_options *group, char **more, int more_count,
                         struct buffer *command, struct buffer *body);

@@ -228,6 +228,7 @@ static const struct {
     {{"user\tremove", 11}, true, user_remove},
     {{"roster\timport", 13}, false, roster_import},
     {{"group\tadd", 9}, true, store_group_add},
+    {{"group\tset", 9}, true, store_group_set},
     {{"group\tremove", 12}, true, store_group_remove},
     {{"group\tlist", 10}, false, store_group_list},
     {{"group\tshow", 10}, true, store_group_show},

@@ -227,6 +227,75 @@ static int list_one(struct command *c, sqlite3_stmt *row)
     return 0;
 }
 
+/* ---- changing ---- */
+
+static int title_set(struct command *c, int64_t number, struct span title)
+{
+    int error = 0;
+    if (!store_is_name(title))
+        return refuse(c, title, "not a title");
+    sqlite3_stmt *set = store_statement(c->db, STATEMENT_GROUP_TITLE_SET, &error);
+    if (!set)
+        return error;
+    sqlite3_bind_int64(set, 1, number);
+    store_bind_text(set, 2, title);
+    return store_statement_run(c->db, set);
+}
+
+static int viewers_set(struct command *c, int64_t number, struct span mode, struct span others)
+{
+    int error = 0;
+    struct buffer viewers = {0};
+    sqlite3_stmt *forget = store_statement(c->db, STATEMENT_GROUP_VIEWERS_FORGET, &error);
+    if (!forget)
+        return error;
+    sqlite3_bind_int64(forget, 1, number);
+    error = store_statement_run(c->db, forget);
+    if (!error)
+        error = viewers_make(c, number, mode, others, &viewers);
+    buffer_fini(&viewers);
+    return error;
+}
+
+static void group_line(struct buffer *to, const char *verb, sqlite3_stmt *row)
+{
+    const struct span parts[] = {store_column_text(row, 2), SPAN("\t"), store_column_text(row, 3), SPAN("\t"),
+                                 store_column_text(row, 5), SPAN("\n")};
+    buffer_printf(to, "%s\t%lld\t%lld\t", verb, (long long)sqlite3_column_int64(row, 0),
+                  (long long)sqlite3_column_int64(row, 1));
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        buffer_append(to, parts[i]);
+}
+
+static int set_one(struct command *c, sqlite3_stmt *row)
+{
+    if (span_equal(store_column_text(row, 2), c->argument))
+        group_line(c->affected, "set", row);
+    return 0;
+}
+
+int store_group_set(struct command *c)
+{
+    int64_t number, version;
+    struct span words = c->argument, name = store_cut(&words, '\t'), title = store_cut(&words, '\t'),
+                mode = store_cut(&words, '\t');
+    int error = group_named(c, name, &number);
+    if (!error && title.len)
+        error = title_set(c, number, title);
+    if (!error && !span_is(mode, "keep"))
+        error = viewers_set(c, number, mode, words);
+    if (!error)
+        error = version_add(c->db, number, &version);
+    c->argument = name;
+    if (!error)
+        error = each_group(c, set_one);
+    if (error)
+        return error;
+    store_quote(c->reply, name);
+    buffer_literal(c->reply, " changed\n");
+    return 0;
+}
+
 int store_group_list(struct command *c)
 {
     return each_group(c, list_one);
@@ -282,14 +351,7 @@ static void dump_member(struct command *c, struct span jid, sqlite3_stmt *group)
 
 static int dump_one(struct command *c, sqlite3_stmt *row)
 {
-    buffer_printf(c->reply, "add\t%lld\t%lld\t", (long long)sqlite3_column_int64(row, 0),
-                  (long long)sqlite3_column_int64(row, 1));
-    buffer_append(c->reply, store_column_text(row, 2));
-    buffer_append_char(c->reply, '\t');
-    buffer_append(c->reply, store_column_text(row, 3));
-    buffer_append_char(c->reply, '\t');
-    buffer_append(c->reply, store_column_text(row, 5));
-    buffer_append_char(c->reply, '\n');
+    group_line(c->reply, "add", row);
     return each_member(c, sqlite3_column_int64(row, 0), dump_member, row);
 }
 

@@ -17,6 +17,7 @@ struct command {
 
 /* Each within a transaction: 0, 1 (reply says why not) or negative errno. */
 int store_group_add(struct command *c);
+int store_group_set(struct command *c);
 int store_group_remove(struct command *c);
 int store_group_list(struct command *c);
 int store_group_show(struct command *c);

@@ -96,6 +96,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         " (SELECT group_concat(v.name, ', ') FROM group_viewers JOIN groups v ON v.id = viewer WHERE seen = g.id)"
         " FROM groups g ORDER BY id",
     [STATEMENT_GROUP_VERSION_ADD] = "UPDATE groups SET version = version + 1 WHERE id = ?1 RETURNING version",
+    [STATEMENT_GROUP_TITLE_SET] = "UPDATE groups SET title = ?2 WHERE id = ?1",
+    [STATEMENT_GROUP_VIEWERS_FORGET] = "DELETE FROM group_viewers WHERE seen = ?1",
     [STATEMENT_GROUP_VIEWER_ADD] = "INSERT OR IGNORE INTO group_viewers (seen, viewer) VALUES (?1, ?2)",
     [STATEMENT_GROUP_JOIN] =
         "INSERT INTO group_members (in_group, member) VALUES (?1, ?2) ON CONFLICT DO NOTHING",

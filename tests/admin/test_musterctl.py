@@ -68,6 +68,14 @@ class Offline(Case):
                                          "nobody\tnobody\t0 members\tversion 1\tvisible to nobody\n"
                                          "new\tnew\t1 members\tversion 2\tvisible to new\n")
         self.expect("group", "show", "new", out="new\tnew\t1 members\tversion 2\tvisible to new\nbob@localhost\n")
+        self.expect("group", "set", "new", "--title", "The New", "--visible-to", "staff", out="new changed\n")
+        self.expect("group", "show", "new",
+                    out="new\tThe New\t1 members\tversion 3\tvisible to staff\nbob@localhost\n")
+        self.expect("group", "set", "new", "--hidden", out="new changed\n")
+        self.expect("group", "show", "new",
+                    out="new\tThe New\t1 members\tversion 4\tvisible to nobody\nbob@localhost\n")
+        self.expect("group", "set", "new", status=2)
+        self.expect("group", "set", "none", "--hidden", status=1, error="none: no such group")
         self.expect("group", "remove", "new", out="new removed\n")
         self.expect("group", "join", "new", "bob@localhost", status=1, error="new: no such group")
         self.expect("group", "join", "staff", "carol@localhost", status=1, error="carol@localhost: no such account")

@@ -64,6 +64,38 @@ def live(bench):
         server.musterctl("group", "remove", group)
 
 
+def redefined(bench):
+    """Title and visibility, changed while members are online, and while the daemon is down."""
+    server = bench.server
+    accounts = [bench.account(name) for name in ("flo", "gus", "hal")]
+    server.musterctl("group", "add", "bosses", "--hidden")
+    server.musterctl("group", "add", "shift", "--title", "Early")
+    server.musterctl("group", "join", "bosses", accounts[2][0])
+    server.musterctl("group", "join", "shift", accounts[0][0], accounts[1][0])
+    flo, gus, hal = (online(bench, account) for account in accounts)
+    server.musterctl("group", "set", "shift", "--title", "Late")
+    for one, other in ((flo, gus), (gus, flo)):
+        one.expect("push", jid=other.bare, subscription="both", groups="Late")
+    server.musterctl("group", "set", "shift", "--visible-to", "bosses")
+    for one, other in ((flo, gus), (gus, flo)):
+        hal.expect("push", jid=one.bare, subscription="to", groups="Late")
+        hal.expect("presence", **{"from": one.jid, "type": ""})
+        one.expect("push", jid=other.bare, subscription="remove")
+        one.expect("presence", **{"from": other.jid, "type": "unavailable"})
+    flo.send("presence", show="dnd")
+    hal.expect("presence", **{"from": flo.jid, "show": "dnd"})
+    server.musterctl("group", "set", "shift", "--hidden")
+    for one in (flo, gus):
+        hal.expect("presence", **{"from": one.jid, "type": "unavailable"})
+    if server.stop() != 0:
+        raise Failure("the server did not stop cleanly")
+    server.musterctl("group", "set", "shift", "--title", "Night", "--visible-to", "shift")
+    server.start()
+    must_show(bench, accounts[0], {accounts[1][0]: ("both", None, ["Night"])})
+    for group in ("bosses", "shift"):
+        server.musterctl("group", "remove", group)
+
+
 def down(bench):
     server = bench.server
     one, two = bench.account("don"), bench.account("eve")
@@ -85,4 +117,5 @@ def tests(server):
     if not server.is_musterd:
         return
     yield "groups: changed while members are online", live
+    yield "groups: other titles and viewers", redefined
     yield "groups: made while the daemon is down", down

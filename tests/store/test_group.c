@@ -52,6 +52,14 @@ static void test_groups(void **state)
     expect(db, "group\tadd\ta,b\tZ\thidden", "", 1,
            "a,b: not a name for a group (no commas, no control characters, 255 bytes at most)", "");
     expect(db, "group\tadd\tz\t\thidden", "", 1, ": not a title", "");
+    expect(db, "group\tset\ty\tWhy\tkeep", "", 0, "y changed\n", "set\t4\t2\ty\tWhy\t4\n");
+    expect(db, "group\tset\ty\t\tvisible-to\tx\tstaff", "", 0, "y changed\n", "set\t4\t3\ty\tWhy\t1,3\n");
+    expect(db, "group\tset\ty\t\thidden", "", 0, "y changed\n", "set\t4\t4\ty\tWhy\t\n");
+    expect(db, "group\tset\ty\tY\tvisible-to\tnobody", "", 1, "nobody: no such group", "");
+    expect(db, "group\tset\tz\tY\tkeep", "", 1, "z: no such group", "");
+    expect(db, "group\tset\ty\tY\tsomebody", "", 1,
+           "somebody: expected everybody, hidden, or visible-to and groups", "");
+    expect(db, "group\tset\ty\tY\teverybody", "", 0, "y changed\n", "set\t4\t5\ty\tY\t4\n");
     expect(db, "group\tjoin\tstaff", "alice@localhost\nBob@LocalHost\n", 0, "2 joined\n",
            "join\t1\t2\talice@localhost\njoin\t1\t2\tbob@localhost\n");
     expect(db, "group\tjoin\tstaff", "alice@localhost\ncarol@localhost\n", 0, "1 joined, 1 there already\n",
@@ -69,7 +77,7 @@ static void test_groups(void **state)
            "staff\tThe Staff\t2 members\tversion 4\tvisible to staff\n"
            "chiefs\tchiefs\t0 members\tversion 1\tvisible to nobody\n"
            "x\tX\t0 members\tversion 1\tvisible to staff, chiefs\n"
-           "y\tY\t0 members\tversion 1\tvisible to y\n",
+           "y\tY\t0 members\tversion 5\tvisible to y\n",
            "");
     expect(db, "group\tshow\tstaff", "", 0,
            "staff\tThe Staff\t2 members\tversion 4\tvisible to staff\nalice@localhost\ncarol@localhost\n",
@@ -77,7 +85,7 @@ static void test_groups(void **state)
     expect(db, "group\tshow\tnone", "", 1, "none: no such group", "");
     expect(db, "group\tdump", "", 0,
            "add\t1\t4\tstaff\tThe Staff\t1\njoin\t1\t4\talice@localhost\njoin\t1\t4\tcarol@localhost\n"
-           "add\t2\t1\tchiefs\tchiefs\t\nadd\t3\t1\tx\tX\t1,2\nadd\t4\t1\ty\tY\t4\n",
+           "add\t2\t1\tchiefs\tchiefs\t\nadd\t3\t1\tx\tX\t1,2\nadd\t4\t5\ty\tY\t4\n",
            "");
     store_db_close(db);
 }
