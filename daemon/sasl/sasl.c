@@ -9,6 +9,7 @@
 #include <openssl/rand.h>
 
 #include "jid/jid.h"
+#include "sasl/downgrade.h"
 #include "sasl/hash.h"
 #include "sasl/plain.h"
 #include "sasl/sasl.h"
@@ -271,6 +272,7 @@ static enum sasl_outcome provide_scram(struct sasl_exchange *x, const struct sas
     enum sasl_hash hash = mechanism_hash(x->mechanism);
     const struct sasl_keys *keys = unknown;
     unsigned char nonce[NONCE_BYTES];
+    uint8_t announced[SASL_HASH_BYTES_MAX];
     struct buffer nonce_text;
     enum sasl_error error;
 
@@ -278,7 +280,7 @@ static enum sasl_outcome provide_scram(struct sasl_exchange *x, const struct sas
         keys = hash == SASL_SHA_256 ? &credentials->sha256 : &credentials->sha1;
     if (!keys_are_usable(x, keys, hash))
         keys = unknown;
-    if (RAND_bytes(nonce, sizeof(nonce)) != 1)
+    if (sasl_downgrade_hash(hash, x->offered, &x->bindings, announced) != 0 || RAND_bytes(nonce, sizeof(nonce)) != 1)
         return fail(x, SASL_TEMPORARY_AUTH_FAILURE);
     buffer_init(&nonce_text);
     sasl_base64_encode(sasl_hash_span(nonce, sizeof(nonce)), &nonce_text);
@@ -290,7 +292,8 @@ static enum sasl_outcome provide_scram(struct sasl_exchange *x, const struct sas
         .server_key = keys->server_key,
     };
     error = buffer_ok(&nonce_text)
-                ? scram_server_first(&x->scram, &scram_keys, buffer_span(&nonce_text), &x->out)
+                ? scram_server_first(&x->scram, &scram_keys, buffer_span(&nonce_text),
+                                     sasl_hash_span(announced, sasl_hash_bytes(hash)), &x->out)
                 : SASL_TEMPORARY_AUTH_FAILURE;
     buffer_fini(&nonce_text);
     if (error)

@@ -147,7 +147,7 @@ enum sasl_error scram_client_first(struct scram *s, struct span message, const s
 }
 
 enum sasl_error scram_server_first(struct scram *s, const struct scram_keys *keys, struct span nonce,
-                                   struct buffer *out)
+                                   struct span announced, struct buffer *out)
 {
     uint32_t begin = out->len;
 
@@ -160,6 +160,10 @@ enum sasl_error scram_server_first(struct scram *s, const struct scram_keys *key
     buffer_literal(out, ",s=");
     sasl_base64_encode(keys->salt, out);
     buffer_printf(out, ",i=%u", keys->iterations);
+    if (announced.len > 0) {
+        buffer_literal(out, ",h=");
+        sasl_base64_encode(announced, out);
+    }
     buffer_append(&s->auth_message, span_skip(buffer_span(out), begin));
     buffer_append_char(&s->auth_message, ',');
     return buffer_ok(&s->nonce) && buffer_ok(&s->auth_message) && buffer_ok(&s->cbind_input) && buffer_ok(out)

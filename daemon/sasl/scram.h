@@ -39,9 +39,10 @@ void scram_fini(struct scram *s);
  * nothing. */
 enum sasl_error scram_client_first(struct scram *s, struct span message, const struct scram_offer *offer,
                                    struct buffer *authzid, struct buffer *username);
-/* server-first-message, appended to `out`. `nonce` is the server's part: printable, no comma. */
+/* server-first-message, appended to `out`. `nonce` is the server's part: printable, no comma. `announced`: the hash
+ * over what was (XEP-0474); empty: it is not told. */
 enum sasl_error scram_server_first(struct scram *s, const struct scram_keys *keys, struct span nonce,
-                                   struct buffer *out);
+                                   struct span announced, struct buffer *out);
 /* client-final-message; appends the server-final-message to `out`. SASL_NOT_AUTHORIZED: proof, nonce or
  * binding do not match. */
 enum sasl_error scram_client_final(struct scram *s, struct span message, struct buffer *out);

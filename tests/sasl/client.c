@@ -21,7 +21,7 @@ bool client_challenge_cut(struct span challenge, struct client_challenge *ret)
     ret->nonce = span_make(challenge.ptr + 2, (size_t)(salt - challenge.ptr) - 2);
     ret->salt_text = span_make(salt + 3, (size_t)(iterations - salt) - 3);
     ret->iterations = 0;
-    for (const char *c = iterations + 3; c < end; c++)
+    for (const char *c = iterations + 3; c < end && *c != ','; c++) /* extensions may follow */
         ret->iterations = ret->iterations * 10 + (unsigned)(*c - '0');
     return true;
 }
