@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "session/entity.h"
+#include "stanza/stanza.h"
 #include "xml/write.h"
 
 static void interest_unref(struct group_interest *i)
@@ -74,7 +75,7 @@ struct frame *group_chunk(const struct group *g, uint32_t chunk, bool is_both)
     uint32_t first = chunk * GROUP_CHUNK_MEMBERS;
     for (uint32_t i = first; i < g->count && i < first + GROUP_CHUNK_MEMBERS; i++)
         group_item_write(&items, g, i, is_both);
-    made = buffer_ok(&items) ? frame_new(buffer_span(&items), FRAME_NO_HEAD, 0) : NULL;
+    made = buffer_ok(&items) ? frame_new(buffer_span(&items), FRAME_NO_HEAD, FRAME_PART) : NULL;
     buffer_fini(&items);
     /* Two workers may make it at once: one of them keeps its own for nothing. */
     if (made && !atomic_compare_exchange_strong(place, &there, made)) {

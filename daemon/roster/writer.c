@@ -67,8 +67,8 @@ static int frames_grow(struct roster_writer *w)
 
 static void chunk_cut(struct roster_writer *w)
 {
-    struct frame *f =
-        buffer_ok(&w->chunk) ? frame_new(buffer_span(&w->chunk), FRAME_NO_HEAD, FRAME_OTHER) : NULL;
+    enum frame_kind kind = w->is_within ? FRAME_PART : FRAME_OTHER;
+    struct frame *f = buffer_ok(&w->chunk) ? frame_new(buffer_span(&w->chunk), FRAME_NO_HEAD, kind) : NULL;
     if (!f || frames_grow(w) < 0) {
         frame_unref(f);
         w->has_failed = true;
@@ -76,7 +76,15 @@ static void chunk_cut(struct roster_writer *w)
     }
     w->bytes += f->len;
     w->frames[w->frame_count++] = f;
+    w->is_within = true;
     buffer_clear(&w->chunk);
+}
+
+void roster_writer_stanza_ends(struct roster_writer *w)
+{
+    if (w->chunk.len)
+        chunk_cut(w);
+    w->is_within = false;
 }
 
 void roster_writer_put(struct roster_writer *w, struct frame *shared)

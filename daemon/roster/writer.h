@@ -29,6 +29,7 @@ struct roster_writer {
     uint64_t bytes;  /* of all frames */
     bool has_failed; /* for want of memory */
     bool is_done;
+    bool is_within; /* the last frame's stanza goes on */
 };
 
 struct roster_share;
@@ -50,10 +51,12 @@ void roster_items_init(struct roster_items *items, const struct roster *roster);
 /* Look at about `positions` more contacts. Returns at how many; is_done is set when all are through (or
  * memory failed). */
 uint32_t roster_writer_step(struct roster_writer *w, uint32_t positions);
-/* Append a frame of items as it is, counted; for a source that has some that are everybody's. */
+/* Append a frame of items (FRAME_PART) as it is, counted; for a source that has some that are everybody's. */
 void roster_writer_put(struct roster_writer *w, struct frame *shared);
 /* Append bytes that belong before the first or after the last item. */
 void roster_writer_append(struct roster_writer *w, struct span bytes);
+/* What was appended is a whole stanza: another may follow, in frames of its own. */
+void roster_writer_stanza_ends(struct roster_writer *w);
 /* Make a frame of what is left. 0 or -ENOMEM, also when something failed before. */
 int roster_writer_finish(struct roster_writer *w);
 /* Give back everything, also the frames that are still there. */

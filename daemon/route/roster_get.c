@@ -210,6 +210,7 @@ static void changes_write(struct roster_get *g)
         router_push_write(&push, session_jid(s), c->version, buffer_span(&query));
         g->writer.has_failed |= !buffer_ok(&query) || !buffer_ok(&push);
         roster_writer_append(&g->writer, buffer_span(&push));
+        roster_writer_stanza_ends(&g->writer);
     }
     buffer_fini(&query);
     buffer_fini(&push);

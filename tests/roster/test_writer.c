@@ -63,6 +63,7 @@ static struct buffer written(struct roster_writer *w, uint32_t positions, uint32
         buffer_append(&text, span_make(w->frames[i]->bytes, w->frames[i]->len));
         bytes += w->frames[i]->len;
         assert_int_equal(w->frames[i]->head_at, FRAME_NO_HEAD);
+        assert_int_equal(w->frames[i]->kind, i == 0 ? FRAME_OTHER : FRAME_PART);
     }
     assert_int_equal(bytes, w->bytes);
     return text;
@@ -102,6 +103,26 @@ static void test_empty(void **state)
     assert_true(span_is(buffer_span(&text), "<query></query>"));
     assert_int_equal(w.frame_count, 1);
     buffer_fini(&text);
+    roster_writer_fini(&w);
+}
+
+/* Whole stanzas one after the other: each begins a frame, whatever its size. */
+static void test_stanzas(void **state)
+{
+    (void)state;
+    struct roster_writer w;
+    roster_writer_init(&w);
+    roster_writer_append(&w, SPAN("<iq id='1'/>"));
+    roster_writer_stanza_ends(&w);
+    roster_writer_stanza_ends(&w);
+    roster_writer_append(&w, SPAN("<iq id='2'>"));
+    roster_writer_append(&w, SPAN("</iq>"));
+    roster_writer_stanza_ends(&w);
+    assert_int_equal(roster_writer_finish(&w), 0);
+    assert_int_equal(w.frame_count, 2);
+    for (uint32_t i = 0; i < w.frame_count; i++)
+        assert_int_equal(w.frames[i]->kind, FRAME_OTHER);
+    assert_int_equal(w.frames[1]->len, strlen("<iq id='2'></iq>"));
     roster_writer_fini(&w);
 }
 
@@ -185,6 +206,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_lists_only_listed_items, setup, teardown),
         cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sources_and_frames, setup, teardown),
+        cmocka_unit_test(test_stanzas),
         cmocka_unit_test_setup_teardown(test_hold, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
