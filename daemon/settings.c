@@ -22,6 +22,7 @@ struct router_settings settings_of_router(const struct config *c, const struct s
         .resources_max = c->limits.resources,
         .directed_max = c->limits.directed_presences,
         .requests_max = c->limits.subscription_requests,
+        .detached_max = c->limits.detached_sessions,
         .flap_grace_ms = c->presence.flap_grace_ms,
         .presence_rate = c->presence.rate,
         .presence_burst = c->presence.burst,
@@ -46,5 +47,8 @@ struct stream_settings settings_of_stream(const struct config *c, const struct s
         .has_csi = c->presence.csi,
         .conflate_bytes = c->presence.conflate_bytes,
         .held_max = c->limits.held_presences,
+        .resume_ms = c->limits.resume_timeout_ms,
+        .unacked_stanzas_max = c->limits.unacked_stanzas,
+        .unacked_bytes_max = c->limits.unacked_bytes,
     };
 }

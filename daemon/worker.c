@@ -130,6 +130,24 @@ static bool on_stanza(struct stream *s, const struct stanza *stanza)
     return router_stanza(&worker_of(s)->router, s, stanza);
 }
 
+static struct stream *on_resumable(struct stream *s, struct span id)
+{
+    return router_resumable(&worker_of(s)->router, s, id);
+}
+
+static void on_resumed(struct stream *s, struct stream *old)
+{
+    router_resumed(s, old);
+}
+
+static void on_parked(struct stream *s)
+{
+    struct client *c = client_of(s);
+    address_give(&c->worker->broker->addresses, c->address);
+    c->address = NULL;
+    router_stream_parked(&c->worker->router, s);
+}
+
 static void on_ended(struct stream *s)
 {
     router_stream_ended(&worker_of(s)->router, s);
@@ -151,6 +169,9 @@ static const struct stream_events worker_stream_events = {
     .authenticated = on_authenticated,
     .bind = on_bind,
     .stanza = on_stanza,
+    .resumable = on_resumable,
+    .resumed = on_resumed,
+    .parked = on_parked,
     .ended = on_ended,
     .closed = on_closed,
     .detached = on_detached,

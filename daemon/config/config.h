@@ -66,6 +66,10 @@ struct config {
         uint32_t held_presences;               /* per session: 10000 */
         uint32_t private_item_bytes, private_bytes; /* 65536; per account: 1 MiB */
         uint32_t vcard_bytes;                  /* 131072 */
+        uint32_t resume_timeout_ms;            /* 300000; 0: no session may be resumed */
+        uint32_t detached_sessions;            /* per account: 4 */
+        uint32_t unacked_stanzas;              /* per session with stream management: 100000 */
+        uint32_t unacked_bytes;                /* of these: 16 MiB */
     } limits;
     enum { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG } log_level;
 };

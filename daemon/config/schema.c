@@ -167,6 +167,21 @@ const struct config_row config_rows[] = {
     {"limits.vcard_bytes", CONFIG_NUMBER, AT(limits.vcard_bytes), "131072", .min = 0, .max = 16777216,
      .reason = "Largest vCard (XEP-0054), most of which is the photo: one of 96 KiB fits, and clients make them smaller. Everybody "
                "may ask for it, so it is also what a stranger can make the server send. At most `limits.stanza_bytes` counts."},
+    {"limits.resume_timeout_ms", CONFIG_NUMBER, AT(limits.resume_timeout_ms), "300000", .min = 0, .max = 86400000,
+     .reason = "Milliseconds for which a session with stream management (XEP-0198) that has lost its connection waits to be "
+               "resumed, and is available to its contacts meanwhile. A client may ask for less. Five minutes: a lift, a tunnel, "
+               "a restarted access point; for longer, contacts would be shown somebody who is not there. 0: no session can be "
+               "resumed, stanzas are acknowledged only."},
+    {"limits.detached_sessions", CONFIG_NUMBER, AT(limits.detached_sessions), "4", .min = 1, .max = 1024,
+     .reason = "Sessions of one account that wait to be resumed; at one more, the one whose time is over first ends. A person's "
+               "devices may all lose one network at a time; a client that never resumes, and binds anew, leaves one behind each time."},
+    {"limits.unacked_stanzas", CONFIG_NUMBER, AT(limits.unacked_stanzas), "100000", .min = 100, .max = 10000000,
+     .reason = "Stanzas kept for one session with stream management until its client acknowledges them, and those that come while it "
+               "has no connection; beyond, it ends as a slow reader and cannot be resumed. Each costs 16 bytes (64 without a "
+               "connection) besides the stanza, which the sessions share. The default is the presence of a very large roster."},
+    {"limits.unacked_bytes", CONFIG_NUMBER, AT(limits.unacked_bytes), "16777216", .min = 65536, .max = 2147483647,
+     .reason = "The same in bytes of stanzas. Four times the default `limits.queue_bytes`: what has been sent and not yet "
+               "acknowledged counts as well."},
     {"log_level", CONFIG_CHOICE, AT(log_level), "info", .names = log_names,
      .reason =
          "What is written to standard error: `error`, `warn`, `info` or `debug` and everything before it."},

@@ -91,6 +91,7 @@ struct conn {
     bool is_kernel_due : 1;  /* its records go over to the kernel at the next record boundary */
     bool is_switching : 1;   /* coming to rest for that */
     bool is_holding : 1;     /* the owner's: it holds frames back; here, where every send looks anyway */
+    bool is_managed : 1;     /* the owner's as well: it counts frames */
     struct conn_handshake *handshake; /* while one is under way */
     struct tls_bindings *bindings;    /* from secured until conn_bindings_forget */
     struct buffer sealed_in;          /* an unfinished record */

@@ -175,19 +175,21 @@ static void bind_run(struct router *r, struct route_message *base)
     struct span resource = span_make(m->resource, m->resource_len);
     bind_replace(a, span_skip(resource, resource.len - m->client_len));
     struct session *other = resource.len ? account_session(a, resource) : NULL;
-    if (other && r->settings->resource_conflict == RESOURCE_REFUSE) {
+    /* One without a connection has nobody who could be disturbed; most often its client is here again, without its id. */
+    bool is_replaced = other && (r->settings->resource_conflict == RESOURCE_REPLACE || stream_is_parked(other->stream));
+    if (other && !is_replaced && r->settings->resource_conflict == RESOURCE_REFUSE) {
         stream_refuse_bind(stream, STANZA_CONFLICT);
         return;
     }
-    if (other && r->settings->resource_conflict == RESOURCE_REPLACE) {
+    if (is_replaced) {
         other->stream->is_lost = true; /* most often it is: its client knows before we do, and is here again */
         stream_fail(other->stream, STREAM_CONFLICT, "replaced by a new session of the same resource");
     }
-    if (!resource.len || (other && r->settings->resource_conflict == RESOURCE_RENAME)) {
+    if (!resource.len || (other && !is_replaced)) {
         resource_make(made);
         resource = span_of(made);
     }
-    if (a->session_count >= r->settings->resources_max) {
+    if (a->session_count >= r->settings->resources_max && !router_parked_end_one(a)) {
         stream_refuse_bind(stream, STANZA_RESOURCE_CONSTRAINT);
         return;
     }
@@ -251,6 +253,10 @@ void router_stream_ended(struct router *r, struct stream *stream)
     router_session_unavailable(r, s, NULL);
     list_remove(&s->link);
     a->session_count--;
+    struct jid jid = jid_of_prepared(stream_jid(stream));
+    uint32_t age_s;
+    for (struct frame *f; (f = stream_undelivered_take(stream, &age_s)); frame_unref(f))
+        router_undelivered(r, &jid, f, age_s);
     session_fini(s);
     slab_give(&r->sessions, s);
     router_account_settle(r, a);

@@ -65,6 +65,8 @@ static void resource_write(struct buffer *out, const struct session *s, struct s
         buffer_printf(out, ": available, priority %d%s", s->priority, show.len ? ", " : "");
         buffer_append(out, show);
     }
+    if (stream_is_parked(stream))
+        buffer_literal(out, ", detached: it may be resumed");
     if (stream->is_inactive)
         buffer_literal(out, ", inactive by its client's word");
     if (stream->conn.out.bytes)

@@ -6,8 +6,7 @@
 #include "route/delivery.h"
 #include "route/internal.h"
 
-/* Read a frame that a router has stamped: it is valid by construction, but its parts must be found again. */
-static int frame_read(struct router *r, const struct frame *frame, struct stanza *ret)
+int router_frame_read(struct router *r, const struct frame *frame, struct stanza *ret)
 {
     struct xml_item item;
     size_t used;
@@ -148,7 +147,7 @@ static void inbound_presence(struct router *r, struct account *a, const struct s
 void router_inbound(struct router *r, struct account *a, struct frame *frame, const struct jid *from, const struct jid *to)
 {
     struct stanza *stanza = &r->stanza;
-    if (!a || frame_read(r, frame, stanza) < 0)
+    if (!a || router_frame_read(r, frame, stanza) < 0)
         return;
     if (a->state == ACCOUNT_FAILED) {
         if (stanza->kind != STANZA_PRESENCE)

@@ -222,7 +222,18 @@ void router_push(struct router *r, struct account *a, const struct entity *conta
 void router_request_deliver(struct session *s, const struct roster_item *item);
 bool router_roster_iq(struct router *r, struct session *s, const struct stanza *stanza);
 
+/* ---- sessions without a connection (resuming.c) ---- */
+
+/* Of the account's sessions without a connection end the one whose time is over first. False: it has none. */
+bool router_parked_end_one(struct account *a);
+/* A stanza was on its way to a session that is over, sent `age_s` ago and not acknowledged: a message goes to the account anew, a
+ * query's sender is told. The frame is borrowed. */
+void router_undelivered(struct router *r, const struct jid *session, struct frame *frame, uint32_t age_s);
+
 /* ---- stanzas (inbound.c, service.c) ---- */
+/* Read a frame that a router has stamped: it is valid by construction, but its parts must be found again. What is read is on
+ * r->arena. 0 or -EINVAL. */
+int router_frame_read(struct router *r, const struct frame *frame, struct stanza *ret);
 void router_inbound(struct router *r, struct account *a, struct frame *frame, const struct jid *from, const struct jid *to);
 /* A query to the server, to nobody, or to a bare JID. */
 void router_query(struct router *r, struct session *s, const struct stanza *stanza);

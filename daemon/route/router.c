@@ -207,7 +207,8 @@ void router_sessions_write(struct router *r, struct buffer *out)
         account_each_session(s, a)
         {
             buffer_append(out, session_jid(s));
-            buffer_printf(out, "\t%s\t%d\n", session_is_available(s) ? "available" : "unavailable", s->priority);
+            buffer_printf(out, "\t%s\t%d%s\n", session_is_available(s) ? "available" : "unavailable", s->priority,
+                          stream_is_parked(s->stream) ? "\tdetached" : "");
         }
     }
 }

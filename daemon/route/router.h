@@ -32,6 +32,7 @@ struct router_settings {
     const struct span *domains; /* prepared */
     uint32_t domain_count;
     uint32_t roster_items_max, resources_max, directed_max, requests_max;
+    uint32_t detached_max;  /* sessions of one account that wait to be resumed */
     uint32_t flap_grace_ms; /* until the end of a lost stream is told; 0: at once */
     uint32_t presence_rate, presence_burst; /* changes a second of one session, and at once; rate 0: no limit */
     /* ROUTER_AT_ONCE_MAX and ROUTER_PACE; tests make them small. */
@@ -69,6 +70,7 @@ struct router {
             queries_received, others_received;
         uint64_t directed_delivered, subscriptions_delivered, queries_delivered;
         uint64_t flaps_held, flaps_damped; /* ends of lost streams not told at once; of these: came back in time */
+        uint64_t messages_rerouted; /* not acknowledged by a session that is over */
         uint64_t presences_delayed, presences_superseded; /* by the sender's rate; replaced by a later one meanwhile */
     } counters;
 };
@@ -89,6 +91,9 @@ uint32_t router_home(const struct router *r, struct span bare);
 void router_bind(struct router *r, struct stream *s, struct span bare, const struct stream_bind *request);
 bool router_stanza(struct router *r, struct stream *s, const struct stanza *stanza);
 void router_stream_ended(struct router *r, struct stream *s);
+struct stream *router_resumable(struct router *r, struct stream *s, struct span id);
+void router_resumed(struct stream *s, struct stream *old);
+void router_stream_parked(struct router *r, struct stream *s);
 
 /* From any thread: the stored data of `bare` was changed behind our back: its streams end with <reset/> (or, the account
  * removed, <not-authorized/>) and its roster is read anew. */
@@ -99,7 +104,7 @@ void router_account_changed(struct router **peers, uint32_t count, struct span b
 int router_groups_change(struct router **peers, uint32_t count, struct group_change *change, void (*done)(void *context),
                          void *context);
 
-/* For the administrator: one line a session: full JID, priority, presence. */
+/* For the administrator: one line a session: full JID, presence, priority, and `detached` when it has no connection. */
 void router_sessions_write(struct router *r, struct buffer *out);
 
 #endif

@@ -83,6 +83,8 @@ static int bind_resource(struct stream *s, const struct xml_item *item, char sto
 void stream_bind_item(struct stream *s, const struct xml_item *item)
 {
     struct stanza *stanza = &s->worker->stanza;
+    if (stream_management_item(s, item))
+        return;
     if (stanza_read(item, XMLNS_CLIENT, &s->worker->arena, stanza) != 0 || stanza->kind != STANZA_IQ ||
         stanza->type.iq != IQ_SET || !span_is(item->child_name, "bind") || !span_equal(item->child_xmlns, XMLNS_BIND)) {
         stream_fail(s, STREAM_NOT_AUTHORIZED, NULL); /* RFC 6120 s. 7.1: nothing before a resource is bound */

@@ -10,6 +10,8 @@ struct held_entry {
     struct list link; /* in held->order */
     struct hash_node node;
     struct frame *frame; /* a reference; its `from` is the key */
+    uint32_t said_s;
+    bool is_other; /* has no key */
 };
 
 struct held *held_new(void)
@@ -26,7 +28,7 @@ struct held *held_free(struct held *h)
 {
     if (!h)
         return NULL;
-    for (struct frame *f; (f = held_take(h));)
+    for (struct frame *f; (f = held_take(h, &(uint32_t){0}));)
         frame_unref(f);
     hash_table_fini(&h->by_publisher);
     free(h);
@@ -56,7 +58,7 @@ int held_put(struct held *h, struct frame *f, struct span publisher)
         list_append(&h->order, &e->link);
         return HELD_REPLACED;
     }
-    e = malloc(sizeof *e);
+    e = calloc(1, sizeof *e);
     if (!e)
         return -ENOMEM;
     if (hash_table_insert(&h->by_publisher, &e->node, hash) < 0) {
@@ -66,6 +68,19 @@ int held_put(struct held *h, struct frame *f, struct span publisher)
     e->frame = f;
     list_init(&e->link);
     list_append(&h->order, &e->link);
+    h->bytes += f->len;
+    return 0;
+}
+
+int held_append(struct held *h, struct frame *f, uint32_t said_s)
+{
+    struct held_entry *e = malloc(sizeof *e);
+    if (!e)
+        return -ENOMEM;
+    *e = (struct held_entry){.frame = f, .said_s = said_s, .is_other = true};
+    list_init(&e->link);
+    list_append(&h->order, &e->link);
+    h->others++;
     h->bytes += f->len;
     return 0;
 }
@@ -81,15 +96,19 @@ bool held_has_account(const struct held *h, struct span bare)
     return false;
 }
 
-struct frame *held_take(struct held *h)
+struct frame *held_take(struct held *h, uint32_t *ret_said_s)
 {
     struct list *node = list_take(&h->order);
     if (!node)
         return NULL;
     struct held_entry *e = container_of(node, struct held_entry, link);
     struct frame *f = e->frame;
-    hash_table_remove(&h->by_publisher, &e->node);
+    if (e->is_other)
+        h->others--;
+    else
+        hash_table_remove(&h->by_publisher, &e->node);
     h->bytes -= f->len;
+    *ret_said_s = e->said_s;
     free(e);
     return f;
 }

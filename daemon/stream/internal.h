@@ -16,11 +16,20 @@ struct xml_node;
 #define XMLNS_CARBONS SPAN("urn:xmpp:carbons:2")
 #define XMLNS_BIND SPAN("urn:ietf:params:xml:ns:xmpp-bind")
 #define XMLNS_CSI SPAN("urn:xmpp:csi:0")
+#define XMLNS_SM_TEXT "urn:xmpp:sm:3"
+#define XMLNS_SM SPAN(XMLNS_SM_TEXT)
+
+/* The peer may keep its end open this long after ours (RFC 6120 s. 4.4 leaves it to us). */
+#define CLOSE_TIMEOUT_MS 5000
 
 /* The one way to change the state; traced at log level debug. */
 void stream_enter(struct stream *s, enum stream_state state);
-/* Queue bytes. */
+/* Queue bytes that are no stanza, behind all that is held. */
 void stream_say(struct stream *s, struct span bytes);
+/* stream_fail with one more element, complete XML, in the error. */
+void stream_fail_with(struct stream *s, enum stream_error e, const char *text, struct span extra);
+/* The stream is over, and the session with it; its peer has been told, or cannot be. */
+void stream_over(struct stream *s);
 
 /* header.c */
 void stream_header_item(struct stream *s, const struct xml_item *item);
@@ -96,11 +105,41 @@ void stream_bind_item(struct stream *s, const struct xml_item *item);
 /* <active/> and <inactive/> of a bound stream; false: it is none of them. */
 bool stream_csi_item(struct stream *s, const struct xml_item *item);
 void stream_inactive_set(struct stream *s, bool is_inactive);
+/* Queue a frame as it is: not held, not counted. Takes over the reference. */
+void stream_put(struct stream *s, struct frame *f);
 /* Queue what is held, in order. */
 void stream_held_flush(struct stream *s);
 void stream_refill(struct conn *c);
 void stream_behind_expired(struct stream *s);
+/* End the connection at once: the reader does not follow. Its session cannot be resumed. */
+void stream_cut(struct stream *s, const char *reason);
+/* What the client said of its state no longer counts (XEP-0352 s. 5.1: nor does it when it resumes). */
+void stream_activate(struct stream *s);
 /* Nothing more is held for it. */
 void stream_reader_ends(struct stream *s);
+
+/* resume.c */
+/* An item of XEP-0198, in any state; false: it is none. */
+bool stream_management_item(struct stream *s, const struct xml_item *item);
+/* Enable stream management for a bound stream: appends <enabled/> (or <failed/>), which the caller is to queue before any
+ * stanza. `resume` and `max`: the attributes as written, empty when absent. */
+void stream_enable(struct stream *s, struct span resume, struct span max, struct buffer *out);
+/* Resume a session in place of bind: the stream is authenticated, at its account's home, in STREAM_BINDING. 0: it is bound, and
+ * <resumed/> appended; when the caller has queued that, it calls stream_resume_rest, which sends again what was
+ * not acknowledged. STREAM_RESUME_FAILED: <failed/> is appended, and a resource may be bound. STREAM_RESUME_ENDED: the stream
+ * has been ended; nothing is appended. */
+enum { STREAM_RESUME_FAILED = 1, STREAM_RESUME_ENDED = 2 };
+int stream_resume(struct stream *s, struct span previd, struct span h, struct buffer *out);
+void stream_resume_rest(struct stream *s);
+/* A stanza's frame is about to be queued: count it. Only while conn.is_managed. */
+void stream_sent(struct stream *s, struct frame *f);
+/* The connection of a stream that may be parked is lost: park it. */
+bool stream_may_park(const struct stream *s);
+void stream_park(struct stream *s);
+/* The connection of a parked stream is closed. */
+void stream_parked_rest(struct stream *s);
+/* Keep a stanza for a parked stream; takes over the reference. */
+void stream_keep(struct stream *s, struct frame *f);
+void stream_management_ends(struct stream *s);
 
 #endif

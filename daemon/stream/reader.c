@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "stream/held.h"
 #include "stream/internal.h"
+#include "stream/management.h"
 
 /* How long a reader's queue may stay over its limit, and how many times the limit it may reach meanwhile. */
 #define BEHIND_MS_MAX 10000
@@ -17,8 +18,12 @@
  * be replaced. */
 #define REFILL_BYTES 65536
 
-static void stream_cut(struct stream *s, const char *reason)
+void stream_cut(struct stream *s, const char *reason)
 {
+    if (s->conn.is_aborted)
+        return;
+    if (s->management)
+        s->management->is_resumable = false;
     log_info("stream-cut", "jid=%.*s reason=%s queued_bytes=%llu", (int)s->jid_len, s->jid ? s->jid : "",
              reason, (unsigned long long)s->conn.out.bytes);
     conn_abort(&s->conn);
@@ -58,13 +63,20 @@ void stream_behind_expired(struct stream *s)
     stream_cut(s, "slow-reader");
 }
 
-static void stream_queue(struct stream *s, struct frame *f)
+void stream_put(struct stream *s, struct frame *f)
 {
     int outcome = conn_send(&s->conn, f);
     if (outcome == CONN_SLOW && s->state == STREAM_BOUND)
         stream_is_over_limit(s);
     else if (outcome < 0)
         stream_cut(s, "out-of-memory");
+}
+
+static void stream_queue(struct stream *s, struct frame *f)
+{
+    if (s->conn.is_managed)
+        stream_sent(s, f);
+    stream_put(s, f);
 }
 
 void stream_held_flush(struct stream *s)
@@ -74,7 +86,7 @@ void stream_held_flush(struct stream *s)
         return;
     s->held = NULL;
     s->conn.is_holding = s->is_inactive;
-    for (struct frame *f; (f = held_take(h));)
+    for (struct frame *f; (f = held_take(h, &(uint32_t){0}));)
         stream_queue(s, f);
     held_free(h);
 }
@@ -86,7 +98,7 @@ void stream_refill(struct conn *c)
     if (s->is_inactive || !s->held)
         return;
     struct frame *f;
-    while (c->out.bytes < REFILL_BYTES && (f = held_take(s->held)))
+    while (c->out.bytes < REFILL_BYTES && (f = held_take(s->held, &(uint32_t){0})))
         stream_queue(s, f);
     if (held_count(s->held))
         return;
@@ -128,13 +140,25 @@ static bool stream_hold(struct stream *s, struct frame *f)
     return true;
 }
 
+static void stream_send_attended(struct stream *s, struct frame *f)
+{
+    if (s->state == STREAM_PARKED)
+        stream_keep(s, f);
+    else if (s->state == STREAM_CLOSING)
+        frame_unref(f);
+    else if (!(s->conn.is_holding || s->conn.out.bytes > s->conn.net->hold_bytes) || !stream_hold(s, f))
+        stream_queue(s, f);
+}
+
 void stream_send(struct stream *s, struct frame *f)
 {
     /* Nothing of the stream beyond what conn_send reads anyway: a fan-out comes here for every reader. A
      * queue beyond `hold_bytes` while a send is on its way is that of a reader who is behind. */
-    bool may_hold = s->conn.is_holding || (s->conn.net && s->conn.out.bytes > s->conn.net->hold_bytes);
-    if (!may_hold || !stream_hold(s, f))
-        stream_queue(s, f);
+    if (s->conn.is_holding || s->conn.is_managed ||
+        (s->conn.net && s->conn.out.bytes > s->conn.net->hold_bytes))
+        stream_send_attended(s, f);
+    else
+        stream_put(s, f);
 }
 
 bool stream_csi_item(struct stream *s, const struct xml_item *item)
@@ -158,10 +182,16 @@ void stream_inactive_set(struct stream *s, bool is_inactive)
         stream_held_flush(s);
 }
 
-void stream_reader_ends(struct stream *s)
+void stream_activate(struct stream *s)
 {
-    s->held = held_free(s->held);
     if (s->is_inactive)
         s->worker->counters.sessions_inactive--;
-    s->is_inactive = s->conn.is_holding = false;
+    s->is_inactive = false;
+}
+
+void stream_reader_ends(struct stream *s)
+{
+    stream_activate(s);
+    s->held = held_free(s->held);
+    s->conn.is_holding = false;
 }

@@ -2,19 +2,19 @@
 /* The stream's course: bytes to items, items to whoever answers them in this state, and its end. */
 #include "stream/stream.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "stream/internal.h"
+#include "stream/management.h"
 #include "xml/write.h"
 
-/* The peer may keep its end open this long after ours (RFC 6120 s. 4.4 leaves it to us). */
-#define CLOSE_TIMEOUT_MS 5000
 /* What a waiting stream takes in before its peer is held back: a burst of typical stanzas. */
 #define WAITING_BYTES_MAX 65536
 
 static const char *const state_names[] = {"header",        "features", "securing", "authenticating", "moving",
-                                          "authenticated", "binding",  "bound",    "closing"};
+                                          "authenticated", "binding",  "bound",    "parked", "closing"};
 
 void stream_enter(struct stream *s, enum stream_state state)
 {
@@ -25,25 +25,37 @@ void stream_enter(struct stream *s, enum stream_state state)
 void stream_say(struct stream *s, struct span bytes)
 {
     struct frame *f = frame_new(bytes, FRAME_NO_HEAD, 0);
+    stream_held_flush(s);
     if (f)
-        stream_send(s, f);
+        stream_put(s, f);
     else
         conn_abort(&s->conn);
 }
 
-/* Everything that ends a stream comes through here, once. */
-static void stream_is_over(struct stream *s)
+/* Every end of a session comes through here, once. */
+static void stream_ends(struct stream *s)
 {
     bool was_known = s->jid != NULL && s->state != STREAM_MOVING;
     stream_auth_detach(s);
+    s->worker->counters.sessions_detached -= s->state == STREAM_PARKED;
     stream_enter(s, STREAM_CLOSING);
-    stream_reader_ends(s);
+    stream_activate(s);
     s->is_discarding = true;
-    if (s->conn.net)
-        loop_timer_start(s->conn.net->loop, &s->timer, CLOSE_TIMEOUT_MS);
-    conn_close(&s->conn);
     if (was_known)
         s->worker->events->ended(s);
+    stream_management_ends(s);
+    stream_reader_ends(s);
+}
+
+void stream_over(struct stream *s)
+{
+    bool is_gone = s->state == STREAM_PARKED && s->conn.fd < 0;
+    /* Who calls may be walking over the streams: one that has no connection any more is gone a moment later, as one that has. */
+    if (s->conn.net)
+        loop_timer_start(s->conn.net->loop, &s->timer, is_gone ? 0 : CLOSE_TIMEOUT_MS);
+    if (!is_gone)
+        conn_close(&s->conn);
+    stream_ends(s);
 }
 
 void stream_end(struct stream *s)
@@ -52,13 +64,11 @@ void stream_end(struct stream *s)
         return;
     if (s->is_header_sent)
         stream_say(s, SPAN("</stream:stream>"));
-    stream_is_over(s);
+    stream_over(s);
 }
 
-void stream_fail(struct stream *s, enum stream_error e, const char *text)
+static void stream_error_say(struct stream *s, enum stream_error e, const char *text, struct span extra)
 {
-    if (s->state == STREAM_CLOSING)
-        return;
     s->worker->counters.stream_errors++;
     log_debug("stream-error", "conn=%d condition=%s", s->conn.fd, stream_error_name(e));
     if (!s->is_header_sent)
@@ -67,10 +77,42 @@ void stream_fail(struct stream *s, enum stream_error e, const char *text)
     buffer_printf(&out, "<stream:error><%s xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>", stream_error_name(e));
     if (text)
         buffer_printf(&out, "<text xmlns='urn:ietf:params:xml:ns:xmpp-streams' xml:lang='en'>%s</text>", text);
+    buffer_append(&out, extra);
     buffer_literal(&out, "</stream:error></stream:stream>");
     stream_say(s, buffer_span(&out));
     buffer_fini(&out);
-    stream_is_over(s);
+}
+
+void stream_fail_with(struct stream *s, enum stream_error e, const char *text, struct span extra)
+{
+    if (s->state == STREAM_CLOSING)
+        return;
+    if (s->state != STREAM_PARKED)
+        stream_error_say(s, e, text, extra);
+    stream_over(s);
+}
+
+void stream_fail(struct stream *s, enum stream_error e, const char *text)
+{
+    stream_fail_with(s, e, text, (struct span){0});
+}
+
+/* Give a stanza of the peer's its way. False: it must wait. */
+static bool stream_pass(struct stream *s, const struct stanza *stanza, bool is_addressed)
+{
+    if (!is_addressed) {
+        struct frame *f = stanza_error_may_answer(stanza)
+                              ? stanza_error_frame(stanza, STANZA_JID_MALFORMED, stream_bare_jid(s), stream_jid(s), NULL)
+                              : NULL;
+        if (f)
+            stream_send(s, f);
+        return true;
+    }
+    /* Its own presence divides what it is told: what came before `unavailable` belongs before it, for from then on the client
+     * hears of nobody (RFC 6121 s. 4.5.2), and its next one begins anew. */
+    if (stanza->kind == STANZA_PRESENCE && !stanza->has_to)
+        stream_held_flush(s);
+    return s->worker->events->stanza(s, stanza);
 }
 
 static void stream_bound_item(struct stream *s, const struct xml_item *item, bool *ret_kept)
@@ -79,7 +121,7 @@ static void stream_bound_item(struct stream *s, const struct xml_item *item, boo
     struct stanza *stanza = &w->stanza;
     int outcome = stanza_read(item, XMLNS_CLIENT, &w->arena, stanza);
     if (outcome == STANZA_NOT) {
-        if (!stream_csi_item(s, item))
+        if (!stream_csi_item(s, item) && !stream_management_item(s, item))
             stream_fail(s, STREAM_UNSUPPORTED_STANZA_TYPE, NULL);
         return;
     }
@@ -99,19 +141,9 @@ static void stream_bound_item(struct stream *s, const struct xml_item *item, boo
         }
     }
     w->counters.stanzas++;
-    if (outcome == STANZA_BAD_TO) {
-        struct frame *f = stanza_error_may_answer(stanza)
-                              ? stanza_error_frame(stanza, STANZA_JID_MALFORMED, stream_bare_jid(s), stream_jid(s), NULL)
-                              : NULL;
-        if (f)
-            stream_send(s, f);
-        return;
-    }
-    /* Its own presence divides what it is told: what came before `unavailable` belongs before it, for from then on the client
-     * hears of nobody (RFC 6121 s. 4.5.2), and its next one begins anew. */
-    if (stanza->kind == STANZA_PRESENCE && !stanza->has_to)
-        stream_held_flush(s);
-    *ret_kept = !w->events->stanza(s, stanza);
+    *ret_kept = !stream_pass(s, stanza, outcome != STANZA_BAD_TO);
+    if (!*ret_kept && s->management)
+        s->management->handled++; /* from now on it is ours */
 }
 
 /* Features are out, the peer chooses: TLS or SASL. */
@@ -139,7 +171,8 @@ static void stream_negotiate_item(struct stream *s, const struct xml_item *item)
         return;
     }
     /* RFC 6120 s. 4.9.3.12: a stanza before authentication. */
-    stream_fail(s, STREAM_NOT_AUTHORIZED, NULL);
+    if (!stream_management_item(s, item))
+        stream_fail(s, STREAM_NOT_AUTHORIZED, NULL);
 }
 
 static void stream_item(struct stream *s, const struct xml_item *item, bool *ret_kept)
@@ -230,7 +263,7 @@ static size_t stream_consume(struct stream *s, struct span in)
 {
     struct stream_worker *w = s->worker;
     size_t done = 0;
-    if (s->state == STREAM_CLOSING)
+    if (s->state == STREAM_CLOSING || s->state == STREAM_PARKED)
         return in.len;
     s->is_discarding = false;
     while (done < in.len && !s->is_waiting && !s->is_discarding) {
@@ -282,7 +315,7 @@ static void stream_pull(struct stream *s)
 static void stream_received(struct conn *c, struct span bytes)
 {
     struct stream *s = container_of(c, struct stream, conn);
-    if (s->state == STREAM_CLOSING)
+    if (s->state == STREAM_CLOSING || s->state == STREAM_PARKED)
         return;
     if (s->in.len == 0 && !s->is_waiting) {
         s->is_pulling = true;
@@ -318,13 +351,15 @@ static void stream_conn_ended(struct conn *c, const char *reason, bool is_our_li
 {
     struct stream *s = container_of(c, struct stream, conn);
     log_debug("stream-lost", "conn=%d reason=%s", c->fd, reason);
-    if (s->state == STREAM_CLOSING)
+    if (s->state == STREAM_CLOSING || s->state == STREAM_PARKED)
         return;
     s->is_lost = true;
-    if (is_our_limit)
+    if (s->state == STREAM_SECURING)
+        stream_over(s); /* nothing may be said: neither in clear nor under keys */
+    else if (is_our_limit)
         stream_fail(s, STREAM_RESET, "this connection's keys cannot be changed; connect again");
-    else if (s->state == STREAM_SECURING)
-        stream_is_over(s); /* nothing may be said: neither in clear nor under keys */
+    else if (stream_may_park(s))
+        stream_park(s);
     else
         stream_end(s); /* the peer may have closed its direction only, and still read */
 }
@@ -332,15 +367,14 @@ static void stream_conn_ended(struct conn *c, const char *reason, bool is_our_li
 static void stream_conn_closed(struct conn *c)
 {
     struct stream *s = container_of(c, struct stream, conn);
+    if (s->state == STREAM_PARKED) {
+        stream_parked_rest(s);
+        return;
+    }
     loop_timer_stop(s->worker->net->loop, &s->timer);
     if (s->state != STREAM_CLOSING) { /* aborted under us: a slow reader */
         s->is_lost = true;
-        bool was_known = s->jid != NULL && s->state != STREAM_MOVING;
-        stream_auth_detach(s);
-        stream_enter(s, STREAM_CLOSING);
-        stream_reader_ends(s);
-        if (was_known)
-            s->worker->events->ended(s);
+        stream_ends(s);
     }
     s->worker->events->closed(s);
 }
@@ -363,7 +397,9 @@ static const struct conn_events stream_conn_events = {
 static void stream_timer_expired(struct timer *t)
 {
     struct stream *s = container_of(t, struct stream, timer);
-    if (s->state == STREAM_CLOSING)
+    if (s->conn.fd < 0)
+        s->worker->events->closed(s); /* it was parked */
+    else if (s->state == STREAM_CLOSING || s->state == STREAM_PARKED)
         conn_abort(&s->conn);
     else if (s->state == STREAM_BOUND)
         stream_behind_expired(s);
@@ -431,11 +467,15 @@ int stream_worker_init(struct stream_worker *w, const struct stream_settings *se
     w->limits.stanza_bytes = settings->stanza_bytes_max;
     net->hold_bytes = settings->conflate_bytes ? settings->conflate_bytes : UINT64_MAX;
     arena_init(&w->arena);
-    return 0;
+    w->ack_request = frame_new(SPAN("<r xmlns='" XMLNS_SM_TEXT "'/>"), FRAME_NO_HEAD, 0);
+    return w->ack_request ? 0 : -ENOMEM;
 }
 
 void stream_worker_fini(struct stream_worker *w)
 {
     w->spare_scan = xml_scan_free(w->spare_scan);
+    w->ack_request = frame_unref(w->ack_request);
+    free(w->past);
+    w->past = NULL;
     arena_fini(&w->arena);
 }

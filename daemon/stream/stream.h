@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One peer's XML stream, the server's side of a client-to-server connection (RFC 6120 s. 4 to 7): header, features, TLS,
- * SASL, bind, then stanzas, until the end. It pulls items out of the bytes it receives, answers what concerns the stream itself, and asks
- * its owner, through `events`, for what it does not know: credentials, a session, a stanza's way. */
+/* One peer's XML stream, the server's side of a client-to-server connection (RFC 6120 s. 4 to 7): header,
+ * features, TLS, SASL, bind, then stanzas, until the end. It pulls items out of the bytes it receives,
+ * answers what concerns the stream itself, and asks its owner, through `events`, for what it does not know:
+ * credentials, a session, a stanza's way. */
 #ifndef MUSTER_STREAM_STREAM_H
 #define MUSTER_STREAM_STREAM_H
 
@@ -21,6 +22,8 @@ struct stream_auth;
 struct stream_login;
 struct session;
 struct held;
+struct management;
+struct past_session;
 
 enum stream_state {
     STREAM_HEADER,         /* the peer's stream header is due */
@@ -31,6 +34,7 @@ enum stream_state {
     STREAM_AUTHENTICATED,  /* header is due again */
     STREAM_BINDING,        /* features sent: bind is due */
     STREAM_BOUND,
+    STREAM_PARKED,  /* bound, its connection lost: the session may be resumed (XEP-0198) */
     STREAM_CLOSING, /* our end is said; waiting for the connection's */
 };
 
@@ -74,12 +78,15 @@ struct stream_settings {
     struct tls_context *tls; /* NULL: no TLS listener */
     const uint8_t *secret;   /* 32 bytes, for sasl_exchange_new */
     bool allow_plain;
-    bool has_csi;            /* client state indication is offered (XEP-0352) */
+    bool has_csi;             /* client state indication is offered (XEP-0352) */
     uint32_t sasl_iterations; /* of new accounts */
     uint32_t stanza_bytes_max, unauthenticated_bytes_max;
     uint32_t login_timeout_ms;
     uint32_t conflate_bytes; /* queued for a reader who is behind, beyond which presence is held; 0: never */
     uint32_t held_max;       /* presences held for one reader */
+    uint32_t resume_ms;      /* that a session may be without a connection; 0: none may (XEP-0198) */
+    uint32_t unacked_stanzas_max,
+        unacked_bytes_max; /* kept for one session, with what comes while it has no connection */
 };
 
 /* A request to bind, borrowed for the call. */
@@ -91,17 +98,26 @@ struct stream_bind {
 };
 
 struct stream_events {
-    /* Credentials of the account `jid` are wanted: answer with stream_auth_provide, at once or later. `auth` lives until then. */
+    /* Credentials of the account `jid` are wanted: answer with stream_auth_provide, at once or later. `auth`
+     * lives until then. */
     void (*credentials)(struct stream *s, struct span jid, struct stream_auth *auth);
-    /* SASL is done for account `jid`: see that the stream reaches the account's home worker, then stream_settle. */
+    /* SASL is done for account `jid`: see that the stream reaches the account's home worker, then
+     * stream_settle. */
     void (*authenticated)(struct stream *s, struct span jid);
     /* A resource is to be bound. Answer with stream_bound or stream_refuse_bind, at once or later. */
     void (*bind)(struct stream *s, struct span jid, const struct stream_bind *request);
     /* A stanza of a bound stream, `from` checked. Returns false when it cannot be handled yet: the stream
      * keeps it and waits for stream_continue. Everything is borrowed for the call. */
     bool (*stanza)(struct stream *s, const struct stanza *stanza);
-    /* The stream is over, for whatever reason: nothing more will come from it, nothing sent to it will arrive. Called
-     * once, when it was authenticated. */
+    /* The peer wants to resume the session of its account that `id` names: the stream that has it
+     * (stream_is_resumable), NULL: there is none. */
+    struct stream *(*resumable)(struct stream *s, struct span id);
+    /* It does: the session of `old` is that of `s` now. */
+    void (*resumed)(struct stream *s, struct stream *old);
+    /* Its connection is lost; the session waits to be resumed. */
+    void (*parked)(struct stream *s);
+    /* The stream is over, for whatever reason: nothing more will come from it, nothing sent to it will
+     * arrive. Called once, when it was authenticated. */
     void (*ended)(struct stream *s);
     /* Gone: free it. */
     void (*closed)(struct stream *s);
@@ -118,34 +134,45 @@ struct stream_worker {
     struct xml_scan *spare_scan; /* for a stream at a stanza boundary */
     struct arena arena;          /* reset after every item */
     uint32_t jobs;               /* password checks out on job threads */
-    struct stanza stanza;        /* scratch: large */
+    struct frame *ack_request;   /* <r/>, everybody's */
+    struct past_session *past;   /* sessions that are over (resume.c); NULL: none yet */
+    uint32_t past_next;
+    struct stanza stanza; /* scratch: large */
     struct stream_counters {
         uint64_t opened, authenticated, authentication_failures, bound, stream_errors, stanzas, keepalives;
-        uint64_t presences_held, presences_conflated; /* the latter: replaced by a later one before they were sent */
-        uint64_t held_overflows;                      /* flushed because one reader's were too many */
-        uint64_t sessions_inactive;                   /* now */
+        uint64_t presences_held,
+            presences_conflated;    /* the latter: replaced by a later one before they were sent */
+        uint64_t held_overflows;    /* flushed because one reader's were too many */
+        uint64_t sessions_inactive; /* now */
+        /* Stream management: sessions that enabled it, lost their connection, were resumed, were not in time;
+         * requests to resume that were refused; acknowledgements asked for; stanzas sent again; sessions over
+         * the limit. */
+        uint64_t sm_enabled, sm_parked, sm_resumed, sm_expired, sm_refused, sm_requests, sm_resent,
+            sm_overflows;
+        uint64_t sessions_detached; /* now */
     } counters;
 };
 
 struct stream {
     struct conn conn;
     struct stream_worker *worker;
-    struct buffer in;           /* an unfinished item, or what waits */
-    struct xml_scan *scan;      /* of the unfinished item; NULL at a boundary */
-    struct timer timer;         /* log-in deadline, then a slow reader's, then closing deadline */
-    struct stream_auth *auth;   /* while authenticating */
-    struct session *session;    /* the owner's, from bind to end */
-    struct held *held;          /* presence held back; NULL: none */
-    char *jid;                  /* bare from authentication, full from bind; NULL before */
-    struct stream_login *login; /* what is kept until a resource is bound; NULL: nothing */
-    char *lang;                 /* xml:lang of the peer's header; NULL when it gave none */
-    uint32_t behind_kib;        /* queued when it was found to be slow, and one; 0: it is not */
+    struct buffer in;              /* an unfinished item, or what waits */
+    struct xml_scan *scan;         /* of the unfinished item; NULL at a boundary */
+    struct timer timer;            /* log-in deadline, then a slow reader's, then closing deadline */
+    struct stream_auth *auth;      /* while authenticating */
+    struct session *session;       /* the owner's, from bind to end */
+    struct held *held;             /* presence held back; NULL: none */
+    struct management *management; /* XEP-0198; NULL: not enabled */
+    char *jid;                     /* bare from authentication, full from bind; NULL before */
+    struct stream_login *login;    /* what is kept until a resource is bound; NULL: nothing */
+    char *lang;                    /* xml:lang of the peer's header; NULL when it gave none */
+    uint32_t behind_kib;           /* queued when it was found to be slow, and one; 0: it is not */
     uint16_t bare_len, jid_len;
-    uint8_t state;         /* enum stream_state */
-    uint8_t tls;           /* enum stream_tls */
-    uint8_t domain;        /* index of the one it addressed */
+    uint8_t state;  /* enum stream_state */
+    uint8_t tls;    /* enum stream_tls */
+    uint8_t domain; /* index of the one it addressed */
     uint8_t auth_failures;
-    bool is_waiting : 1;   /* for the owner: nothing is pulled */
+    bool is_waiting : 1; /* for the owner: nothing is pulled */
     bool is_pulling : 1;
     bool is_header_sent : 1;
     bool is_lost : 1;       /* it ended without a word of the client's */
@@ -155,21 +182,37 @@ struct stream {
     bool is_discarding : 1; /* what is left of the current bytes goes unread (STARTTLS) */
 };
 
-int stream_worker_init(struct stream_worker *w, const struct stream_settings *settings, const struct stream_events *events,
-                       struct net *net);
+int stream_worker_init(struct stream_worker *w, const struct stream_settings *settings,
+                       const struct stream_events *events, struct net *net);
 void stream_worker_fini(struct stream_worker *w);
 
-/* Start on an accepted socket. `s` is zeroed. `is_kernel_wanted`: TLS records go over to the kernel where it can. */
-void stream_open(struct stream *s, struct stream_worker *w, int fd, enum stream_tls tls, bool is_kernel_wanted);
+/* Start on an accepted socket. `s` is zeroed. `is_kernel_wanted`: TLS records go over to the kernel where it
+ * can. */
+void stream_open(struct stream *s, struct stream_worker *w, int fd, enum stream_tls tls,
+                 bool is_kernel_wanted);
 /* Free what it holds; from `closed` only. */
 void stream_fini(struct stream *s);
 
 /* Answers to events. */
-void stream_auth_provide(struct stream_auth *auth, const struct sasl_credentials *credentials, bool is_failed);
+void stream_auth_provide(struct stream_auth *auth, const struct sasl_credentials *credentials,
+                         bool is_failed);
 void stream_bound(struct stream *s, struct session *session, struct span jid);
 void stream_refuse_bind(struct stream *s, enum stanza_error e);
 /* Go on pulling after a wait. */
 void stream_continue(struct stream *s);
+
+/* Sessions that may be resumed: for the owner of the sessions. */
+bool stream_is_resumable(const struct stream *s, struct span id);
+static inline bool stream_is_parked(const struct stream *s)
+{
+    return s->state == STREAM_PARKED;
+}
+/* End the session of a parked stream, as when its time is over; and when that will be, to compare. */
+void stream_expire(struct stream *s);
+uint64_t stream_parked_until(const struct stream *s);
+/* Within `ended`: take what was sent and not acknowledged, or kept, the oldest first; with its reference, and
+ * how long ago. NULL: nothing (more). Frames of all kinds, broadcasts and parts among them. */
+struct frame *stream_undelivered_take(struct stream *s, uint32_t *ret_age_s);
 
 /* Move: after `detached`, on the new worker. */
 void stream_attach(struct stream *s, struct stream_worker *w);

@@ -126,6 +126,10 @@ static void do_limit(struct world *w, struct words *a)
         {"rate", &w->config.presence.rate},
         {"burst", &w->config.presence.burst},
         {"grace", &w->config.presence.flap_grace_ms},
+        {"resume", &w->config.limits.resume_timeout_ms},
+        {"detached", &w->config.limits.detached_sessions},
+        {"unacked", &w->config.limits.unacked_stanzas},
+        {"unackedbytes", &w->config.limits.unacked_bytes},
     };
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
         if (strcmp(limits[i].name, a->at[1]) == 0) {
@@ -320,6 +324,15 @@ static void do_counted(struct world *w, struct words *a)
             {"delayed", worker->router.counters.presences_delayed},
             {"superseded", worker->router.counters.presences_superseded},
             {"changes", worker->router.counters.presence_changes},
+            {"enabled", worker->streams.counters.sm_enabled},
+            {"resumed", worker->streams.counters.sm_resumed},
+            {"expired", worker->streams.counters.sm_expired},
+            {"refused", worker->streams.counters.sm_refused},
+            {"asked", worker->streams.counters.sm_requests},
+            {"resent", worker->streams.counters.sm_resent},
+            {"unacked", worker->streams.counters.sm_overflows},
+            {"detached", worker->streams.counters.sessions_detached},
+            {"rerouted", worker->router.counters.messages_rerouted},
         };
         for (size_t n = 0; n < sizeof counters / sizeof *counters; n++)
             if (strcmp(counters[n].name, a->at[1]) == 0) {
@@ -390,16 +403,30 @@ static const struct {
     {"set", do_group_set, 3},       {"leave", do_membership, 3},  {"ungroup", do_membership, 2},
 };
 
+/* What stands for `$header` or `$id(NAME)` at `text`; *ret_len: of these. NULL: neither. */
+static const char *meaning(struct world *w, const char *text, size_t *ret_len)
+{
+    char name[32];
+    *ret_len = strlen("$header");
+    if (strncmp(text, "$header", *ret_len) == 0)
+        return USER_HEADER;
+    if (sscanf(text, "$id(%31[a-z0-9])", name) != 1)
+        return NULL;
+    *ret_len = strlen("$id()") + strlen(name);
+    return world_user(w, name)->management_id;
+}
+
 static void say(struct world *w, const char *name, const char *bytes, bool is_settled)
 {
     struct user *u = world_user(w, name);
-    const char *header = strstr(bytes, "$header");
     if (!u->peer)
         world_fail(w, "%s is not connected", name);
-    if (header) {
-        user_say(u, span_make(bytes, (size_t)(header - bytes)));
-        user_say(u, span_of(USER_HEADER));
-        bytes = header + strlen("$header");
+    for (const char *at; (at = strchr(bytes, '$'));) {
+        size_t len = 1;
+        const char *meant = meaning(w, at, &len);
+        user_say(u, span_make(bytes, (size_t)(at - bytes)));
+        user_say(u, span_of(meant ? meant : "$"));
+        bytes = at + (meant ? len : 1);
     }
     user_say(u, span_of(bytes));
     if (is_settled)

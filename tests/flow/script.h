@@ -6,13 +6,14 @@
  *   row alice bob B [approved] [unlisted]    alice's roster has bob, in a state of RFC 6121 A.1 (N NPo NPi
  *                                NPio T TPi F FPo B)
  *   limit NAME NUMBER            stanza, unauthenticated, queue, roster, resources, login, directed, requests, held,
- *                                conflate, rate, burst, grace
+ *                                conflate, rate, burst, grace, resume, detached, unacked, unackedbytes
  *   conflict replace|refuse|rename
  *   connect alice                a connection, nothing said
  *   open alice / auth alice / login alice bob    ... up to the features, up to those after SASL, up to bind
  *   sasl2 alice XML              log in by XEP-0388, with XML besides in <authenticate/>; success is for the script to expect
  *   online alice bob             ... and roster and presence; what anybody was told so far is forgotten
- *   alice: BYTES                 alice says it, then all settles; $header stands for a stream header
+ *   alice: BYTES                 alice says it, then all settles; $header stands for a stream header, $id(bob) for the id by
+ *                                which bob may resume his session (XEP-0198)
  *   alice+ BYTES                 the same, but nothing settles yet
  *   alice> XML                   the next thing that alice is told; * for any run of characters in a value
  *   alice>> XML                  among the things she was told and that were not expected yet
@@ -25,7 +26,8 @@
  *   store hold|go                requests wait; store fail credentials|roster|change|removals, store well
  *   stored alice bob B [approved] [unlisted] [request] / stored alice bob gone
  *   counted NAME N               held, conflated, overflows, inactive, slow, flaps, damped, delayed, superseded,
- *                                changes: over all workers
+ *                                changes, enabled, resumed, expired, refused, asked, resent, unacked, detached, rerouted:
+ *                                over all workers
  *   switch csi on|off
  *   remove alice / reset alice   the administrator removes the account / has changed it
  *   group NAME [NAME,OTHER]      a shared group, and the groups that see its members

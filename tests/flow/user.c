@@ -77,6 +77,8 @@ static void said_done(struct user_parser *p)
     struct said *s = p->current;
     s->text = text_of(&p->text);
     s->content = text_of(&p->content);
+    if (strcmp(s->name, "enabled") == 0 && s->id)
+        snprintf(p->user->management_id, sizeof p->user->management_id, "%s", s->id);
     p->current = NULL;
     *p->user->last = s;
     p->user->last = &s->next;
@@ -201,7 +203,7 @@ bool user_is_expected(const char *expected, const char *said)
 void user_init(struct user *u, const char *name)
 {
     size_t letters = strspn(name, "abcdefghijklmnopqrstuvwxyz");
-    *u = (struct user){0};
+    *u = (struct user){.say_bytes_max = UINT64_MAX, .read_bytes_max = UINT64_MAX};
     u->last = &u->first;
     assert(strlen(name) < sizeof u->name);
     strcpy(u->name, name);
@@ -218,7 +220,8 @@ void user_fini(struct user *u)
 
 void user_connect(struct user *u, int listener_fd)
 {
-    u->is_deaf = false;
+    u->is_deaf = u->is_mute = false;
+    u->said_bytes = u->read_bytes = 0;
     user_forget(u);
     u->parser = parser_free(u->parser);
     u->parser = parser_new(u);
@@ -229,6 +232,12 @@ void user_connect(struct user *u, int listener_fd)
 
 void user_say(struct user *u, struct span bytes)
 {
+    uint64_t left = u->say_bytes_max - u->said_bytes;
+    if (bytes.len > left) {
+        bytes.len = left;
+        u->is_mute = true;
+    }
+    u->said_bytes += bytes.len;
     buffer_append(&u->peer->to_server, bytes);
 }
 
@@ -345,6 +354,10 @@ bool user_read(struct user *u)
         return false;
     struct user_parser *p = u->parser;
     struct buffer *in = &u->peer->from_server;
+    uint64_t left = u->read_bytes_max - u->read_bytes;
+    u->is_deaf = in->len > left;
+    in->len = u->is_deaf ? (uint32_t)left : in->len;
+    u->read_bytes += in->len;
     struct said **at = u->last;
     if (XML_Parse(p->expat, in->ptr, (int)in->len, 0) != XML_STATUS_OK) {
         fprintf(stderr, "%s was sent no XML: %s at: %.*s\n", u->name,

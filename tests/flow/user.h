@@ -33,12 +33,17 @@ struct user {
     char jid[80];         /* alice@localhost/r2 */
     const char *resource; /* in jid */
     struct peer *peer;    /* NULL: never connected */
+    char management_id[64]; /* of the last <enabled/> (XEP-0198) */
     struct user_parser *parser;
     struct said *first, **last;
     enum user_phase phase, goal; /* goal: where the log-in stops */
     const char *wanted; /* of a SASL2 log-in: what <authenticate/> holds besides; the caller's */
     bool is_refused;             /* the server has ended it, or refused something on the way */
     bool is_deaf;                /* leaves what arrives where it is */
+    bool is_mute;                /* what it says goes nowhere */
+    /* So much passes on one connection; then it is deaf, or mute. UINT64_MAX, as at first: all. */
+    uint64_t say_bytes_max, read_bytes_max;
+    uint64_t said_bytes, read_bytes;
 };
 
 /* `name`: letters are the account, digits behind them make the resource: alice2 is alice@localhost/r2. */

@@ -72,6 +72,10 @@ static void config_fill(struct world *w)
     w->config.limits.private_item_bytes = 400;
     w->config.limits.private_bytes = 1000;
     w->config.limits.vcard_bytes = 2000;
+    w->config.limits.resume_timeout_ms = 10000;
+    w->config.limits.detached_sessions = 2;
+    w->config.limits.unacked_stanzas = 1000;
+    w->config.limits.unacked_bytes = 1000000;
     w->config.presence.csi = true;
     w->config.presence.burst = 1;
 }

@@ -69,7 +69,7 @@ static int model_put(struct model *m, struct frame *f, uint32_t publisher)
 
 static void take_both(struct held *h, struct model *m)
 {
-    struct frame *got = held_take(h);
+    struct frame *got = held_take(h, &(uint32_t){0});
     if (!m->count) {
         assert_null(got);
         return;
@@ -106,6 +106,37 @@ static void test_random(void **unused)
     take_both(h, &m);
     assert_int_equal(h->bytes, 0);
     assert_null(held_free(h));
+}
+
+/* With what is no broadcast: in order, and a broadcast that takes an earlier one's place goes behind it. */
+static void test_others(void **unused)
+{
+    (void)unused;
+    struct held *h = held_new();
+    uint32_t said_s = 0;
+    assert_non_null(h);
+    struct frame *first = said(1, SPAN("1")), *second = said(2, SPAN("2")), *third = said(1, SPAN("3"));
+    struct frame *message = frame_new(SPAN("<message/>"), FRAME_NO_HEAD, FRAME_MESSAGE);
+    assert_int_equal(held_put(h, first, presence_frame_publisher(first)), 0);
+    assert_int_equal(held_put(h, second, presence_frame_publisher(second)), 0);
+    assert_int_equal(held_append(h, message, 77), 0);
+    assert_int_equal(held_append(h, frame_ref(message), 78), 0);
+    assert_int_equal(held_put(h, third, presence_frame_publisher(third)), HELD_REPLACED);
+    assert_int_equal(held_count(h), 2);
+    assert_int_equal(held_length(h), 4);
+    assert_int_equal(h->bytes, second->len + third->len + 2 * message->len);
+    struct frame *const expected[] = {second, message, message, third};
+    static const uint32_t times[] = {0, 77, 78, 0};
+    for (size_t i = 0; i < 4; i++) {
+        struct frame *f = held_take(h, &said_s);
+        assert_ptr_equal(f, expected[i]);
+        assert_int_equal(said_s, times[i]);
+        frame_unref(f);
+    }
+    assert_null(held_take(h, &said_s));
+    assert_int_equal(held_length(h), 0);
+    assert_int_equal(h->bytes, 0);
+    held_free(h);
 }
 
 static void test_free_gives_back(void **unused)
@@ -145,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_accounts),
+        cmocka_unit_test(test_others),
         cmocka_unit_test(test_free_gives_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
