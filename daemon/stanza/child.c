@@ -53,6 +53,26 @@ static void read_tag(struct span tag, bool is_empty, struct stanza_child *ret_ch
     ret_child->attributes = span_skip(inside, len);
 }
 
+bool stanza_attribute_next(struct span *rest, struct span *ret_name, struct span *ret_value)
+{
+    struct span in = *rest;
+    size_t i = 0;
+    while (i < in.len && stanza_is_space(in.ptr[i]))
+        i++;
+    size_t name = i;
+    while (i < in.len && in.ptr[i] != '=' && !stanza_is_space(in.ptr[i]))
+        i++;
+    *ret_name = span_make(in.ptr + name, i - name);
+    while (i < in.len && in.ptr[i] != '"' && in.ptr[i] != '\'')
+        i++;
+    const char *end = i < in.len ? memchr(in.ptr + i + 1, in.ptr[i], in.len - i - 1) : NULL;
+    if (!end)
+        return false;
+    *ret_value = span_make(in.ptr + i + 1, (size_t)(end - in.ptr) - i - 1);
+    *rest = span_skip(in, (size_t)(end - in.ptr) + 1);
+    return true;
+}
+
 int stanza_child_next(struct span *rest, struct stanza_child *ret_child)
 {
     uint32_t depth = 0;

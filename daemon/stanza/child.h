@@ -21,6 +21,9 @@ enum { CHILD_NONE = 1, CHILD_BAD = 2 };
  * not have passed. */
 int stanza_child_next(struct span *rest, struct stanza_child *ret_child);
 
+/* Take the next attribute off *rest, which begins as a child's `attributes`: name and value as written. False: no more. */
+bool stanza_attribute_next(struct span *rest, struct span *ret_name, struct span *ret_value);
+
 bool stanza_is_cdata(struct span in);
 /* Behind the CDATA section at in[0]; 0 when it does not end. */
 size_t stanza_cdata_end(struct span in);

@@ -19,25 +19,10 @@ struct token {
 /* Does the tag declare a default namespace other than the content namespace? */
 static bool is_foreign(struct span attributes)
 {
-    size_t i = 0;
-    while (i < attributes.len) {
-        while (i < attributes.len && stanza_is_space(attributes.ptr[i]))
-            i++;
-        struct span name = span_make(attributes.ptr + i, 0);
-        while (i < attributes.len && attributes.ptr[i] != '=' && !stanza_is_space(attributes.ptr[i]))
-            i++, name.len++;
-        while (i < attributes.len && attributes.ptr[i] != '"' && attributes.ptr[i] != '\'')
-            i++;
-        if (i == attributes.len)
-            break;
-        char quote = attributes.ptr[i++];
-        struct span value = span_make(attributes.ptr + i, 0);
-        while (i < attributes.len && attributes.ptr[i] != quote)
-            i++, value.len++;
-        i++;
+    struct span name, value;
+    while (stanza_attribute_next(&attributes, &name, &value))
         if (span_is(name, "xmlns"))
             return !span_is(value, "jabber:client");
-    }
     return false;
 }
 
