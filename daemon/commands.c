@@ -168,6 +168,8 @@ static void stats_write(struct broker *b, struct buffer *out)
         {"directed_delivered", t.router.directed_delivered},
         {"subscriptions_delivered", t.router.subscriptions_delivered},
         {"messages_delivered", t.router.messages_delivered},
+        {"messages_kept_offline", t.router.messages_kept},
+        {"messages_given_later", t.router.messages_given},
         {"queries_delivered", t.router.queries_delivered},
         {"stanzas_routed", t.router.stanzas_routed},
         {"subscriptions", t.router.subscriptions},

@@ -23,6 +23,8 @@ struct router_settings settings_of_router(const struct config *c, const struct s
         .directed_max = c->limits.directed_presences,
         .requests_max = c->limits.subscription_requests,
         .detached_max = c->limits.detached_sessions,
+        .offline_messages_max = c->limits.offline_messages,
+        .offline_bytes_max = c->limits.offline_bytes,
         .flap_grace_ms = c->presence.flap_grace_ms,
         .presence_rate = c->presence.rate,
         .presence_burst = c->presence.burst,

@@ -63,6 +63,8 @@ struct config {
         uint32_t connections_per_address;      /* 0: no limit; not loopback */
         uint32_t directed_presences;           /* per session: 1000 */
         uint32_t subscription_requests;        /* stored per account: 1000 */
+        uint32_t offline_messages;             /* kept per account: 1000 */
+        uint32_t offline_bytes;                /* the same: 2 MiB */
         uint32_t held_presences;               /* per session: 10000 */
         uint32_t private_item_bytes, private_bytes; /* 65536; per account: 1 MiB */
         uint32_t vcard_bytes;                  /* 131072 */

@@ -153,6 +153,12 @@ const struct config_row config_rows[] = {
     {"limits.subscription_requests", CONFIG_NUMBER, AT(limits.subscription_requests), "1000", .min = 1,
      .max = 1000000,
      .reason = "Subscription requests kept for an account until it answers: strangers can make them."},
+    {"limits.offline_messages", CONFIG_NUMBER, AT(limits.offline_messages), "1000", .min = 0, .max = 1000000,
+     .reason = "Messages kept for an account while none of its clients takes messages; of more, a sender who may know is told, and "
+               "others are not. 0 keeps none. Some weeks of one person's messages, which strangers can send as well."},
+    {"limits.offline_bytes", CONFIG_NUMBER, AT(limits.offline_bytes), "2097152", .min = 0, .max = 1073741824,
+     .reason = "The same in bytes. Half the default `limits.queue_bytes`: they are sent at log-in, and must not make a slow client "
+               "look like one that does not read."},
     {"limits.held_presences", CONFIG_NUMBER, AT(limits.held_presences), "10000", .min = 1, .max = 10000000,
      .reason = "Presences held for one session that is inactive or slow (`presence.csi`, "
                "`presence.conflate_bytes`); at one more, or "

@@ -52,6 +52,8 @@ struct account {
     uint64_t mark;            /* of the last walk over several lists that has met it */
     bool is_stale;            /* the store's rows were changed behind its back: read them anew before it goes on */
     uint16_t lost_count;      /* resources whose stream is lost, and nobody was told yet (route/damping.c) */
+    bool has_offline;         /* messages wait for it in the store (route/offline.c) */
+    bool is_given_offline;    /* they are on their way to a session */
     bool is_settling;         /* its queue is being run: nobody else runs or forgets it */
     struct interest interests[]; /* by worker */
 };

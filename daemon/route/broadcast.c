@@ -217,6 +217,8 @@ void router_presence_tell(struct router *r, struct session *s, struct frame *fra
         router_broadcast(r, s->account, frame, BROADCAST_CHANGE);
     else
         session_becomes_available(r, s);
+    if (priority >= 0)
+        router_offline_give(r, s);
 }
 
 /* ---- what a session says to one ---- */

@@ -20,7 +20,8 @@ enum delivery_action {
     DELIVERY_IMPOSSIBLE, /* e.g. a matching resource without resources */
     DELIVERY_SILENT,     /* ignore */
     DELIVERY_ERROR,      /* service-unavailable to the sender */
-    DELIVERY_OFFLINE,    /* store for later; service-unavailable where nothing stores */
+    DELIVERY_REFUSED,    /* the same to a sender who may know of it (s. 8.1); ignore others */
+    DELIVERY_OFFLINE,    /* store for later */
     DELIVERY_MATCH,      /* to the matching resource */
     DELIVERY_MOST,       /* to the most available resource */
     DELIVERY_ALL,        /* to every resource of non-negative priority */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A stanza that has arrived at its addressee's home (RFC 6121 s. 8.5): to which of the account's resources it goes, or what the
- * sender is told. */
+ * sender is told. Messages: messaging.c. */
 #include <errno.h>
 
-#include "route/delivery.h"
 #include "route/internal.h"
 
 int router_frame_read(struct router *r, const struct frame *frame, struct stanza *ret)
@@ -24,57 +23,6 @@ void router_bounce(struct router *r, const struct stanza *stanza, enum stanza_er
         return;
     r->counters.errors++;
     router_send_stanza(r, stanza_error_frame(stanza, e, jid_full(from), jid_full(to), NULL), jid_full(from), to);
-}
-
-static enum delivery_condition condition_of(const struct account *a)
-{
-    if (a->state == ACCOUNT_MISSING)
-        return DELIVERY_NO_ACCOUNT;
-    if (a->available_count == a->lost_count)
-        return DELIVERY_NO_RESOURCES;
-    uint32_t count = account_non_negative_count(a);
-    if (!count)
-        return DELIVERY_ONLY_NEGATIVE;
-    return count == 1 ? DELIVERY_ONE_NON_NEGATIVE : DELIVERY_SEVERAL_NON_NEGATIVE;
-}
-
-static void deliver(struct router *r, struct session *s, struct frame *frame)
-{
-    r->counters.messages_delivered++;
-    stream_send(s->stream, frame_ref(frame));
-}
-
-static void inbound_message(struct router *r, struct account *a, const struct stanza *stanza, struct frame *frame,
-                            const struct jid *from, const struct jid *to)
-{
-    struct session *match = to->resource_len ? account_session(a, jid_resource(to)) : NULL;
-    if (match && !session_is_available(match)) {
-        /* s. 8.5.3.1: a connected resource matches, also before its first presence; errors too, for it may have sent already. */
-        deliver(r, match, frame);
-        return;
-    }
-    enum delivery_address address = !to->resource_len ? DELIVERY_BARE : match ? DELIVERY_FULL_MATCH : DELIVERY_FULL_NO_MATCH;
-    struct session *most = account_most_available(a);
-    switch ((enum delivery_action)delivery_table[condition_of(a)][address][stanza->type.message]) {
-    case DELIVERY_MATCH:
-        deliver(r, match, frame);
-        return;
-    case DELIVERY_MOST:
-        deliver(r, most, frame);
-        return;
-    case DELIVERY_ALL:
-        account_each_session(s, a)
-            if (session_is_available(s) && s->priority >= 0)
-                deliver(r, s, frame);
-        return;
-    case DELIVERY_OFFLINE: /* nothing stores messages here: the sender is told */
-    case DELIVERY_ERROR:
-        router_bounce(r, stanza, STANZA_SERVICE_UNAVAILABLE, to, from);
-        return;
-    case DELIVERY_SILENT:
-    case DELIVERY_IMPOSSIBLE:
-        return;
-    }
 }
 
 /* s. 8.5.3.1: an IQ reaches a resource only from who may know of it, else its answer would betray the presence. */
@@ -157,7 +105,7 @@ void router_inbound(struct router *r, struct account *a, struct frame *frame, co
     }
     switch (stanza->kind) {
     case STANZA_MESSAGE:
-        inbound_message(r, a, stanza, frame, from, to);
+        router_message_in(r, a, stanza, frame, from, to);
         break;
     case STANZA_IQ:
         inbound_iq(r, a, stanza, frame, from, to);

@@ -230,6 +230,19 @@ bool router_parked_end_one(struct account *a);
  * query's sender is told. The frame is borrowed. */
 void router_undelivered(struct router *r, const struct jid *session, struct frame *frame, uint32_t age_s);
 
+/* ---- messages (messaging.c, mailbox.c, offline.c) ---- */
+
+/* A message that has arrived at `a`, its addressee. */
+void router_message_in(struct router *r, struct account *a, const struct stanza *stanza, struct frame *frame,
+                       const struct jid *from, const struct jid *to);
+/* Keep the message for its addressee, who is at home here and takes none now. Whether the disk has it is known later: the sender
+ * hears of a failure then, if `is_refusable`. False: no memory. */
+bool router_mailbox_put(struct router *r, struct frame *frame, const struct jid *from, const struct jid *to, bool is_refusable);
+/* What was put goes to the store before what is asked of it next. */
+void router_mailbox_flush(struct router *r);
+/* The session takes messages: give it what waits for its account. */
+void router_offline_give(struct router *r, struct session *s);
+
 /* ---- stanzas (inbound.c, service.c) ---- */
 /* Read a frame that a router has stamped: it is valid by construction, but its parts must be found again. What is read is on
  * r->arena. 0 or -EINVAL. */

@@ -44,6 +44,7 @@ static void load_end(struct load *l, int result)
     struct account *a = l->account;
     lane_work_stop(&l->work);
     a->roster.version = l->request.roster.version;
+    a->has_offline = l->request.roster.has_offline;
     if (result == 0)
         result = account_groups_load(a, &r->groups);
     a->state = result == 0 ? ACCOUNT_READY : result == STORE_NOT_FOUND ? ACCOUNT_MISSING : ACCOUNT_FAILED;
@@ -114,6 +115,7 @@ int router_account_load(struct router *r, struct account *a)
         return -ENOMEM;
     }
     r->operations++;
+    router_mailbox_flush(r); /* what waits for the account is to be seen */
     store_submit(r->store, &l->request);
     return 0;
 }

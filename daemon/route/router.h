@@ -23,6 +23,7 @@
 #define ROUTER_PACE 8
 
 struct cost;
+struct mailbox_batch;
 struct service;
 struct service_settings;
 
@@ -33,6 +34,7 @@ struct router_settings {
     uint32_t domain_count;
     uint32_t roster_items_max, resources_max, directed_max, requests_max;
     uint32_t detached_max;  /* sessions of one account that wait to be resumed */
+    uint32_t offline_messages_max, offline_bytes_max; /* kept for one account */
     uint32_t flap_grace_ms; /* until the end of a lost stream is told; 0: at once */
     uint32_t presence_rate, presence_burst; /* changes a second of one session, and at once; rate 0: no limit */
     /* ROUTER_AT_ONCE_MAX and ROUTER_PACE; tests make them small. */
@@ -57,6 +59,8 @@ struct router {
     uint32_t incarnations; /* counts how often any account here came online: never the same number twice */
     uint32_t operations; /* store requests under way */
     uint32_t fanouts;    /* publishers whose changes are on their way to the watchers here */
+    struct mailbox_batch *mailbox; /* messages that gather until the store has those before them; NULL: none */
+    uint32_t mailbox_writes;       /* batches that the store has */
     struct cost *cost;   /* cost.h */
     /* Scratch for stanzas that arrive as bytes. */
     struct xml_scan *scan;
@@ -68,6 +72,7 @@ struct router {
         /* From clients, by class; to them, those that have no counter above. */
         uint64_t presences_received, directed_received, subscriptions_received, probes_received, messages_received,
             queries_received, others_received;
+        uint64_t messages_kept, messages_given; /* for who was offline; when it came */
         uint64_t directed_delivered, subscriptions_delivered, queries_delivered;
         uint64_t flaps_held, flaps_damped; /* ends of lost streams not told at once; of these: came back in time */
         uint64_t messages_rerouted; /* not acknowledged by a session that is over */

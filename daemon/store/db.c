@@ -104,6 +104,17 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_GROUP_LEAVE] = "DELETE FROM group_members WHERE in_group = ?1 AND member = ?2",
     [STATEMENT_GROUP_MEMBERS] =
         "SELECT jid FROM group_members JOIN accounts ON id = member WHERE in_group = ?1 ORDER BY jid",
+    [STATEMENT_OFFLINE_FIRST] =
+        "SELECT number, length(CAST(stanza AS BLOB)), total FROM offline WHERE owner = ?1 ORDER BY number LIMIT 1",
+    [STATEMENT_OFFLINE_LAST] =
+        "SELECT number, 0, total FROM offline WHERE owner = ?1 ORDER BY number DESC LIMIT 1",
+    [STATEMENT_OFFLINE_ADD] =
+        "INSERT INTO offline (owner, number, us, total, stanza) VALUES (?1, ?2, ?3, ?4, ?5)",
+    [STATEMENT_OFFLINE_READ] =
+        "SELECT number, us, stanza FROM offline WHERE owner = (SELECT id FROM accounts WHERE jid = ?1)"
+        " AND number > ?2 ORDER BY number",
+    [STATEMENT_OFFLINE_REMOVE] =
+        "DELETE FROM offline WHERE owner = (SELECT id FROM accounts WHERE jid = ?1) AND number <= ?2",
     [STATEMENT_GROUP_OF_MEMBER] = "SELECT in_group FROM group_members WHERE member = ?1 ORDER BY in_group",
     [STATEMENT_DOCUMENT_GET] =
         "SELECT text FROM documents JOIN accounts ON id = owner WHERE jid = ?1 AND kind = ?2 AND name = ?3",

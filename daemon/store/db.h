@@ -59,6 +59,7 @@ struct store_roster {
     struct store_item *items;
     uint32_t count;
     uint64_t version;
+    bool has_offline; /* messages wait for the account (offline.h) */
 };
 
 /* The whole roster of an existing account on `arena`; STORE_NOT_FOUND when there is no such account. */

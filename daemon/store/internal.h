@@ -51,6 +51,11 @@ enum store_statement {
     STATEMENT_DOCUMENT_REMOVE,
     STATEMENT_DOCUMENT_BYTES,
     STATEMENT_DOCUMENTS_BYTES,
+    STATEMENT_OFFLINE_FIRST,
+    STATEMENT_OFFLINE_LAST,
+    STATEMENT_OFFLINE_ADD,
+    STATEMENT_OFFLINE_READ,
+    STATEMENT_OFFLINE_REMOVE,
     STATEMENT_COUNT,
 };
 
@@ -78,6 +83,8 @@ int store_account_find(struct store_db *db, struct span jid, int64_t *ret_id, ui
 /* Insert, or replace what a line of `roster import` says: a waiting subscription request stays unless the new
  * state answers it; `name` and `groups` with ptr NULL stay as they are. */
 int store_item_import(struct store_db *db, int64_t owner, const struct store_item *item);
+/* Does any message wait for the account (offline.h)? */
+int store_offline_exists(struct store_db *db, int64_t owner, bool *ret_exists);
 /* Now, in microseconds since 1970: what roster versions are made of. */
 uint64_t store_version_now(void);
 /* Give the roster the next version: now, or one more than it had. */

@@ -70,8 +70,11 @@ int store_roster_load(struct store_db *db, struct span jid, struct arena *arena,
             error = -ENOMEM;
     }
     free(heap);
+    bool has_offline = false;
     if (!error)
-        *ret = (struct store_roster){.items = items, .count = count, .version = version};
+        error = store_offline_exists(db, owner, &has_offline);
+    if (!error)
+        *ret = (struct store_roster){.items = items, .count = count, .version = version, .has_offline = has_offline};
     return error;
 }
 

@@ -65,6 +65,16 @@ const char *const store_schema_steps[] = {
     " text BLOB NOT NULL,"
     " PRIMARY KEY (owner, kind, name)"
     ") STRICT;",
+    /* offline: messages that wait. `total`: bytes of all that were put up to this one since the queue was empty, this one among
+     * them. */
+    "CREATE TABLE offline ("
+    " owner INTEGER NOT NULL REFERENCES accounts(id) ON DELETE CASCADE,"
+    " number INTEGER NOT NULL,"
+    " us INTEGER NOT NULL,"
+    " total INTEGER NOT NULL,"
+    " stanza TEXT NOT NULL,"
+    " PRIMARY KEY (owner, number)"
+    ") STRICT, WITHOUT ROWID;",
 };
 
 const int store_schema_version = sizeof store_schema_steps / sizeof store_schema_steps[0];

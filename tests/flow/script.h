@@ -5,7 +5,7 @@
  *   account alice bob            there are these accounts (password "secret")
  *   row alice bob B [approved] [unlisted]    alice's roster has bob, in a state of RFC 6121 A.1 (N NPo NPi
  *                                NPio T TPi F FPo B)
- *   limit NAME NUMBER            stanza, unauthenticated, queue, roster, resources, login, directed, requests, held,
+ *   limit NAME NUMBER            stanza, unauthenticated, queue, roster, resources, login, directed, requests, held, offline,
  *                                conflate, rate, burst, grace, resume, detached, unacked, unackedbytes
  *   conflict replace|refuse|rename
  *   connect alice                a connection, nothing said
@@ -23,11 +23,11 @@
  *   cut alice / break alice      her connection ends, or is reset
  *   stall alice / unstall alice  she reads nothing
  *   short alice N                sends to her carry N bytes at most; 0: no bound
- *   store hold|go                requests wait; store fail credentials|roster|change|removals, store well
+ *   store hold|go                requests wait; store fail credentials|roster|change|removals|call, store well
  *   stored alice bob B [approved] [unlisted] [request] / stored alice bob gone
  *   counted NAME N               held, conflated, overflows, inactive, slow, flaps, damped, delayed, superseded,
- *                                changes, enabled, resumed, expired, refused, asked, resent, unacked, detached, rerouted:
- *                                over all workers
+ *                                changes, enabled, resumed, expired, refused, asked, resent, unacked, detached, rerouted,
+ *                                kept, given: over all workers
  *   switch csi on|off
  *   remove alice / reset alice   the administrator removes the account / has changed it
  *   group NAME [NAME,OTHER]      a shared group, and the groups that see its members

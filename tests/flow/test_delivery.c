@@ -18,27 +18,28 @@ struct resource {
     int priority;
 };
 
-/* A letter a type: S silence, E service-unavailable to the sender, 1 to 3: to that resource of bob's, A: to
- * all that are not negative. bob2 is the most available of several. */
+/* A letter a type: S silence, E service-unavailable to the sender, R the same to a sender who sees bob's
+ * presence and silence to others, O nothing now and the message when bob comes, 1 to 3: to that resource of
+ * bob's, A: to all that are not negative. bob2 is the most available of several. */
 static const struct {
     const char *name, *address, *outcome;
     bool has_account;
     struct resource resources[3];
 } rows[] = {
-    {"no account, bare", "bob@localhost", "EEESS", false, {{0}}},
-    {"no account, full", "bob@localhost/r1", "EEESS", false, {{0}}},
-    {"no resources, bare", "bob@localhost", "EEESS", true, {{0}}},
-    {"no resources, full", "bob@localhost/r1", "EEEES", true, {{0}}},
-    {"only negative, bare", "bob@localhost", "EEESS", true, {{"bob1", -1}}},
+    {"no account, bare", "bob@localhost", "SSESS", false, {{0}}},
+    {"no account, full", "bob@localhost/r1", "SSSSS", false, {{0}}},
+    {"no resources, bare", "bob@localhost", "OOESS", true, {{0}}},
+    {"no resources, full", "bob@localhost/r1", "RORRS", true, {{0}}},
+    {"only negative, bare", "bob@localhost", "OOESS", true, {{"bob1", -1}}},
     {"only negative, match", "bob@localhost/r1", "11111", true, {{"bob1", -1}}},
-    {"only negative, no match", "bob@localhost/none", "EEEES", true, {{"bob1", -1}}},
+    {"only negative, no match", "bob@localhost/none", "RORRS", true, {{"bob1", -1}}},
     {"one, bare", "bob@localhost", "11E1S", true, {{"bob1", 0}, {"bob2", -1}}},
     {"one, match", "bob@localhost/r1", "11111", true, {{"bob1", 0}, {"bob2", -1}}},
     {"one, match of the negative", "bob@localhost/r2", "22222", true, {{"bob1", 0}, {"bob2", -1}}},
-    {"one, no match", "bob@localhost/none", "E1EES", true, {{"bob1", 0}, {"bob2", -1}}},
+    {"one, no match", "bob@localhost/none", "R1RRS", true, {{"bob1", 0}, {"bob2", -1}}},
     {"several, bare", "bob@localhost", "22EAS", true, {{"bob1", 1}, {"bob2", 5}, {"bob3", -1}}},
     {"several, match", "bob@localhost/r1", "11111", true, {{"bob1", 1}, {"bob2", 5}, {"bob3", -1}}},
-    {"several, no match", "bob@localhost/none", "E2EES", true, {{"bob1", 1}, {"bob2", 5}, {"bob3", -1}}},
+    {"several, no match", "bob@localhost/none", "R2RRS", true, {{"bob1", 1}, {"bob2", 5}, {"bob3", -1}}},
     {"several equal: the newest, bare",
      "bob@localhost",
      "22EAS",
@@ -54,15 +55,16 @@ static void expect_delivered(struct world *w, const char *user, const char *type
                  type, address);
 }
 
-static void play(uint32_t workers, size_t row, int type)
+static struct world *scene(uint32_t workers, size_t row, bool is_known)
 {
-    char where[128];
-    snprintf(where, sizeof where, "%s, %s", rows[row].name, types[type]);
     struct world *w = world_new(workers, 3, 0);
-    w->where = where;
     fake_store_account(w->broker.store, "alice@localhost", true);
     if (rows[row].has_account)
         fake_store_account(w->broker.store, "bob@localhost", true);
+    if (is_known) {
+        world_row(w, "bob", "alice", "F");
+        world_row(w, "alice", "bob", "T");
+    }
     world_online(w, "alice");
     for (int i = 0; i < 3 && rows[row].resources[i].user; i++) {
         world_login(w, rows[row].resources[i].user);
@@ -71,10 +73,36 @@ static void play(uint32_t workers, size_t row, int type)
     }
     for (uint32_t i = 0; i < w->user_count; i++)
         user_forget(&w->users[i]);
+    return w;
+}
+
+/* bob comes, and is given what waited, or nothing. */
+static void expect_later(struct world *w, const char *type, const char *address, bool is_kept)
+{
+    world_expect_silence(w);
+    world_login(w, "bob4");
+    world_say(w, "bob4", "<presence/>");
+    world_expect_any(w, "bob4", "<presence from='bob@localhost/r4' to='bob@localhost'/>");
+    if (is_kept)
+        world_expect_any(w, "bob4",
+                         "<message type='%s' id='m' from='alice@localhost/r' to='%s'><body>hello</body>"
+                         "<delay xmlns='urn:xmpp:delay' from='localhost' stamp='*'/></message>",
+                         type, address);
+    for (struct said *s; (s = user_take(world_user(w, "bob4"))); said_free(s))
+        assert_string_not_equal(s->name, "message"); /* once, and nothing else */
+}
+
+static void play(uint32_t workers, size_t row, int type, bool is_known)
+{
+    char where[128];
+    snprintf(where, sizeof where, "%s, %s, from %s", rows[row].name, types[type],
+             is_known ? "a watcher" : "a stranger");
+    struct world *w = scene(workers, row, is_known);
+    w->where = where;
     world_say(w, "alice", "<message type='%s' id='m' to='%s'><body>hello</body></message>", types[type],
               rows[row].address);
     char outcome = rows[row].outcome[type];
-    if (outcome == 'E')
+    if (outcome == 'E' || (outcome == 'R' && is_known))
         world_expect(w, "alice",
                      "<message type='error' id='m' from='%s' to='alice@localhost/r'><error "
                      "type='cancel'><service-unavailable "
@@ -84,6 +112,8 @@ static void play(uint32_t workers, size_t row, int type)
         if (outcome == '1' + i || (outcome == 'A' && rows[row].resources[i].priority >= 0))
             expect_delivered(w, rows[row].resources[i].user, types[type], rows[row].address);
     world_expect_silence(w);
+    if (rows[row].has_account)
+        expect_later(w, types[type], rows[row].address, outcome == 'O');
     world_free(w);
 }
 
@@ -94,7 +124,9 @@ static void test_every_cell(void **unused)
     for (size_t n = 0; n < 3; n++)
         for (size_t row = 0; row < sizeof rows / sizeof *rows; row++)
             for (int type = 0; type < TYPES; type++)
-                play(workers[n], row, type);
+                for (int is_known = 0; is_known < 2; is_known++)
+                    if (rows[row].has_account || !is_known)
+                        play(workers[n], row, type, is_known);
 }
 
 int main(void)

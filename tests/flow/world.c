@@ -76,6 +76,8 @@ static void config_fill(struct world *w)
     w->config.limits.detached_sessions = 2;
     w->config.limits.unacked_stanzas = 1000;
     w->config.limits.unacked_bytes = 1000000;
+    w->config.limits.offline_messages = 100;
+    w->config.limits.offline_bytes = 100000;
     w->config.presence.csi = true;
     w->config.presence.burst = 1;
 }
