@@ -38,11 +38,8 @@ static void offline_free(struct offline *o)
 
 static void message_give(struct router *r, struct session *s, const struct store_offline_message *m)
 {
-    struct buffer delay = {0};
     struct jid to = entity_jid(s->account->entity);
-    message_delay_write(&delay, jid_domain(&to), m->us);
-    struct frame *f = buffer_ok(&delay) ? message_frame_more(m->stanza, buffer_span(&delay)) : NULL;
-    buffer_fini(&delay);
+    struct frame *f = message_frame_delayed(m->stanza, jid_domain(&to), m->us);
     if (!f)
         return;
     r->counters.messages_delivered++;

@@ -3,10 +3,9 @@
  * have, and what becomes of the stanzas that their clients did not acknowledge when they are over. Until then
  * nothing changes: to contacts such a session is available, and what is sent to it is its stream's to keep.
  */
-#include <time.h>
-
+#include "base/clock.h"
 #include "route/internal.h"
-#include "stanza/delay.h"
+#include "stanza/message.h"
 #include "xml/write.h"
 
 struct stream *router_resumable(struct router *r, struct stream *stream, struct span id)
@@ -69,7 +68,8 @@ static void message_again(struct router *r, const struct stanza *stanza, struct 
 {
     if (stanza->type.message == MESSAGE_HEADLINE || stanza->type.message == MESSAGE_ERROR)
         return; /* others have had it too, or nobody wants it later */
-    struct frame *f = stanza_delay_frame(frame, jid_domain(account), time(NULL) - (time_t)age_s);
+    struct span bytes = span_make(frame->bytes, frame->len);
+    struct frame *f = message_frame_delayed(bytes, jid_domain(account), clock_wall_us() - age_s * 1000000ull);
     r->counters.messages_rerouted += f != NULL;
     router_send_stanza(r, f, jid_full(from), account);
 }

@@ -247,6 +247,22 @@ struct frame *message_frame_more(struct span message, struct span more)
     return f;
 }
 
+struct frame *message_frame_delayed(struct span message, struct span from, uint64_t us)
+{
+    struct buffer mark = {0};
+    struct frame *f = NULL;
+    message_delay_write(&mark, from, us);
+    /* As far as its stamp, the mark is always written in the same way. */
+    struct span delay = buffer_span(&mark);
+    size_t constant = delay.len - DATETIME_BYTES - SPAN("'/>").len + 1;
+    if (buffer_ok(&mark) && memmem(message.ptr, message.len, delay.ptr, constant))
+        f = frame_new(message, FRAME_NO_HEAD, FRAME_MESSAGE);
+    else if (buffer_ok(&mark))
+        f = message_frame_more(message, delay);
+    buffer_fini(&mark);
+    return f;
+}
+
 void message_forwarded_write(struct buffer *out, struct span message, struct span more)
 {
     buffer_literal(out, "<message xmlns='jabber:client'");

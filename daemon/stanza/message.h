@@ -40,7 +40,10 @@ struct frame *message_frame_more(struct span message, struct span more);
 /* Is there such a <stanza-id/>? Without memory: true. */
 bool message_has_stanza_id(const struct stanza *s, struct arena *arena, struct span by);
 
-/* Append what marks a message as kept by `from` since `us` (XEP-0203). */
+/* A stamped message (a frame's bytes), marked as kept by `from` (a JID) since `us` (XEP-0203), unless `from` has marked it before: it
+ * is kept since the first time. NULL without memory. */
+struct frame *message_frame_delayed(struct span message, struct span from, uint64_t us);
+/* Append such a mark. */
 void message_delay_write(struct buffer *out, struct span from, uint64_t us);
 /* Append the id that the archive of `by` knows it by. */
 void message_stanza_id_write(struct buffer *out, struct span by, uint64_t id);

@@ -155,6 +155,26 @@ static void test_more_and_forwarded(void **unused)
     buffer_fini(&out);
 }
 
+static void test_delayed(void **unused)
+{
+#define SINCE "<delay xmlns='urn:xmpp:delay' from='e' stamp='2010-06-07T00:00:00.000001Z'/>"
+#define MESSAGE "<message from='a@b/c'><body>x</body>"
+    static const struct {
+        const char *in, *want;
+        uint64_t later;
+    } delayed[] = {
+        {MESSAGE "</message>", MESSAGE SINCE "</message>", 0},
+        {MESSAGE SINCE "</message>", MESSAGE SINCE "</message>", 5}, /* kept twice: since the first time */
+        {MESSAGE "<delay xmlns='urn:xmpp:delay' from='z'/></message>",
+         MESSAGE "<delay xmlns='urn:xmpp:delay' from='z'/>" SINCE "</message>", 0},
+        {"<message/>", "<message>" SINCE "</message>", 0},
+    };
+    (void)unused;
+    for (size_t i = 0; i < sizeof delayed / sizeof *delayed; i++)
+        assert_frame(message_frame_delayed(span_of(delayed[i].in), SPAN("e"), 1275868800000001 + delayed[i].later), delayed[i].want,
+                     FRAME_NO_HEAD, FRAME_MESSAGE);
+}
+
 static void test_ids(void **unused)
 {
     static const char *const bad[] = {
@@ -176,7 +196,7 @@ int main(void)
         cmocka_unit_test(test_content),
         cmocka_unit_test(test_written_again),
         cmocka_unit_test(test_more_and_forwarded),
-        cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_delayed), cmocka_unit_test(test_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
