@@ -43,6 +43,8 @@ struct stream_settings settings_of_stream(const struct config *c, const struct s
         .domain_count = c->domain_count,
         .allow_plain = c->sasl.allow_plain,
         .sasl_iterations = c->sasl.iterations,
+        .token_lifetime_s = c->sasl.token_lifetime_s,
+        .token_clients_max = c->limits.token_clients,
         .stanza_bytes_max = c->limits.stanza_bytes,
         .unauthenticated_bytes_max = c->limits.unauthenticated_stanza_bytes,
         .login_timeout_ms = c->limits.login_timeout_ms,

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "broker.h"
 #include "route/cost.h"
+#include "worker_login.h"
 
 static struct client *client_of(struct stream *s)
 {
@@ -18,54 +19,6 @@ static struct client *client_of(struct stream *s)
 static struct worker *worker_of(struct stream *s)
 {
     return client_of(s)->worker;
-}
-
-/* ---- credentials ---- */
-
-struct lookup {
-    struct message message;
-    struct store_request request;
-    struct worker *worker;
-    struct stream_auth *auth;
-};
-
-static void lookup_handle(struct message *m, void *context)
-{
-    struct worker *w = context;
-    struct lookup *l = container_of(m, struct lookup, message);
-    w->lookups--;
-    stream_auth_provide(l->auth, l->request.result == 0 ? &l->request.credentials : NULL, l->request.result < 0);
-    explicit_bzero(&l->request.credentials, sizeof l->request.credentials);
-    arena_fini(&l->request.arena);
-    free(l);
-}
-
-static void lookup_done(struct store_request *r)
-{
-    struct lookup *l = container_of(r, struct lookup, request);
-    loop_post(l->worker->loop, NULL, &l->message);
-}
-
-static void on_credentials(struct stream *s, struct span jid, struct stream_auth *auth)
-{
-    struct worker *w = worker_of(s);
-    struct lookup *l = calloc(1, sizeof *l);
-    if (l)
-        arena_init(&l->request.arena);
-    struct span copy = l ? arena_copy(&l->request.arena, jid) : (struct span){0};
-    if (!copy.ptr) {
-        free(l);
-        stream_auth_provide(auth, NULL, true);
-        return;
-    }
-    l->message.handle = lookup_handle;
-    l->worker = w;
-    l->auth = auth;
-    l->request.operation = STORE_CREDENTIALS;
-    l->request.jid = copy;
-    l->request.done = lookup_done;
-    w->lookups++;
-    store_submit(w->broker->store, &l->request);
 }
 
 /* ---- moving to the account's home ---- */
@@ -165,7 +118,8 @@ static void on_closed(struct stream *s)
 }
 
 static const struct stream_events worker_stream_events = {
-    .credentials = on_credentials,
+    .credentials = worker_credentials,
+    .tokens = worker_tokens,
     .authenticated = on_authenticated,
     .bind = on_bind,
     .stanza = on_stanza,

@@ -45,6 +45,7 @@ struct config {
     struct {
         bool allow_plain;    /* default false */
         uint32_t iterations; /* for new accounts */
+        uint32_t token_lifetime_s; /* 21 days; 0: no tokens */
     } sasl;
     enum config_resource_conflict resource_conflict;
     struct {
@@ -65,6 +66,7 @@ struct config {
         uint32_t subscription_requests;        /* stored per account: 1000 */
         uint32_t offline_messages;             /* kept per account: 1000 */
         uint32_t offline_bytes;                /* the same: 2 MiB */
+        uint32_t token_clients;                /* per account: 32 */
         uint32_t held_presences;               /* per session: 10000 */
         uint32_t private_item_bytes, private_bytes; /* 65536; per account: 1 MiB */
         uint32_t vcard_bytes;                  /* 131072 */

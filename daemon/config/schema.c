@@ -89,6 +89,10 @@ const struct config_row config_rows[] = {
      .reason = "SCRAM iterations for passwords that are set from now on. RFC 7677 wants at least 4096; a "
                "client spends this work "
                "at every log-in, so phones feel large numbers."},
+    {"sasl.token_lifetime_s", CONFIG_NUMBER, AT(sasl.token_lifetime_s), "1814400", .min = 0, .max = 31536000,
+     .reason = "Seconds for which a client may log in with a token instead of the password (FAST, XEP-0484); it is given a new one "
+               "once half of that is over. 0 gives out none and takes none. Three weeks: a telephone that was off during a holiday need "
+               "not ask for the password, a stolen one is of no use after that."},
     {"resource_conflict", CONFIG_CHOICE, AT(resource_conflict), "replace", .names = conflict_names,
      .reason = "A client asks for a resource that is in use by its account (RFC 6120 s. 7.7.2.2). `replace` "
                "closes the older "
@@ -159,6 +163,9 @@ const struct config_row config_rows[] = {
     {"limits.offline_bytes", CONFIG_NUMBER, AT(limits.offline_bytes), "2097152", .min = 0, .max = 1073741824,
      .reason = "The same in bytes. Half the default `limits.queue_bytes`: they are sent at log-in, and must not make a slow client "
                "look like one that does not read."},
+    {"limits.token_clients", CONFIG_NUMBER, AT(limits.token_clients), "32", .min = 1, .max = 1024,
+     .reason = "Installations of clients per account that have a log-in token (`sasl.token_lifetime_s`); with one more, the "
+               "tokens that expire first go. As many as `limits.resources`."},
     {"limits.held_presences", CONFIG_NUMBER, AT(limits.held_presences), "10000", .min = 1, .max = 10000000,
      .reason = "Presences held for one session that is inactive or slow (`presence.csi`, "
                "`presence.conflate_bytes`); at one more, or "

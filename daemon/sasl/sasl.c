@@ -11,6 +11,7 @@
 #include "jid/jid.h"
 #include "sasl/downgrade.h"
 #include "sasl/hash.h"
+#include "sasl/ht.h"
 #include "sasl/plain.h"
 #include "sasl/sasl.h"
 #include "sasl/scram.h"
@@ -28,11 +29,15 @@ const char *const sasl_mechanism_names[SASL_MECHANISM_COUNT] = {
     [SASL_SCRAM_SHA_256] = "SCRAM-SHA-256",
     [SASL_SCRAM_SHA_1] = "SCRAM-SHA-1",
     [SASL_PLAIN] = "PLAIN",
+    [SASL_HT_SHA_256_EXPR] = "HT-SHA-256-EXPR",
+    [SASL_HT_SHA_256_ENDP] = "HT-SHA-256-ENDP",
+    [SASL_HT_SHA_256_NONE] = "HT-SHA-256-NONE",
 };
 
 enum exchange_state {
     EXCHANGE_START, /* the client's first message comes next */
     EXCHANGE_KEYS,  /* the account is being looked up */
+    EXCHANGE_TOKEN, /* its token is */
     EXCHANGE_PROOF, /* SCRAM: the challenge is out */
     EXCHANGE_DONE,
 };
@@ -52,6 +57,8 @@ struct sasl_exchange {
     struct buffer authzid;
     struct buffer out;
     struct scram scram;
+    struct span binding; /* HT: in `bindings` */
+    uint8_t hashed[HT_HASH_BYTES];
     struct sasl_bindings bindings;
     uint8_t secret[SECRET_BYTES];
     char domain[JID_PART_BYTES_MAX];
@@ -64,6 +71,7 @@ const char *sasl_error_name(enum sasl_error e)
     static const char *const names[] = {
         [SASL_ABORTED] = "aborted",
         [SASL_ACCOUNT_DISABLED] = "account-disabled",
+        [SASL_CREDENTIALS_EXPIRED] = "credentials-expired",
         [SASL_ENCRYPTION_REQUIRED] = "encryption-required",
         [SASL_INCORRECT_ENCODING] = "incorrect-encoding",
         [SASL_INVALID_AUTHZID] = "invalid-authzid",
@@ -200,6 +208,22 @@ static enum sasl_outcome start_plain(struct sasl_exchange *x, struct span messag
     return take_identity(x, SASL_WANT_PASSWORD_CHECK);
 }
 
+static enum sasl_outcome start_ht(struct sasl_exchange *x, struct span message)
+{
+    struct ht_message ht;
+
+    if (ht_parse(message, &ht) != SASL_ERROR_NONE)
+        return fail(x, SASL_MALFORMED_REQUEST);
+    if (!ht_binding(x->mechanism, &x->bindings, &x->binding))
+        return fail(x, SASL_NOT_AUTHORIZED);
+    buffer_append(&x->name, ht.authcid);
+    memcpy(x->hashed, ht.hashed, sizeof(x->hashed));
+    enum sasl_outcome outcome = take_identity(x, SASL_WANT_TOKEN);
+    if (outcome == SASL_WANT_TOKEN)
+        x->state = EXCHANGE_TOKEN;
+    return outcome;
+}
+
 static enum sasl_outcome start(struct sasl_exchange *x, struct span message)
 {
     if ((x->offered & 1u << x->mechanism) == 0)
@@ -210,6 +234,8 @@ static enum sasl_outcome start(struct sasl_exchange *x, struct span message)
     }
     if (message.len == 0)
         return fail(x, SASL_MALFORMED_REQUEST);
+    if (1u << x->mechanism & SASL_TOKEN_MECHANISMS)
+        return start_ht(x, message);
     return x->mechanism == SASL_PLAIN ? start_plain(x, message) : start_scram(x, message);
 }
 
@@ -234,6 +260,7 @@ enum sasl_outcome sasl_respond(struct sasl_exchange *x, struct span message)
     case EXCHANGE_PROOF:
         return finish_scram(x, message);
     case EXCHANGE_KEYS: /* the client spoke out of turn */
+    case EXCHANGE_TOKEN:
     case EXCHANGE_DONE:
         break;
     }
@@ -280,7 +307,8 @@ static enum sasl_outcome provide_scram(struct sasl_exchange *x, const struct sas
         keys = hash == SASL_SHA_256 ? &credentials->sha256 : &credentials->sha1;
     if (!keys_are_usable(x, keys, hash))
         keys = unknown;
-    if (sasl_downgrade_hash(hash, x->offered, &x->bindings, announced) != 0 || RAND_bytes(nonce, sizeof(nonce)) != 1)
+    if (sasl_downgrade_hash(hash, x->offered & ~SASL_TOKEN_MECHANISMS, &x->bindings, announced) != 0 ||
+        RAND_bytes(nonce, sizeof(nonce)) != 1)
         return fail(x, SASL_TEMPORARY_AUTH_FAILURE);
     buffer_init(&nonce_text);
     sasl_base64_encode(sasl_hash_span(nonce, sizeof(nonce)), &nonce_text);
@@ -333,6 +361,36 @@ enum sasl_outcome sasl_provide(struct sasl_exchange *x, const struct sasl_creden
         return fail(x, SASL_TEMPORARY_AUTH_FAILURE);
     return x->mechanism == SASL_PLAIN ? provide_plain(x, credentials, &unknown)
                                       : provide_scram(x, credentials, &unknown);
+}
+
+bool sasl_token_is_shown(const struct sasl_exchange *x, struct span token)
+{
+    uint8_t wanted[HT_HASH_BYTES];
+    bool is_shown = x->state == EXCHANGE_TOKEN &&
+                    ht_hash(token, SPAN("Initiator"), x->binding, wanted) == 0 &&
+                    CRYPTO_memcmp(wanted, x->hashed, sizeof(wanted)) == 0;
+
+    OPENSSL_cleanse(wanted, sizeof(wanted));
+    return is_shown;
+}
+
+enum sasl_outcome sasl_provide_token(struct sasl_exchange *x, struct span token, bool is_expired)
+{
+    uint8_t answer[HT_HASH_BYTES];
+
+    if (x->state != EXCHANGE_TOKEN)
+        return fail(x, SASL_MALFORMED_REQUEST);
+    /* An empty key would be anybody's. */
+    if (is_expired || token.len == 0 || !x->is_name_valid || !sasl_token_is_shown(x, token))
+        return fail(x, is_expired ? SASL_CREDENTIALS_EXPIRED : SASL_NOT_AUTHORIZED);
+    if (ht_hash(token, SPAN("Responder"), x->binding, answer) != 0)
+        return fail(x, SASL_TEMPORARY_AUTH_FAILURE);
+    buffer_clear(&x->out);
+    buffer_append(&x->out, sasl_hash_span(answer, sizeof(answer)));
+    if (!buffer_ok(&x->out))
+        return fail(x, SASL_TEMPORARY_AUTH_FAILURE);
+    x->state = EXCHANGE_DONE;
+    return SASL_SUCCESS;
 }
 
 struct span sasl_exchange_username(const struct sasl_exchange *x)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The server's side of SASL: SCRAM-SHA-256 and SCRAM-SHA-1 with and without channel binding (RFC 5802, 7677,
- * 9266, 5929), and PLAIN (RFC 4616). Values in, values out: who looks up credentials and
- * carries the messages is the stream. An unknown user goes the same way at the same cost as a known one with
- * a wrong password, with a salt that is stable for the name. */
+ * 9266, 5929), PLAIN (RFC 4616), and HT-SHA-256 (draft-schmaus-kitten-sasl-ht) with tokens. Values in, values
+ * out: who looks up credentials and carries the messages is the stream. An unknown user goes the same way at
+ * the same cost as a known one with a wrong password, with a salt that is stable for the name. */
 #ifndef MUSTER_SASL_SASL_H
 #define MUSTER_SASL_SASL_H
 
@@ -21,14 +21,23 @@
  * here. */
 #define SASL_PASSWORD_BYTES_MAX 1024
 
+/* A log-in token, as text. */
+#define SASL_TOKEN_BYTES 64
+
 enum sasl_mechanism {
     SASL_SCRAM_SHA_256_PLUS,
     SASL_SCRAM_SHA_1_PLUS,
     SASL_SCRAM_SHA_256,
     SASL_SCRAM_SHA_1,
     SASL_PLAIN,
+    /* With tokens (XEP-0484), not with passwords: offered apart from the others. */
+    SASL_HT_SHA_256_EXPR,
+    SASL_HT_SHA_256_ENDP,
+    SASL_HT_SHA_256_NONE,
     SASL_MECHANISM_COUNT,
 };
+#define SASL_TOKEN_MECHANISMS                                                                                \
+    (1u << SASL_HT_SHA_256_EXPR | 1u << SASL_HT_SHA_256_ENDP | 1u << SASL_HT_SHA_256_NONE)
 
 /* "SCRAM-SHA-256-PLUS" ...: strongest first in the enum's order. */
 extern const char *const sasl_mechanism_names[SASL_MECHANISM_COUNT];
@@ -69,6 +78,7 @@ enum sasl_error {
     SASL_ERROR_NONE,
     SASL_ABORTED,
     SASL_ACCOUNT_DISABLED,
+    SASL_CREDENTIALS_EXPIRED,
     SASL_ENCRYPTION_REQUIRED,
     SASL_INCORRECT_ENCODING,
     SASL_INVALID_AUTHZID,
@@ -86,6 +96,7 @@ enum sasl_outcome {
     SASL_CHALLENGE = 1,       /* send exchange->out as a challenge, then sasl_respond with the answer */
     SASL_WANT_KEYS,           /* look up exchange->username, then sasl_provide */
     SASL_WANT_PASSWORD_CHECK, /* PLAIN: as WANT_KEYS, and sasl_provide is slow: call it on a job thread */
+    SASL_WANT_TOKEN,          /* find the client's token that sasl_token_is_shown, then sasl_provide_token */
     SASL_SUCCESS,             /* exchange->username is authenticated; exchange->out goes with <success/> */
     SASL_FAILURE,             /* exchange->error says why */
 };
@@ -109,6 +120,11 @@ enum sasl_outcome sasl_respond(struct sasl_exchange *x, struct span message);
 /* After SASL_WANT_KEYS / SASL_WANT_PASSWORD_CHECK: the account's keys, or NULL when there is no such account.
  * They are copied. No other call on `x` while this one runs on another thread. */
 enum sasl_outcome sasl_provide(struct sasl_exchange *x, const struct sasl_credentials *credentials);
+
+/* After SASL_WANT_TOKEN. Is it this token? On any thread, while no other call on `x` runs. */
+bool sasl_token_is_shown(const struct sasl_exchange *x, struct span token);
+/* The one that is; empty: none is, or (`is_expired`) it is too old. */
+enum sasl_outcome sasl_provide_token(struct sasl_exchange *x, struct span token, bool is_expired);
 
 /* Borrowed until the next call. username: prepared local part; empty when what the client sent cannot be one
  * (then look up nothing and provide NULL). out: bytes before base64. */

@@ -53,6 +53,17 @@ uint64_t store_version_now(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+/* What was given out for the old password goes with it. */
+static int tokens_revoke(struct store_db *db, struct span jid)
+{
+    int error = 0;
+    sqlite3_stmt *revoke = store_statement(db, STATEMENT_TOKENS_REVOKE, &error);
+    if (!revoke)
+        return error;
+    store_bind_text(revoke, 1, jid);
+    return store_statement_run(db, revoke);
+}
+
 int store_account_put(struct store_db *db, struct span jid, const struct sasl_credentials *credentials,
                       bool replace)
 {
@@ -75,7 +86,8 @@ int store_account_put(struct store_db *db, struct span jid, const struct sasl_cr
     store_bind_text(change, 1, jid);
     keys_bind(change, 2, &credentials->sha256);
     keys_bind(change, 6, &credentials->sha1);
-    return store_statement_run(db, change);
+    error = store_statement_run(db, change);
+    return error ? error : tokens_revoke(db, jid);
 }
 
 int store_account_get(struct store_db *db, struct span jid, struct sasl_credentials *ret)

@@ -53,8 +53,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_ACCOUNT_LIST] = "SELECT jid FROM accounts ORDER BY jid",
     [STATEMENT_ACCOUNT_FIND] = "SELECT id, roster_version FROM accounts WHERE jid = ?1",
     [STATEMENT_VERSION_SET] = "UPDATE accounts SET roster_version = ?2 WHERE id = ?1",
-    [STATEMENT_VERSION_ADD] =
-        "UPDATE accounts SET roster_version = max(roster_version + 1, ?2) WHERE id = ?1 RETURNING roster_version",
+    [STATEMENT_VERSION_ADD] = "UPDATE accounts SET roster_version = max(roster_version + 1, ?2) WHERE id = "
+                              "?1 RETURNING roster_version",
     [STATEMENT_ROSTER] = "SELECT contact, name, groups, request, version, state, approved, listed FROM "
                          "roster WHERE owner = ?1",
     [STATEMENT_ITEM_PUT] = "INSERT OR REPLACE INTO roster (owner, contact, name, groups, request, version, "
@@ -93,7 +93,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_GROUP_LIST] =
         "SELECT id, version, name, title, (SELECT count(*) FROM group_members WHERE in_group = id),"
         " (SELECT group_concat(viewer) FROM group_viewers WHERE seen = g.id),"
-        " (SELECT group_concat(v.name, ', ') FROM group_viewers JOIN groups v ON v.id = viewer WHERE seen = g.id)"
+        " (SELECT group_concat(v.name, ', ') FROM group_viewers JOIN groups v ON v.id = viewer WHERE seen = "
+        "g.id)"
         " FROM groups g ORDER BY id",
     [STATEMENT_GROUP_VERSION_ADD] = "UPDATE groups SET version = version + 1 WHERE id = ?1 RETURNING version",
     [STATEMENT_GROUP_TITLE_SET] = "UPDATE groups SET title = ?2 WHERE id = ?1",
@@ -116,11 +117,24 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_OFFLINE_REMOVE] =
         "DELETE FROM offline WHERE owner = (SELECT id FROM accounts WHERE jid = ?1) AND number <= ?2",
     [STATEMENT_GROUP_OF_MEMBER] = "SELECT in_group FROM group_members WHERE member = ?1 ORDER BY in_group",
+    [STATEMENT_TOKENS] = "SELECT slot, token, expires, uses FROM tokens"
+                         " WHERE account = ?1 AND client = ?2 AND mechanism = ?3 ORDER BY slot DESC",
+    [STATEMENT_TOKEN_PUT] =
+        "INSERT OR REPLACE INTO tokens (account, client, slot, mechanism, token, expires, uses)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0)",
+    [STATEMENT_TOKEN_FORGET] = "DELETE FROM tokens WHERE account = ?1 AND client = ?2 AND slot = ?3",
+    [STATEMENT_TOKEN_PROMOTE] = "UPDATE tokens SET slot = 0 WHERE account = ?1 AND client = ?2 AND slot = 1",
+    [STATEMENT_TOKEN_COUNT] = "UPDATE tokens SET uses = ?3 WHERE account = ?1 AND client = ?2 AND slot = 0",
+    [STATEMENT_TOKENS_FORGET] = "DELETE FROM tokens WHERE account = ?1 AND client = ?2",
+    /* All but ?3 installations, of which ?2 is one whatever happens. */
+    [STATEMENT_TOKENS_SURPLUS] =
+        "DELETE FROM tokens WHERE account = ?1 AND client IN (SELECT client FROM tokens WHERE account = ?1"
+        " GROUP BY client ORDER BY client = ?2 DESC, max(expires) DESC LIMIT -1 OFFSET ?3)",
+    [STATEMENT_TOKENS_REVOKE] = "DELETE FROM tokens WHERE account = (SELECT id FROM accounts WHERE jid = ?1)",
     [STATEMENT_DOCUMENT_GET] =
         "SELECT text FROM documents JOIN accounts ON id = owner WHERE jid = ?1 AND kind = ?2 AND name = ?3",
-    [STATEMENT_DOCUMENT_PUT] =
-        "INSERT INTO documents (owner, kind, name, text) VALUES (?1, ?2, ?3, ?4)"
-        " ON CONFLICT DO UPDATE SET text = excluded.text",
+    [STATEMENT_DOCUMENT_PUT] = "INSERT INTO documents (owner, kind, name, text) VALUES (?1, ?2, ?3, ?4)"
+                               " ON CONFLICT DO UPDATE SET text = excluded.text",
     [STATEMENT_DOCUMENT_REMOVE] = "DELETE FROM documents WHERE owner = ?1 AND kind = ?2 AND name = ?3",
     [STATEMENT_DOCUMENT_BYTES] = "SELECT ifnull(sum(" STATEMENT_DOCUMENT_CHARGE "), 0) FROM documents"
                                  " WHERE owner = ?1 AND kind = ?2 AND name = ?3",

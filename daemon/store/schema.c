@@ -26,9 +26,9 @@ const char *const store_schema_steps[] = {
     " name TEXT, groups TEXT, request TEXT,"
     " PRIMARY KEY (owner, contact)"
     ") STRICT, WITHOUT ROWID;",
-    /* 1 -> 2: roster versions (RFC 6121 s. 2.6). What was removed from whose roster in which version: complete for the
-     * versions after removals_from. Roster versions are microseconds since 1970, so an epoch, begun at each start of
-     * the daemon, can say how far the one before went. */
+    /* 1 -> 2: roster versions (RFC 6121 s. 2.6). What was removed from whose roster in which version:
+     * complete for the versions after removals_from. Roster versions are microseconds since 1970, so an
+     * epoch, begun at each start of the daemon, can say how far the one before went. */
     "CREATE TABLE removals ("
     " owner INTEGER NOT NULL REFERENCES accounts(id) ON DELETE CASCADE,"
     " version INTEGER NOT NULL,"
@@ -38,7 +38,8 @@ const char *const store_schema_steps[] = {
     "ALTER TABLE accounts ADD COLUMN removals_from INTEGER NOT NULL DEFAULT 0;"
     "UPDATE accounts SET removals_from = roster_version;"
     "CREATE TABLE epochs (id INTEGER PRIMARY KEY, token INTEGER NOT NULL, first INTEGER NOT NULL) STRICT;",
-    /* 2 -> 3: shared groups. A number is never given twice: who still has it in mind must not take another group for it. */
+    /* 2 -> 3: shared groups. A number is never given twice: who still has it in mind must not take another
+       group for it. */
     "CREATE TABLE groups ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " name TEXT NOT NULL UNIQUE CHECK (length(name) > 0),"
@@ -57,7 +58,8 @@ const char *const store_schema_steps[] = {
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX group_viewers_viewer ON group_viewers (viewer);"
     "CREATE INDEX group_members_member ON group_members (member);",
-    /* documents: what accounts keep here (store/document.h). Texts may be long: rows of their own, found by an index. */
+    /* documents: what accounts keep here (store/document.h). Texts may be long: rows of their own, found by
+       an index. */
     "CREATE TABLE documents ("
     " owner INTEGER NOT NULL REFERENCES accounts(id) ON DELETE CASCADE,"
     " kind INTEGER NOT NULL,"
@@ -74,6 +76,19 @@ const char *const store_schema_steps[] = {
     " total INTEGER NOT NULL,"
     " stanza TEXT NOT NULL,"
     " PRIMARY KEY (owner, number)"
+    ") STRICT, WITHOUT ROWID;",
+    /* tokens: what an installation of an account's client logs in with (store/token.h). mechanism is SASL's
+     * name for it; slot 0 is in use, 1 was given out and is not yet; expires in seconds since 1970; uses as
+     * the client counts them. */
+    "CREATE TABLE tokens ("
+    " account INTEGER NOT NULL REFERENCES accounts(id) ON DELETE CASCADE,"
+    " client TEXT NOT NULL CHECK (length(client) > 0),"
+    " slot INTEGER NOT NULL CHECK (slot IN (0, 1)),"
+    " mechanism TEXT NOT NULL,"
+    " token TEXT NOT NULL,"
+    " expires INTEGER NOT NULL,"
+    " uses INTEGER NOT NULL,"
+    " PRIMARY KEY (account, client, slot)"
     ") STRICT, WITHOUT ROWID;",
 };
 

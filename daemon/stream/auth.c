@@ -2,6 +2,8 @@
 /* A SASL exchange on a stream, whatever its messages look like (auth_sasl.c, auth_sasl2.c). What waits for
  * the store or for a job thread is a `stream_auth`, which outlives the stream if it must: the stream may end
  * meanwhile, the answer may not come to a freed one. */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -18,6 +20,8 @@ struct stream_auth {
     enum sasl_outcome outcome;
     bool has_credentials;
     struct sasl_credentials credentials;
+    struct stream_tokens tokens;
+    enum sasl_mechanism mechanism;
     struct job job;
     struct stream_worker *worker; /* while the job is out */
 };
@@ -26,6 +30,7 @@ static void auth_free(struct stream_auth *a)
 {
     sasl_exchange_free(a->exchange);
     explicit_bzero(&a->credentials, sizeof a->credentials);
+    explicit_bzero(&a->tokens, sizeof a->tokens);
     free(a);
 }
 
@@ -91,17 +96,44 @@ static void auth_succeed(struct stream *s)
     s->worker->events->authenticated(s, stream_bare_jid(s));
 }
 
+/* The account's JID, to be freed. */
+static struct buffer auth_jid(const struct stream *s)
+{
+    struct buffer jid = {0};
+    buffer_append(&jid, sasl_exchange_username(s->auth->exchange));
+    buffer_literal(&jid, "@");
+    buffer_append(&jid, s->worker->settings->domains[s->domain]);
+    return jid;
+}
+
 static void auth_wait_for_keys(struct stream *s)
 {
     struct stream_auth *a = s->auth;
-    struct span username = sasl_exchange_username(a->exchange);
-    struct buffer jid = {0};
-    buffer_append(&jid, username);
-    buffer_literal(&jid, "@");
-    buffer_append(&jid, s->worker->settings->domains[s->domain]);
+    struct buffer jid = auth_jid(s);
     a->is_out = true;
     s->is_waiting = true;
     s->worker->events->credentials(s, buffer_span(&jid), a);
+    buffer_fini(&jid);
+}
+
+/* `is_shown`: the exchange goes on with the one that was shown. Else it has succeeded, and the client wants
+ * one. */
+static void auth_wait_for_tokens(struct stream *s, bool is_shown)
+{
+    struct stream_auth *a = s->auth;
+    const struct stream_login *l = s->login;
+    struct buffer jid = auth_jid(s);
+    a->tokens = (struct stream_tokens){.wanted = l->fast.wanted};
+    snprintf(a->tokens.client, sizeof a->tokens.client, "%s", l->agent);
+    if (is_shown) {
+        a->tokens.exchange = a->exchange;
+        a->tokens.shown = sasl_mechanism_names[a->mechanism];
+        a->tokens.count = l->fast.count;
+        a->tokens.is_invalidated = l->fast.is_invalidated;
+    }
+    a->is_out = true;
+    s->is_waiting = true;
+    s->worker->events->tokens(s, buffer_span(&jid), &a->tokens, a);
     buffer_fini(&jid);
 }
 
@@ -118,8 +150,15 @@ static void auth_outcome(struct stream *s, enum sasl_outcome outcome)
         stream_enter(s, STREAM_AUTHENTICATING);
         auth_wait_for_keys(s);
         return;
+    case SASL_WANT_TOKEN:
+        stream_enter(s, STREAM_AUTHENTICATING);
+        auth_wait_for_tokens(s, true);
+        return;
     case SASL_SUCCESS:
-        auth_succeed(s);
+        if (stream_sasl2_is_exclusive(s) && s->login->fast.wanted && !s->auth->tokens.client[0])
+            auth_wait_for_tokens(s, false);
+        else
+            auth_succeed(s);
         return;
     case SASL_FAILURE:
         auth_fail(s, sasl_exchange_error(s->auth->exchange));
@@ -140,6 +179,25 @@ static void auth_answer(struct stream_auth *a, enum sasl_outcome outcome)
     auth_outcome(s, outcome);
     if (!s->is_waiting)
         stream_continue(s);
+}
+
+void stream_auth_tokens(struct stream_auth *a, enum stream_tokens_outcome outcome)
+{
+    const struct stream_tokens *t = &a->tokens;
+    if (!a->stream) {
+        auth_free(a);
+        return;
+    }
+    if (outcome == STREAM_TOKENS_DONE) {
+        memcpy(a->stream->login->fast.made, t->made, sizeof t->made);
+        a->stream->login->fast.made_expires_s = t->made_expires_s;
+    }
+    if (!t->exchange) /* without a new one the client is in all the same */
+        auth_answer(a, SASL_SUCCESS);
+    else if (outcome == STREAM_TOKENS_FAILED)
+        auth_answer(a, (enum sasl_outcome) - EIO);
+    else
+        auth_answer(a, sasl_provide_token(a->exchange, span_of(t->token), outcome == STREAM_TOKENS_EXPIRED));
 }
 
 static void auth_job_run(struct job *j)
@@ -196,10 +254,9 @@ static void auth_feed(struct stream *s, struct span text)
     buffer_fini(&message);
 }
 
-void stream_auth_start(struct stream *s, const struct auth_wire *wire, struct span name,
+void stream_auth_start(struct stream *s, const struct auth_wire *wire, uint32_t offered, struct span name,
                        const struct span *initial)
 {
-    uint32_t offered = stream_mechanisms(s);
     int mechanism = 0;
     stream_auth_detach(s); /* a new attempt ends the one before */
     while (mechanism < SASL_MECHANISM_COUNT &&
@@ -223,6 +280,7 @@ void stream_auth_start(struct stream *s, const struct auth_wire *wire, struct sp
     }
     a->stream = s;
     a->wire = wire;
+    a->mechanism = (enum sasl_mechanism)mechanism;
     s->auth = a;
     stream_enter(s, STREAM_AUTHENTICATING);
     if (initial)

@@ -38,7 +38,7 @@ static const struct auth_wire sasl_wire = {sasl_challenge, sasl_failure, sasl_su
 void stream_sasl_item(struct stream *s, const struct xml_item *item)
 {
     if (span_is(item->name, "auth"))
-        stream_auth_start(s, &sasl_wire, xml_item_attribute(item, SPAN("mechanism")),
+        stream_auth_start(s, &sasl_wire, stream_mechanisms(s), xml_item_attribute(item, SPAN("mechanism")),
                           item->content.len ? &item->content : NULL);
     else if (span_is(item->name, "abort"))
         stream_auth_fail(s, &sasl_wire, SASL_ABORTED);

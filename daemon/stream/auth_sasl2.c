@@ -9,9 +9,6 @@
 #include "xml/tree.h"
 #include "xml/write.h"
 
-/* A UUID's text (RFC 4122 s. 3): what an installation is named by. */
-#define UUID_BYTES 36
-
 static void sasl2_challenge(struct stream *s, struct span message)
 {
     struct buffer out = {0};
@@ -61,6 +58,7 @@ void stream_sasl2_success(struct stream *s)
     buffer_literal(&out, "</authorization-identifier>");
     if (s->state == STREAM_BOUND)
         buffer_literal(&out, "<bound xmlns='urn:xmpp:bind:0'/>");
+    stream_fast_success(s->login, &out);
     buffer_literal(&out, "</success>");
     stream_say(s, buffer_span(&out));
     buffer_fini(&out);
@@ -84,7 +82,7 @@ static char *agent_read(const struct xml_node *authenticate)
 {
     const struct xml_node *agent = xml_node_child(authenticate, SPAN("user-agent"), XMLNS_SASL2);
     struct span id = agent ? xml_node_attribute(agent, SPAN("id")) : (struct span){0};
-    if (id.len != UUID_BYTES)
+    if (id.len != STREAM_CLIENT_BYTES) /* RFC 4122 s. 3 */
         return NULL;
     for (size_t i = 0; i < id.len; i++) {
         bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
@@ -115,8 +113,13 @@ static void sasl2_authenticate(struct stream *s, const struct xml_item *item)
         stream_auth_fail(s, &sasl2_wire, SASL_TEMPORARY_AUTH_FAILURE);
         return;
     }
+    stream_fast_read(s, l, root);
+    uint32_t offered = stream_mechanisms_sasl2(s);
+    /* A token names the installation that it was given to (XEP-0484 s. 4.1). */
+    if (l->fast.has_token && l->agent)
+        offered |= stream_fast_mechanisms(s);
     const struct xml_node *initial = xml_node_child(root, SPAN("initial-response"), XMLNS_SASL2);
-    stream_auth_start(s, &sasl2_wire, xml_node_attribute(root, SPAN("mechanism")),
+    stream_auth_start(s, &sasl2_wire, offered, xml_node_attribute(root, SPAN("mechanism")),
                       initial ? &initial->text : NULL);
 }
 

@@ -38,7 +38,7 @@ uint32_t stream_mechanisms_sasl2(const struct stream *s)
     return conn_is_secure(&s->conn) || s->is_loopback ? stream_mechanisms(s) : 0;
 }
 
-static void mechanisms_write(uint32_t mechanisms, struct buffer *out)
+void stream_mechanisms_write(uint32_t mechanisms, struct buffer *out)
 {
     for (int m = 0; m < SASL_MECHANISM_COUNT; m++)
         if (mechanisms & 1u << m)
@@ -52,18 +52,20 @@ static void features_authentication(const struct stream *s, struct buffer *out)
     if (!mechanisms)
         return;
     buffer_literal(out, "<authentication xmlns='urn:xmpp:sasl:2'>");
-    mechanisms_write(mechanisms, out);
+    stream_mechanisms_write(mechanisms, out);
     buffer_literal(out, "<inline><bind xmlns='urn:xmpp:bind:0'>");
     if (s->worker->settings->has_csi)
         buffer_literal(out, "<inline><feature var='urn:xmpp:csi:0'/></inline>");
-    buffer_literal(out, "</bind></inline></authentication>");
+    buffer_literal(out, "</bind>");
+    stream_fast_features(s, out);
+    buffer_literal(out, "</inline></authentication>");
 }
 
 static void features_mechanisms(const struct stream *s, struct buffer *out)
 {
     uint32_t mechanisms = stream_mechanisms(s);
     buffer_literal(out, "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>");
-    mechanisms_write(mechanisms, out);
+    stream_mechanisms_write(mechanisms, out);
     buffer_literal(out, "</mechanisms>");
     features_authentication(s, out);
     const struct tls_bindings *b = conn_bindings(&s->conn);

@@ -42,6 +42,7 @@ void stream_features_send(struct stream *s);
 uint32_t stream_mechanisms(const struct stream *s);
 /* The same for SASL2, which wants TLS, or a wire that does not leave the machine. */
 uint32_t stream_mechanisms_sasl2(const struct stream *s);
+void stream_mechanisms_write(uint32_t mechanisms, struct buffer *out);
 void stream_bindings(const struct stream *s, struct sasl_bindings *ret);
 
 /* auth.c: the exchange. `auth_wire`: how its messages look. */
@@ -52,9 +53,9 @@ struct auth_wire {
     /* The last message is the server's: say it, or keep it until the stream has settled at home. */
     void (*success)(struct stream *s, struct span message);
 };
-/* Begin an attempt with mechanism `name`; it ends the one before. `initial`: in base64; NULL: none was sent.
- */
-void stream_auth_start(struct stream *s, const struct auth_wire *wire, struct span name,
+/* Begin an attempt with mechanism `name`, one of those `offered`; it ends the one before. `initial`: in
+ * base64; NULL: none was sent. */
+void stream_auth_start(struct stream *s, const struct auth_wire *wire, uint32_t offered, struct span name,
                        const struct span *initial);
 /* A response, in base64. False: no exchange of this form is under way. */
 bool stream_auth_respond(struct stream *s, const struct auth_wire *wire, struct span text);
@@ -81,11 +82,27 @@ struct stream_login {
     bool is_sasl2;            /* success is said when all below is done */
     struct buffer additional; /* SASL's last message */
     char *agent;              /* the client's installation (XEP-0388 s. 2.3); NULL: not told */
+    struct fast {             /* XEP-0484 */
+        bool has_token;       /* a token is shown */
+        bool is_invalidated;
+        uint64_t count;
+        const char *wanted; /* a new one for this mechanism; NULL: not asked for */
+        char made[SASL_TOKEN_BYTES + 1];
+        uint64_t made_expires_s;
+    } fast;
     struct bind2 {
         bool is_wanted, has_carbons, is_inactive;
         char *tag; /* NULL: none that can be used */
     } bind;
 };
+/* fast.c */
+/* The mechanisms that take tokens, as stream_mechanisms. */
+uint32_t stream_fast_mechanisms(const struct stream *s);
+void stream_fast_features(const struct stream *s, struct buffer *out);
+void stream_fast_read(const struct stream *s, struct stream_login *l, const struct xml_node *authenticate);
+/* What success says of a new token, if there is one. */
+void stream_fast_success(const struct stream_login *l, struct buffer *out);
+
 /* The stream's, made if there is none yet; NULL without memory. */
 struct stream_login *stream_login_take(struct stream *s);
 /* All but `from`: a new attempt begins. */

@@ -18,6 +18,7 @@ void stream_login_forget(struct stream_login *l)
     free(l->agent);
     free(l->bind.tag);
     buffer_fini(&l->additional);
+    explicit_bzero(l, sizeof *l);
     *l = (struct stream_login){.from = from};
 }
 

@@ -72,6 +72,29 @@ const char *stream_error_name(enum stream_error e);
 /* How the listener that accepted it speaks TLS. */
 enum stream_tls { STREAM_TLS_STARTTLS, STREAM_TLS_DIRECT, STREAM_TLS_NONE };
 
+#define STREAM_CLIENT_BYTES 36
+
+/* What is to be done about the tokens of one installation of an account's client (XEP-0484). */
+struct stream_tokens {
+    char client[STREAM_CLIENT_BYTES + 1]; /* a UUID's text */
+    /* One was shown: find the one that sasl_token_is_shown; NULL: none was. */
+    const struct sasl_exchange *exchange;
+    const char *shown; /* its mechanism, by name */
+    uint64_t count;    /* of its uses, which must grow; 0: not counted */
+    bool is_invalidated;
+    const char *wanted; /* a new one for this mechanism; NULL: only when the one that is shown grows old */
+    /* The answer. */
+    char token[SASL_TOKEN_BYTES + 1],
+        made[SASL_TOKEN_BYTES + 1]; /* the one shown, the new one; empty: none */
+    uint64_t made_expires_s;        /* since 1970 */
+};
+enum stream_tokens_outcome {
+    STREAM_TOKENS_DONE,
+    STREAM_TOKENS_NONE,
+    STREAM_TOKENS_EXPIRED,
+    STREAM_TOKENS_FAILED
+};
+
 struct stream_settings {
     const struct span *domains; /* prepared */
     uint32_t domain_count;
@@ -80,6 +103,8 @@ struct stream_settings {
     bool allow_plain;
     bool has_csi;             /* client state indication is offered (XEP-0352) */
     uint32_t sasl_iterations; /* of new accounts */
+    uint32_t token_lifetime_s;  /* of log-in tokens (XEP-0484); 0: none are given out or taken */
+    uint32_t token_clients_max; /* installations of one account that have some */
     uint32_t stanza_bytes_max, unauthenticated_bytes_max;
     uint32_t login_timeout_ms;
     uint32_t conflate_bytes; /* queued for a reader who is behind, beyond which presence is held; 0: never */
@@ -101,6 +126,9 @@ struct stream_events {
     /* Credentials of the account `jid` are wanted: answer with stream_auth_provide, at once or later. `auth`
      * lives until then. */
     void (*credentials)(struct stream *s, struct span jid, struct stream_auth *auth);
+    /* Tokens of the account `jid`: answer with stream_auth_tokens, at once or later. `tokens` lives until
+     * then, as `auth` does. */
+    void (*tokens)(struct stream *s, struct span jid, struct stream_tokens *tokens, struct stream_auth *auth);
     /* SASL is done for account `jid`: see that the stream reaches the account's home worker, then
      * stream_settle. */
     void (*authenticated)(struct stream *s, struct span jid);
@@ -196,6 +224,7 @@ void stream_fini(struct stream *s);
 /* Answers to events. */
 void stream_auth_provide(struct stream_auth *auth, const struct sasl_credentials *credentials,
                          bool is_failed);
+void stream_auth_tokens(struct stream_auth *auth, enum stream_tokens_outcome outcome);
 void stream_bound(struct stream *s, struct session *session, struct span jid);
 void stream_refuse_bind(struct stream *s, enum stanza_error e);
 /* Go on pulling after a wait. */

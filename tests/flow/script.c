@@ -124,6 +124,8 @@ static void do_limit(struct world *w, struct words *a)
         {"vcard", &w->config.limits.vcard_bytes},
         {"offline", &w->config.limits.offline_messages},
         {"conflate", &w->config.presence.conflate_bytes},
+        {"lifetime", &w->config.sasl.token_lifetime_s},
+        {"clients", &w->config.limits.token_clients},
         {"rate", &w->config.presence.rate},
         {"burst", &w->config.presence.burst},
         {"grace", &w->config.presence.flap_grace_ms},
@@ -187,7 +189,7 @@ static void do_sasl2(struct world *w, struct words *a)
     for (unsigned i = 2; i < a->count; i++)
         snprintf(wanted + strlen(wanted), sizeof wanted - strlen(wanted), "%s ", a->at[i]);
     world_connect(w, u, -1);
-    user_login_sasl2(u, wanted);
+    user_login_sasl2(u, wanted, strcmp(a->at[0], "fast") == 0);
     world_settle(w);
     u->wanted = NULL;
 }
@@ -396,7 +398,7 @@ static const struct {
 } commands[] = {
     {"account", do_account, 2},   {"row", do_row, 4},           {"limit", do_limit, 3},
     {"conflict", do_conflict, 2}, {"connect", do_connect, 2},   {"open", do_open, 2},
-    {"auth", do_auth, 2},         {"try", do_try, 2},           {"login", do_login, 2}, {"sasl2", do_sasl2, 2},
+    {"auth", do_auth, 2},         {"try", do_try, 2},           {"login", do_login, 2}, {"sasl2", do_sasl2, 2}, {"fast", do_sasl2, 2},
     {"online", do_online, 2},     {"forget", do_forget, 1},     {"settle", do_settle, 1},
     {"advance", do_advance, 2},   {"cut", do_cut, 2},           {"break", do_break, 2},
     {"stall", do_stall, 2},       {"unstall", do_unstall, 2},   {"short", do_short, 3},

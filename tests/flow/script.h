@@ -6,11 +6,13 @@
  *   row alice bob B [approved] [unlisted]    alice's roster has bob, in a state of RFC 6121 A.1 (N NPo NPi
  *                                NPio T TPi F FPo B)
  *   limit NAME NUMBER            stanza, unauthenticated, queue, roster, resources, login, directed, requests, held, offline,
- *                                conflate, rate, burst, grace, resume, detached, unacked, unackedbytes
+ *                                conflate, rate, burst, grace, resume, detached, unacked, unackedbytes,
+ *                                lifetime and clients (of tokens)
  *   conflict replace|refuse|rename
  *   connect alice                a connection, nothing said
  *   open alice / auth alice / login alice bob    ... up to the features, up to those after SASL, up to bind
  *   sasl2 alice XML              log in by XEP-0388, with XML besides in <authenticate/>; success is for the script to expect
+ *   fast alice XML               the same with the token that she was given last
  *   online alice bob             ... and roster and presence; what anybody was told so far is forgotten
  *   alice: BYTES                 alice says it, then all settles; $header stands for a stream header, $id(bob) for the id by
  *                                which bob may resume his session (XEP-0198)

@@ -8,6 +8,7 @@
 
 #include <expat.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include "../sasl/client.h"
 
@@ -104,6 +105,9 @@ static void on_start(void *context, const char *name, const char **attributes)
         return;
     if (depth <= 1)
         said_begin(p, name, attributes);
+    for (size_t i = 0; strcmp(name, "urn:xmpp:fast:0 token") == 0 && attributes[i]; i += 2)
+        if (strcmp(attributes[i], "token") == 0)
+            snprintf(p->user->token, sizeof p->user->token, "%s", attributes[i + 1]);
     write_start(&p->text, name, attributes);
     if (depth == 0)
         said_done(p);
@@ -263,11 +267,23 @@ void user_login(struct user *u, enum user_phase goal)
     say_text(u, USER_HEADER);
 }
 
-void user_login_sasl2(struct user *u, const char *wanted)
+void user_login_sasl2(struct user *u, const char *wanted, bool is_fast)
 {
+    u->is_fast = is_fast;
     user_login(u, USER_BOUND);
     u->phase = USER_OPENING_SASL2;
     u->wanted = wanted;
+}
+
+static void say_token(struct user *u)
+{
+    char message[64];
+    size_t len = strlen(u->account) + 1;
+    memcpy(message, u->account, len);
+    HMAC(EVP_sha256(), u->token, (int)strlen(u->token), (const unsigned char *)"Initiator", 9,
+         (unsigned char *)message + len, NULL);
+    say_base64(u, "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='HT-SHA-256-NONE'><initial-response>",
+               span_make(message, len + 32), "</initial-response>");
 }
 
 static void respond(struct user *u, const char *xmlns, const char *challenge_text)
@@ -301,9 +317,13 @@ static bool login_step(struct user *u, const struct said *s)
         char first[64];
         snprintf(first, sizeof first, "n,,n=%s,r=rOprNGfwEbeRWgbNEkqO", u->account);
         if (u->phase == USER_OPENING_SASL2) {
-            u->phase = USER_AUTHENTICATING_SASL2;
-            say_base64(u, "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='SCRAM-SHA-256'><initial-response>",
-                       span_of(first), "</initial-response>");
+            u->phase = u->is_fast ? USER_MANUAL : USER_AUTHENTICATING_SASL2;
+            if (u->is_fast)
+                say_token(u);
+            else
+                say_base64(
+                    u, "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='SCRAM-SHA-256'><initial-response>",
+                    span_of(first), "</initial-response>");
             say_text(u, u->wanted);
             say_text(u, "</authenticate>");
             return true;

@@ -37,6 +37,8 @@ struct user {
     struct user_parser *parser;
     struct said *first, **last;
     enum user_phase phase, goal; /* goal: where the log-in stops */
+    char token[80];              /* that it was given last (XEP-0484) */
+    bool is_fast;                /* logs in with it */
     const char *wanted; /* of a SASL2 log-in: what <authenticate/> holds besides; the caller's */
     bool is_refused;             /* the server has ended it, or refused something on the way */
     bool is_deaf;                /* leaves what arrives where it is */
@@ -55,7 +57,7 @@ void user_connect(struct user *u, int listener_fd);
  * features), USER_BOUND. */
 void user_login(struct user *u, enum user_phase goal);
 /* The same by SASL2; what comes of it is left for the test to see. */
-void user_login_sasl2(struct user *u, const char *wanted);
+void user_login_sasl2(struct user *u, const char *wanted, bool is_fast);
 void user_say(struct user *u, struct span bytes);
 /* Read what has arrived; while logging in, answer. Returns whether anything arrived. */
 bool user_read(struct user *u);

@@ -74,6 +74,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         outcome = sasl_provide(x, data[0] & 0x40 ? NULL : &account);
         check_outcome(x, outcome);
     }
+    if (outcome == SASL_WANT_TOKEN) {
+        outcome = sasl_provide_token(x, data[0] & 0x40 ? (struct span){0} : SPAN("nobody knows this one"),
+                                     data[0] & 0x20);
+        check_outcome(x, outcome);
+    }
     if (outcome == SASL_CHALLENGE)
         check_outcome(x, sasl_respond(x, second));
     sasl_exchange_free(x);

@@ -9,6 +9,7 @@ globalThis.crypto ??= webcrypto; // Node.js 18, as in Debian 12
 Object.assign(crypto.subtle, {
   importKey: (format, key, { hash }) => ({ key, hash: hash.replace("-", "") }),
   sign: (name, { key, hash }, message) => createHmac(hash, key).update(message).digest(),
+  verify: (name, { key, hash }, signature, message) => createHmac(hash, key).update(message).digest().equals(signature),
 });
 const { client: newClient, xml, jid: parseJid } = await import("@xmpp/client");
 
@@ -58,9 +59,13 @@ class Adapter {
       resource: address.resource || undefined,
       username: address.local,
       password: command.password,
+      userAgent: command.agent && xml("user-agent", { id: command.agent }),
       timeout: TIMEOUT_MS,
     });
     this.xmpp = xmpp;
+    // A log-in token (XEP-0484): the one given with the command, and those that the server gives. They are an installation's.
+    xmpp.fast.fetchToken = async () => command.token && { token: command.token, mechanism: command.mechanism, expiry: command.expiry };
+    xmpp.fast.saveToken = async (token) => this.emit("token", token);
     xmpp.reconnect.stop();
     xmpp.iqCallee.set("jabber:iq:roster", "query", ({ element }) => {
       this.emitItem("push", element.getChild("item"));

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Credentials and tokens: a question to the store, its answer back to the stream's exchange. */
+#include "worker_login.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "broker.h"
+#include "store/token.h"
+
+/* A token is replaced when so much of its time is left: a client that is used now and then never has to ask
+ * for the password, and one that stays connected for long is given several chances. */
+#define TOKEN_ROTATION_PART 2
+
+struct lookup {
+    struct message message;
+    struct store_request request;
+    struct worker *worker;
+    struct stream_auth *auth;
+    /* tokens only */
+    struct stream_tokens *tokens;
+    uint32_t lifetime_s, clients_max;
+    char token[SASL_TOKEN_BYTES + 1], made[SASL_TOKEN_BYTES + 1];
+    uint64_t made_expires_s;
+};
+
+static struct worker *worker_of(struct stream *s)
+{
+    return container_of(s, struct client, stream)->worker;
+}
+
+static void lookup_done(struct store_request *r)
+{
+    struct lookup *l = container_of(r, struct lookup, request);
+    loop_post(l->worker->loop, NULL, &l->message);
+}
+
+static struct lookup *lookup_new(struct stream *s, struct span jid, struct stream_auth *auth)
+{
+    struct lookup *l = calloc(1, sizeof *l);
+    if (!l)
+        return NULL;
+    arena_init(&l->request.arena);
+    l->request.jid = arena_copy(&l->request.arena, jid);
+    if (!l->request.jid.ptr) {
+        free(l);
+        return NULL;
+    }
+    l->worker = worker_of(s);
+    l->auth = auth;
+    l->request.done = lookup_done;
+    return l;
+}
+
+static void lookup_submit(struct lookup *l)
+{
+    l->worker->lookups++;
+    store_submit(l->worker->broker->store, &l->request);
+}
+
+static void lookup_free(struct lookup *l)
+{
+    arena_fini(&l->request.arena);
+    explicit_bzero(l, sizeof *l);
+    free(l);
+}
+
+/* ---- credentials ---- */
+
+static void credentials_handle(struct message *m, void *context)
+{
+    struct worker *w = context;
+    struct lookup *l = container_of(m, struct lookup, message);
+    w->lookups--;
+    stream_auth_provide(l->auth, l->request.result == 0 ? &l->request.credentials : NULL,
+                        l->request.result < 0);
+    lookup_free(l);
+}
+
+void worker_credentials(struct stream *s, struct span jid, struct stream_auth *auth)
+{
+    struct lookup *l = lookup_new(s, jid, auth);
+    if (!l) {
+        stream_auth_provide(auth, NULL, true);
+        return;
+    }
+    l->message.handle = credentials_handle;
+    l->request.operation = STORE_CREDENTIALS;
+    lookup_submit(l);
+}
+
+/* ---- tokens ---- */
+
+static bool token_is_shown(const void *exchange, struct span token)
+{
+    return sasl_token_is_shown(exchange, token);
+}
+
+static int token_make(char *text)
+{
+    uint8_t random[SASL_TOKEN_BYTES / 2];
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        return -EIO;
+    sasl_hex(random, sizeof random, text);
+    explicit_bzero(random, sizeof random);
+    return 0;
+}
+
+/* On the store thread. */
+static int tokens_call(struct store_db *db, struct store_request *r)
+{
+    struct lookup *l = container_of(r, struct lookup, request);
+    const struct stream_tokens *t = l->tokens;
+    const char *wanted = t->wanted;
+    uint64_t now_s = (uint64_t)time(NULL), expires_s = 0;
+    l->token[0] = l->made[0] = 0;
+    if (t->exchange) {
+        const struct store_token_proof proof = {.client = span_of(t->client),
+                                                .mechanism = span_of(t->shown),
+                                                .is_shown = token_is_shown,
+                                                .context = t->exchange,
+                                                .count = t->count,
+                                                .is_invalidated = t->is_invalidated,
+                                                .now_s = now_s};
+        int outcome = store_token_use(db, r->jid, &proof, l->token, &expires_s);
+        if (outcome)
+            return outcome;
+        if (!wanted && !t->is_invalidated && expires_s - now_s < l->lifetime_s / TOKEN_ROTATION_PART)
+            wanted = t->shown;
+    }
+    int error = wanted ? token_make(l->made) : 0;
+    if (error || !wanted)
+        return error;
+    l->made_expires_s = now_s + l->lifetime_s;
+    return store_token_put(db, r->jid, span_of(t->client), span_of(wanted), span_of(l->made),
+                           l->made_expires_s, l->clients_max);
+}
+
+static void tokens_handle(struct message *m, void *context)
+{
+    struct worker *w = context;
+    struct lookup *l = container_of(m, struct lookup, message);
+    enum stream_tokens_outcome outcome = l->request.result < 0                      ? STREAM_TOKENS_FAILED
+                                         : l->request.result == STORE_TOKEN_EXPIRED ? STREAM_TOKENS_EXPIRED
+                                         : l->request.result                        ? STREAM_TOKENS_NONE
+                                                                                    : STREAM_TOKENS_DONE;
+    w->lookups--;
+    if (outcome == STREAM_TOKENS_DONE) {
+        memcpy(l->tokens->token, l->token, sizeof l->token);
+        memcpy(l->tokens->made, l->made, sizeof l->made);
+        l->tokens->made_expires_s = l->made_expires_s;
+    }
+    stream_auth_tokens(l->auth, outcome);
+    lookup_free(l);
+}
+
+void worker_tokens(struct stream *s, struct span jid, struct stream_tokens *tokens, struct stream_auth *auth)
+{
+    struct lookup *l = lookup_new(s, jid, auth);
+    if (!l) {
+        stream_auth_tokens(auth, STREAM_TOKENS_FAILED);
+        return;
+    }
+    const struct stream_settings *settings = s->worker->settings;
+    l->message.handle = tokens_handle;
+    l->request.operation = STORE_CALL;
+    l->request.call = tokens_call;
+    l->tokens = tokens;
+    l->lifetime_s = settings->token_lifetime_s;
+    l->clients_max = settings->token_clients_max;
+    lookup_submit(l);
+}
