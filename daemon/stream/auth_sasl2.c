@@ -3,6 +3,7 @@
  * what came of it, and the stream goes on. So success is said last, at the account's home, when a resource is
  * bound. */
 #include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #include "stream/internal.h"
@@ -56,18 +57,40 @@ void stream_sasl2_success(struct stream *s)
     buffer_literal(&out, "<authorization-identifier>");
     xml_escape(&out, stream_jid(s));
     buffer_literal(&out, "</authorization-identifier>");
-    if (s->state == STREAM_BOUND)
-        buffer_literal(&out, "<bound xmlns='urn:xmpp:bind:0'/>");
+    buffer_append(&out, buffer_span(&s->login->results));
+    if (s->login->is_bound) {
+        buffer_literal(&out, "<bound xmlns='urn:xmpp:bind:0'>");
+        buffer_append(&out, buffer_span(&s->login->enabled));
+        buffer_literal(&out, "</bound>");
+    }
     stream_fast_success(s->login, &out);
     buffer_literal(&out, "</success>");
-    stream_say(s, buffer_span(&out));
+    stream_features_write(s, &out);
+    stream_say_aside(s, buffer_span(&out));
     buffer_fini(&out);
-    stream_features_send(s);
+}
+
+/* Before anything is bound (XEP-0386 s. 3.2). false: a resource may be. */
+static bool sasl2_resume(struct stream *s)
+{
+    struct stream_login *l = s->login;
+    int outcome = stream_resume(s, span_of(l->resume.previd), span_of(l->resume.h), &l->results);
+    if (outcome == STREAM_RESUME_FAILED)
+        return false;
+    if (outcome == 0) {
+        stream_sasl2_success(s);
+        stream_login_free(s);
+        stream_resume_rest(s);
+        stream_continue(s);
+    }
+    return true;
 }
 
 void stream_sasl2_settle(struct stream *s)
 {
     stream_enter(s, STREAM_BINDING);
+    if (s->login->resume.previd && sasl2_resume(s))
+        return;
     if (s->login->bind.is_wanted) {
         stream_bind2_begin(s);
         return;
@@ -95,6 +118,17 @@ static char *agent_read(const struct xml_node *authenticate)
     return text;
 }
 
+static int resume_read(struct stream_login *l, const struct xml_node *authenticate)
+{
+    const struct xml_node *resume = xml_node_child(authenticate, SPAN("resume"), XMLNS_SM);
+    struct span previd = resume ? xml_node_attribute(resume, SPAN("previd")) : (struct span){0};
+    if (!resume)
+        return 0;
+    stream_login_keep(xml_node_attribute(resume, SPAN("h")), l->resume.h);
+    l->resume.previd = strndup(previd.len ? previd.ptr : "", previd.len);
+    return l->resume.previd ? 0 : -ENOMEM;
+}
+
 static void sasl2_authenticate(struct stream *s, const struct xml_item *item)
 {
     struct xml_node *root;
@@ -109,7 +143,7 @@ static void sasl2_authenticate(struct stream *s, const struct xml_item *item)
     }
     stream_login_forget(l);
     l->agent = agent_read(root);
-    if (stream_bind2_read(l, root) < 0) {
+    if (resume_read(l, root) < 0 || stream_bind2_read(l, root) < 0) {
         stream_auth_fail(s, &sasl2_wire, SASL_TEMPORARY_AUTH_FAILURE);
         return;
     }

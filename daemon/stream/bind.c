@@ -59,10 +59,9 @@ void stream_bound(struct stream *s, struct session *session, struct span jid)
     s->worker->counters.bound++;
     stream_enter(s, STREAM_BOUND);
     if (s->login->is_sasl2)
-        stream_sasl2_success(s);
+        stream_bind2_bound(s);
     else
         bind_result(s);
-    stream_inactive_set(s, s->login->bind.is_inactive && s->worker->settings->has_csi);
     stream_login_free(s);
     s->is_waiting = false;
     stream_continue(s);

@@ -17,10 +17,16 @@ int stream_bind2_read(struct stream_login *l, const struct xml_node *authenticat
     const struct xml_node *bind = xml_node_child(authenticate, SPAN("bind"), XMLNS_BIND2);
     if (!bind)
         return 0;
+    const struct xml_node *enable = xml_node_child(bind, SPAN("enable"), XMLNS_SM);
     const struct xml_node *tag = xml_node_child(bind, SPAN("tag"), XMLNS_BIND2);
     l->bind.is_wanted = true;
     l->bind.has_carbons = xml_node_child(bind, SPAN("enable"), XMLNS_CARBONS) != NULL;
     l->bind.is_inactive = xml_node_child(bind, SPAN("inactive"), XMLNS_CSI) != NULL;
+    l->bind.is_managed = enable != NULL;
+    if (enable) {
+        stream_login_keep(xml_node_attribute(enable, SPAN("resume")), l->bind.resume);
+        stream_login_keep(xml_node_attribute(enable, SPAN("max")), l->bind.max);
+    }
     if (!tag || !tag->text.len || tag->text.len > TAG_BYTES_MAX)
         return 0;
     l->bind.tag = strndup(tag->text.ptr, tag->text.len);
@@ -60,4 +66,14 @@ void stream_bind2_begin(struct stream *s)
     s->is_waiting = true;
     s->worker->events->bind(s, stream_bare_jid(s), &request);
     buffer_fini(&text);
+}
+
+void stream_bind2_bound(struct stream *s)
+{
+    struct stream_login *l = s->login;
+    l->is_bound = true;
+    if (l->bind.is_managed)
+        stream_enable(s, span_of(l->bind.resume), span_of(l->bind.max), &l->enabled);
+    stream_sasl2_success(s);
+    stream_inactive_set(s, l->bind.is_inactive && s->worker->settings->has_csi);
 }

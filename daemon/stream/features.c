@@ -54,9 +54,10 @@ static void features_authentication(const struct stream *s, struct buffer *out)
     buffer_literal(out, "<authentication xmlns='urn:xmpp:sasl:2'>");
     stream_mechanisms_write(mechanisms, out);
     buffer_literal(out, "<inline><bind xmlns='urn:xmpp:bind:0'>");
+    buffer_literal(out, "<inline>");
     if (s->worker->settings->has_csi)
-        buffer_literal(out, "<inline><feature var='urn:xmpp:csi:0'/></inline>");
-    buffer_literal(out, "</bind>");
+        buffer_literal(out, "<feature var='urn:xmpp:csi:0'/>");
+    buffer_literal(out, "<feature var='" XMLNS_SM_TEXT "'/></inline></bind><sm xmlns='" XMLNS_SM_TEXT "'/>");
     stream_fast_features(s, out);
     buffer_literal(out, "</inline></authentication>");
 }
@@ -92,17 +93,22 @@ static void features_bind(const struct stream *s, struct buffer *out)
         buffer_literal(out, "<csi xmlns='urn:xmpp:csi:0'/>");
 }
 
+void stream_features_write(const struct stream *s, struct buffer *out)
+{
+    buffer_literal(out, "<stream:features>");
+    if (s->jid)
+        features_bind(s, out);
+    else if (s->tls == STREAM_TLS_STARTTLS && !conn_is_secure(&s->conn))
+        buffer_literal(out, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls>");
+    else
+        features_mechanisms(s, out);
+    buffer_literal(out, "</stream:features>");
+}
+
 void stream_features_send(struct stream *s)
 {
     struct buffer out = {0};
-    buffer_literal(&out, "<stream:features>");
-    if (s->jid)
-        features_bind(s, &out);
-    else if (s->tls == STREAM_TLS_STARTTLS && !conn_is_secure(&s->conn))
-        buffer_literal(&out, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls>");
-    else
-        features_mechanisms(s, &out);
-    buffer_literal(&out, "</stream:features>");
+    stream_features_write(s, &out);
     stream_say(s, buffer_span(&out));
     buffer_fini(&out);
 }

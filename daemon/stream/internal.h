@@ -26,6 +26,8 @@ struct xml_node;
 void stream_enter(struct stream *s, enum stream_state state);
 /* Queue bytes that are no stanza, behind all that is held. */
 void stream_say(struct stream *s, struct span bytes);
+/* The same, ahead of what is held. */
+void stream_say_aside(struct stream *s, struct span bytes);
 /* stream_fail with one more element, complete XML, in the error. */
 void stream_fail_with(struct stream *s, enum stream_error e, const char *text, struct span extra);
 /* The stream is over, and the session with it; its peer has been told, or cannot be. */
@@ -38,6 +40,7 @@ void stream_header_send(struct stream *s);
 
 /* features.c */
 void stream_features_send(struct stream *s);
+void stream_features_write(const struct stream *s, struct buffer *out);
 /* The mechanisms this stream offers: bits of 1u << enum sasl_mechanism; 0 before TLS where TLS is required. */
 uint32_t stream_mechanisms(const struct stream *s);
 /* The same for SASL2, which wants TLS, or a wire that does not leave the machine. */
@@ -75,6 +78,9 @@ void stream_sasl2_settle(struct stream *s);
 /* Say it, and the features that follow. */
 void stream_sasl2_success(struct stream *s);
 
+/* A number as an attribute has it, or "false"; longer ones are none. */
+#define COUNT_BYTES 10
+
 /* login.c: what a client asks for together with its log-in, until it is in. */
 struct stream_login {
     char *from; /* whom the stream's header says it is from: bare, prepared; NULL: it says nothing of use */
@@ -93,7 +99,16 @@ struct stream_login {
     struct bind2 {
         bool is_wanted, has_carbons, is_inactive;
         char *tag; /* NULL: none that can be used */
+        bool is_managed; /* XEP-0198, with these attributes */
+        char resume[COUNT_BYTES + 1], max[COUNT_BYTES + 1];
     } bind;
+    struct {
+        char *previd; /* NULL: no session is to be resumed */
+        char h[COUNT_BYTES + 1];
+    } resume;
+    bool is_bound;         /* a resource was, on the way */
+    struct buffer results; /* what success says of that, */
+    struct buffer enabled; /* and within <bound/> */
 };
 /* fast.c */
 /* The mechanisms that take tokens, as stream_mechanisms. */
@@ -108,12 +123,16 @@ struct stream_login *stream_login_take(struct stream *s);
 /* All but `from`: a new attempt begins. */
 void stream_login_forget(struct stream_login *l);
 void stream_login_free(struct stream *s);
+/* Copy an attribute's value, unless it is too long to mean anything. */
+void stream_login_keep(struct span value, char to[static COUNT_BYTES + 1]);
 
 /* bind2.c */
 /* What `authenticate` asks for, if it does. 0 or -ENOMEM. */
 int stream_bind2_read(struct stream_login *l, const struct xml_node *authenticate);
 /* Ask the owner for it, at the account's home. */
 void stream_bind2_begin(struct stream *s);
+/* It is bound: what is to begin at once begins, then success is said. */
+void stream_bind2_bound(struct stream *s);
 
 /* bind.c */
 void stream_bind_item(struct stream *s, const struct xml_item *item);

@@ -17,7 +17,10 @@ void stream_login_forget(struct stream_login *l)
     free(l->bind_id);
     free(l->agent);
     free(l->bind.tag);
+    free(l->resume.previd);
     buffer_fini(&l->additional);
+    buffer_fini(&l->results);
+    buffer_fini(&l->enabled);
     explicit_bzero(l, sizeof *l);
     *l = (struct stream_login){.from = from};
 }
@@ -30,4 +33,12 @@ void stream_login_free(struct stream *s)
     free(s->login->from);
     free(s->login);
     s->login = NULL;
+}
+
+void stream_login_keep(struct span value, char to[static COUNT_BYTES + 1])
+{
+    size_t len = value.len <= COUNT_BYTES ? value.len : 0;
+    if (len)
+        memcpy(to, value.ptr, len);
+    to[len] = 0;
 }

@@ -36,16 +36,6 @@ static uint32_t now_s(const struct stream *s)
     return (uint32_t)(loop_now_ms(s->worker->net->loop) / 1000);
 }
 
-/* Beside the stanzas: counted by nobody, and what is held stays held. */
-static void stream_say_aside(struct stream *s, struct span bytes)
-{
-    struct frame *f = frame_new(bytes, FRAME_NO_HEAD, 0);
-    if (f)
-        stream_put(s, f);
-    else
-        conn_abort(&s->conn);
-}
-
 /* ---- asking ---- */
 
 static void stream_ask(struct stream *s)

@@ -24,8 +24,13 @@ void stream_enter(struct stream *s, enum stream_state state)
 
 void stream_say(struct stream *s, struct span bytes)
 {
-    struct frame *f = frame_new(bytes, FRAME_NO_HEAD, 0);
     stream_held_flush(s);
+    stream_say_aside(s, bytes);
+}
+
+void stream_say_aside(struct stream *s, struct span bytes)
+{
+    struct frame *f = frame_new(bytes, FRAME_NO_HEAD, 0);
     if (f)
         stream_put(s, f);
     else

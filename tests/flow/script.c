@@ -181,17 +181,39 @@ static void do_try(struct world *w, struct words *a)
     log_in_as_far_as(w, a->at[1], USER_BOUND);
 }
 
+/* What stands for `$header` or `$id(NAME)` at `text`; *ret_len: of these. NULL: neither. */
+static const char *meaning(struct world *w, const char *text, size_t *ret_len)
+{
+    char name[32];
+    *ret_len = strlen("$header");
+    if (strncmp(text, "$header", *ret_len) == 0)
+        return USER_HEADER;
+    if (sscanf(text, "$id(%31[a-z0-9])", name) != 1)
+        return NULL;
+    *ret_len = strlen("$id()") + strlen(name);
+    return world_user(w, name)->management_id;
+}
+
 /* The rest of the line is what <authenticate/> holds. */
 static void do_sasl2(struct world *w, struct words *a)
 {
     struct user *u = world_user(w, a->at[1]);
-    char wanted[512] = "";
-    for (unsigned i = 2; i < a->count; i++)
-        snprintf(wanted + strlen(wanted), sizeof wanted - strlen(wanted), "%s ", a->at[i]);
+    struct buffer wanted = {0};
+    for (unsigned i = 2; i < a->count; i++) {
+        const char *text = a->at[i], *sign = strchr(text, '$');
+        size_t len = 0;
+        const char *meant = sign ? meaning(w, sign, &len) : NULL;
+        buffer_append(&wanted, span_make(text, meant ? (size_t)(sign - text) : strlen(text)));
+        if (meant)
+            buffer_printf(&wanted, "%s%s", meant, sign + len);
+        buffer_append_char(&wanted, ' ');
+    }
+    buffer_append_char(&wanted, 0);
     world_connect(w, u, -1);
-    user_login_sasl2(u, wanted, strcmp(a->at[0], "fast") == 0);
+    user_login_sasl2(u, wanted.ptr, strcmp(a->at[0], "fast") == 0);
     world_settle(w);
     u->wanted = NULL;
+    buffer_fini(&wanted);
 }
 
 static void do_login(struct world *w, struct words *a)
@@ -407,19 +429,6 @@ static const struct {
     {"switch", do_switch, 3},     {"group", do_group, 2},       {"join", do_membership, 3},
     {"set", do_group_set, 3},       {"leave", do_membership, 3},  {"ungroup", do_membership, 2},
 };
-
-/* What stands for `$header` or `$id(NAME)` at `text`; *ret_len: of these. NULL: neither. */
-static const char *meaning(struct world *w, const char *text, size_t *ret_len)
-{
-    char name[32];
-    *ret_len = strlen("$header");
-    if (strncmp(text, "$header", *ret_len) == 0)
-        return USER_HEADER;
-    if (sscanf(text, "$id(%31[a-z0-9])", name) != 1)
-        return NULL;
-    *ret_len = strlen("$id()") + strlen(name);
-    return world_user(w, name)->management_id;
-}
 
 static void say(struct world *w, const char *name, const char *bytes, bool is_settled)
 {

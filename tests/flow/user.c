@@ -78,8 +78,6 @@ static void said_done(struct user_parser *p)
     struct said *s = p->current;
     s->text = text_of(&p->text);
     s->content = text_of(&p->content);
-    if (strcmp(s->name, "enabled") == 0 && s->id)
-        snprintf(p->user->management_id, sizeof p->user->management_id, "%s", s->id);
     p->current = NULL;
     *p->user->last = s;
     p->user->last = &s->next;
@@ -97,6 +95,14 @@ static void said_begin(struct user_parser *p, const char *name, const char **att
     buffer_fini(&p->content);
 }
 
+/* What the client will say later. */
+static void keep(const char **attributes, const char *name, char to[static KEPT_BYTES])
+{
+    for (size_t i = 0; name && attributes[i]; i += 2)
+        if (strcmp(attributes[i], name) == 0)
+            snprintf(to, KEPT_BYTES, "%s", attributes[i + 1]);
+}
+
 static void on_start(void *context, const char *name, const char **attributes)
 {
     struct user_parser *p = context;
@@ -105,9 +111,8 @@ static void on_start(void *context, const char *name, const char **attributes)
         return;
     if (depth <= 1)
         said_begin(p, name, attributes);
-    for (size_t i = 0; strcmp(name, "urn:xmpp:fast:0 token") == 0 && attributes[i]; i += 2)
-        if (strcmp(attributes[i], "token") == 0)
-            snprintf(p->user->token, sizeof p->user->token, "%s", attributes[i + 1]);
+    keep(attributes, strcmp(name, "urn:xmpp:fast:0 token") == 0 ? "token" : NULL, p->user->token);
+    keep(attributes, strcmp(name, "urn:xmpp:sm:3 enabled") == 0 ? "id" : NULL, p->user->management_id);
     write_start(&p->text, name, attributes);
     if (depth == 0)
         said_done(p);
