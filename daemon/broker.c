@@ -86,6 +86,7 @@ static int tls_open(struct broker *b, struct buffer *ret_message)
         return 0;
     struct tls_settings settings = {.certificate_path = b->config->tls.certificate,
                                     .key_path = b->config->tls.key,
+                                    .client_authorities_path = b->config->tls.client_ca,
                                     .allow_tls12 = b->config->tls.allow_tls12};
     int error = tls_context_new(&settings, &b->tls, ret_message);
     b->stream_settings.tls = b->tls;

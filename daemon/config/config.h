@@ -29,6 +29,7 @@ struct config {
     char *state; /* folder */
     struct {
         char *certificate, *key;
+        char *client_ca; /* NULL: clients are not asked for certificates */
         bool allow_tls12;
     } tls; /* both paths are required when any listener uses TLS */
     struct config_listener *listeners;

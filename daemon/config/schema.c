@@ -30,6 +30,10 @@ const struct config_row config_rows[] = {
      .reason = "PEM file with the certificate and the chain to its issuer."},
     {"tls.key", CONFIG_TEXT, AT(tls.key), NULL, .without = "needed when a listener uses TLS",
      .reason = "PEM file with the private key of the certificate."},
+    {"tls.client_ca", CONFIG_TEXT, AT(tls.client_ca), NULL, .without = "no certificate is asked for",
+     .reason = "Certificates (PEM) of the authorities whose clients may log in with a certificate instead of a password (SASL EXTERNAL, "
+               "XEP-0178). With it every client is asked for one, and none needs one. A certificate lets its owner into the accounts that its "
+               "subjectAltName names (id-on-xmppAddr)."},
     {"tls.allow_tls12", CONFIG_BOOL, AT(tls.allow_tls12), "false",
      .reason = "TLS 1.3 is spoken with everybody; clients that know only TLS 1.2 are let in (AEAD suites "
                "only) when this is "

@@ -502,6 +502,8 @@ const struct tls_bindings *conn_bindings(const struct conn *c)
 
 void conn_bindings_forget(struct conn *c)
 {
+    if (c->bindings)
+        free(c->bindings->client);
     free(c->bindings);
     c->bindings = NULL;
 }

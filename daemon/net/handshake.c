@@ -69,6 +69,7 @@ static void handshake_succeed(struct conn *c)
         return;
     }
     *c->bindings = h->bindings;
+    h->bindings.client = NULL;
     struct buffer rest = h->working; /* what the peer sent behind its Finished */
     buffer_init(&h->working);
     conn_handshake_free(c);
@@ -161,6 +162,7 @@ void conn_handshake_free(struct conn *c)
     buffer_fini(&h->in);
     buffer_fini(&h->working);
     buffer_fini(&h->out);
+    free(h->bindings.client);
     explicit_bzero(&h->secrets, sizeof h->secrets);
     free(h);
     c->handshake = NULL;

@@ -10,6 +10,7 @@
 
 #include "jid/jid.h"
 #include "sasl/downgrade.h"
+#include "sasl/external.h"
 #include "sasl/hash.h"
 #include "sasl/ht.h"
 #include "sasl/plain.h"
@@ -24,6 +25,7 @@
 #define PLUS_MECHANISMS (1u << SASL_SCRAM_SHA_256_PLUS | 1u << SASL_SCRAM_SHA_1_PLUS)
 
 const char *const sasl_mechanism_names[SASL_MECHANISM_COUNT] = {
+    [SASL_EXTERNAL] = "EXTERNAL",
     [SASL_SCRAM_SHA_256_PLUS] = "SCRAM-SHA-256-PLUS",
     [SASL_SCRAM_SHA_1_PLUS] = "SCRAM-SHA-1-PLUS",
     [SASL_SCRAM_SHA_256] = "SCRAM-SHA-256",
@@ -53,6 +55,7 @@ struct sasl_exchange {
     uint16_t domain_len;
     struct span username; /* in username_storage */
     struct span password; /* in password_storage */
+    struct buffer locals; /* EXTERNAL: of the certificate's accounts, each followed by a NUL */
     struct buffer name;   /* the user name as the client wrote it */
     struct buffer authzid;
     struct buffer out;
@@ -125,6 +128,7 @@ struct sasl_exchange *sasl_exchange_free(struct sasl_exchange *x)
     if (!x)
         return NULL;
     scram_fini(&x->scram);
+    buffer_fini(&x->locals);
     buffer_fini(&x->name);
     buffer_fini(&x->authzid);
     buffer_fini(&x->out);
@@ -224,10 +228,37 @@ static enum sasl_outcome start_ht(struct sasl_exchange *x, struct span message)
     return outcome;
 }
 
+void sasl_exchange_certify(struct sasl_exchange *x, struct span address)
+{
+    char storage[JID_BYTES_MAX];
+    struct span local;
+
+    if (!sasl_address_is_account(address, span_make(x->domain, x->domain_len), storage, &local))
+        return;
+    buffer_append(&x->locals, local);
+    buffer_append_char(&x->locals, 0);
+}
+
+static enum sasl_outcome start_external(struct sasl_exchange *x, struct span message)
+{
+    if (!buffer_ok(&x->locals))
+        return fail(x, SASL_TEMPORARY_AUTH_FAILURE);
+    enum sasl_error error = external_choose(buffer_span(&x->locals), span_make(x->domain, x->domain_len), message,
+                                            x->username_storage, &x->username);
+    if (error)
+        return fail(x, error);
+    buffer_append(&x->authzid, message);
+    x->is_name_valid = true;
+    x->state = EXCHANGE_KEYS;
+    return SASL_WANT_KEYS; /* is there such an account? */
+}
+
 static enum sasl_outcome start(struct sasl_exchange *x, struct span message)
 {
     if ((x->offered & 1u << x->mechanism) == 0)
         return fail(x, SASL_INVALID_MECHANISM);
+    if (x->mechanism == SASL_EXTERNAL)
+        return start_external(x, message);
     if (message.len == 0 && !x->is_asked) { /* no initial response: RFC 4422 s. 5 (2a) */
         x->is_asked = true;
         return SASL_CHALLENGE;
@@ -356,6 +387,10 @@ enum sasl_outcome sasl_provide(struct sasl_exchange *x, const struct sasl_creden
 
     if (x->state != EXCHANGE_KEYS) /* the exchange failed while the account was looked up */
         return fail(x, x->error ? x->error : SASL_MALFORMED_REQUEST);
+    if (x->mechanism == SASL_EXTERNAL) {
+        x->state = EXCHANGE_DONE;
+        return credentials ? SASL_SUCCESS : fail(x, SASL_NOT_AUTHORIZED);
+    }
     /* Made for everybody, so that it costs the same for everybody. */
     if (unknown_keys(x, mechanism_hash(x->mechanism), &unknown) != 0)
         return fail(x, SASL_TEMPORARY_AUTH_FAILURE);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The server's side of SASL: SCRAM-SHA-256 and SCRAM-SHA-1 with and without channel binding (RFC 5802, 7677,
- * 9266, 5929), PLAIN (RFC 4616), and HT-SHA-256 (draft-schmaus-kitten-sasl-ht) with tokens. Values in, values
+ * 9266, 5929), PLAIN (RFC 4616), EXTERNAL (RFC 4422), and HT-SHA-256 (draft-schmaus-kitten-sasl-ht) with tokens. Values in, values
  * out: who looks up credentials and carries the messages is the stream. An unknown user goes the same way at
  * the same cost as a known one with a wrong password, with a salt that is stable for the name. */
 #ifndef MUSTER_SASL_SASL_H
@@ -11,6 +11,7 @@
 
 #include "base/buffer.h"
 #include "base/span.h"
+#include "jid/jid.h"
 
 #define SASL_SALT_BYTES 16
 #define SASL_HASH_BYTES_MAX 32
@@ -25,6 +26,7 @@
 #define SASL_TOKEN_BYTES 64
 
 enum sasl_mechanism {
+    SASL_EXTERNAL,
     SASL_SCRAM_SHA_256_PLUS,
     SASL_SCRAM_SHA_1_PLUS,
     SASL_SCRAM_SHA_256,
@@ -112,6 +114,13 @@ struct sasl_exchange *sasl_exchange_new(enum sasl_mechanism mechanism, uint32_t 
                                         const struct sasl_bindings *bindings,
                                         const uint8_t secret[static 32], uint32_t iterations);
 struct sasl_exchange *sasl_exchange_free(struct sasl_exchange *x);
+
+/* Before the first message, for SASL_EXTERNAL: the peer's certificate, which is good, has this address (XEP-0178). One that is no
+ * account's at the exchange's domain says nothing. */
+void sasl_exchange_certify(struct sasl_exchange *x, struct span address);
+/* Is it an account's bare JID at `domain`? Its prepared local part is in `storage`. */
+bool sasl_address_is_account(struct span address, struct span domain, char storage[static JID_BYTES_MAX],
+                             struct span *ret_local);
 
 /* Feed the client's message (decoded from base64; the initial response, or the answer to a challenge). Every
  * length is bounded: a message over SASL_MESSAGE_BYTES_MAX is SASL_MALFORMED_REQUEST. An empty span at the

@@ -84,6 +84,11 @@ static void auth_succeed(struct stream *s)
         auth_fail(s, SASL_INVALID_AUTHZID);
         return;
     }
+    if (s->auth->mechanism == SASL_EXTERNAL && stream_certificate_keep(s) < 0) {
+        free(jid);
+        auth_fail(s, SASL_TEMPORARY_AUTH_FAILURE);
+        return;
+    }
     s->auth->wire->success(s, sasl_exchange_out(s->auth->exchange));
     stream_auth_detach(s);
     conn_bindings_forget(&s->conn);
@@ -278,6 +283,8 @@ void stream_auth_start(struct stream *s, const struct auth_wire *wire, uint32_t 
         stream_auth_fail(s, wire, SASL_TEMPORARY_AUTH_FAILURE);
         return;
     }
+    if (mechanism == SASL_EXTERNAL)
+        stream_certified(s, a->exchange);
     a->stream = s;
     a->wire = wire;
     a->mechanism = (enum sasl_mechanism)mechanism;

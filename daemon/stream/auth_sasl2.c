@@ -80,6 +80,7 @@ static bool sasl2_resume(struct stream *s)
     if (outcome == 0) {
         stream_sasl2_success(s);
         stream_login_free(s);
+        stream_certificate_watch(s);
         stream_resume_rest(s);
         stream_continue(s);
     }

@@ -63,6 +63,7 @@ void stream_bound(struct stream *s, struct session *session, struct span jid)
     else
         bind_result(s);
     stream_login_free(s);
+    stream_certificate_watch(s);
     s->is_waiting = false;
     stream_continue(s);
 }

@@ -27,6 +27,8 @@ uint32_t stream_mechanisms(const struct stream *s)
     uint32_t mechanisms = SCRAM_MECHANISMS;
     if (b && (b->exporter_len || b->end_point_len))
         mechanisms |= SCRAM_PLUS_MECHANISMS;
+    if (stream_certified(s, NULL))
+        mechanisms |= 1u << SASL_EXTERNAL;
     /* RFC 6120 s. 13.8.3: PLAIN only under TLS, and only where the operator wants it. */
     if (conn_is_secure(&s->conn) && s->worker->settings->allow_plain)
         mechanisms |= 1u << SASL_PLAIN;

@@ -48,6 +48,15 @@ uint32_t stream_mechanisms_sasl2(const struct stream *s);
 void stream_mechanisms_write(uint32_t mechanisms, struct buffer *out);
 void stream_bindings(const struct stream *s, struct sasl_bindings *ret);
 
+/* certificate.c: clients that have one (XEP-0178). */
+/* Does the peer's certificate name accounts of the stream's domain? They are told to `x`, unless that is NULL. */
+bool stream_certified(const struct stream *s, struct sasl_exchange *x);
+/* The log-in was by certificate: it is over when that is. 0 or -ENOMEM. */
+int stream_certificate_keep(struct stream *s);
+/* The stream is at home, and bound: its time runs. */
+void stream_certificate_watch(struct stream *s);
+void stream_certificate_free(struct stream *s);
+
 /* auth.c: the exchange. `auth_wire`: how its messages look. */
 struct auth_wire {
     void (*challenge)(struct stream *s,

@@ -398,8 +398,10 @@ static void resume_item(struct stream *s, const struct xml_item *item)
     if (outcome != STREAM_RESUME_ENDED)
         stream_say_aside(s, buffer_span(&out));
     buffer_fini(&out);
-    if (outcome == 0)
+    if (outcome == 0) {
+        stream_certificate_watch(s);
         stream_resume_rest(s);
+    }
 }
 
 bool stream_management_item(struct stream *s, const struct xml_item *item)

@@ -436,6 +436,7 @@ void stream_fini(struct stream *s)
     free(s->jid);
     free(s->lang);
     stream_login_free(s);
+    stream_certificate_free(s);
     s->jid = s->lang = NULL;
 }
 

@@ -20,6 +20,7 @@
 struct stream;
 struct stream_auth;
 struct stream_login;
+struct stream_certificate;
 struct session;
 struct held;
 struct management;
@@ -193,6 +194,7 @@ struct stream {
     struct management *management; /* XEP-0198; NULL: not enabled */
     char *jid;                     /* bare from authentication, full from bind; NULL before */
     struct stream_login *login;    /* what is kept until a resource is bound; NULL: nothing */
+    struct stream_certificate *certificate; /* that the client logged in with; NULL: none */
     char *lang;                    /* xml:lang of the peer's header; NULL when it gave none */
     uint32_t behind_kib;           /* queued when it was found to be slow, and one; 0: it is not */
     uint16_t bare_len, jid_len;

@@ -12,6 +12,7 @@
 #include <openssl/x509.h>
 
 #include "base/log.h"
+#include "tls/client_openssl.h"
 #include "tls/context_openssl.h"
 
 /* AES-128 first: the least work per record where there are AES instructions. A client without them lists
@@ -134,6 +135,20 @@ static int key_load(SSL_CTX *ctx, const struct tls_settings *s, struct buffer *r
     return r;
 }
 
+static int authorities_load(SSL_CTX *ctx, const char *path, struct buffer *ret_message)
+{
+    int error = 0;
+    FILE *f = pem_open("client authorities", path, ret_message, &error);
+    if (!f)
+        return error;
+    fclose(f);
+    if (tls_client_ask(ctx, path) < 0) {
+        buffer_printf(ret_message, "client authorities %s: no usable PEM certificates (%s)", path, library_reason());
+        return -EINVAL;
+    }
+    return 0;
+}
+
 /* RFC 5929 s. 4.1: the leaf's hash with its signature's hash function, SHA-256 instead of MD5 and SHA-1,
  * undefined where the signature has none of its own (Ed25519). */
 static void end_point_compute(struct tls_context *c)
@@ -173,6 +188,8 @@ int tls_context_new(const struct tls_settings *settings, struct tls_context **re
         r = certificate_load(c->ctx, settings->certificate_path, ret_message);
     if (r == 0)
         r = key_load(c->ctx, settings, ret_message);
+    if (r == 0 && settings->client_authorities_path)
+        r = authorities_load(c->ctx, settings->client_authorities_path, ret_message);
     ERR_clear_error();
     if (r < 0) {
         tls_context_unref(c);

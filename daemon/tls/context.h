@@ -14,6 +14,7 @@ struct tls_settings {
     const char *certificate_path; /* PEM chain, leaf first */
     const char *key_path;         /* PEM */
     bool allow_tls12;             /* AEAD suites only; off by default */
+    const char *client_authorities_path; /* PEM; NULL: clients are asked for no certificate */
 };
 
 /* 0, or -errno / -EINVAL with one line in `ret_message` that says which file and what is wrong (key does not

@@ -11,6 +11,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "tls/client_openssl.h"
 #include "tls/context_openssl.h"
 #include "tls/keys.h"
 #include "tls/wire.h"
@@ -319,6 +320,7 @@ static void bindings_read(const struct tls_handshake *h, struct tls_bindings *b)
     }
     b->end_point_len = h->context->end_point_len;
     memcpy(b->end_point, h->context->end_point, h->context->end_point_len);
+    b->client = tls_client_read(h->ssl);
 }
 
 int tls_handshake_finish(struct tls_handshake *h, struct tls_secrets *ret_secrets,

@@ -19,6 +19,7 @@ import servers  # noqa: E402
 import test_admin  # noqa: E402
 import test_groups  # noqa: E402
 import test_hostile  # noqa: E402
+import test_certificates  # noqa: E402
 import test_clients  # noqa: E402
 import test_durability  # noqa: E402
 import test_errors  # noqa: E402
@@ -29,7 +30,7 @@ import test_rosters  # noqa: E402
 import test_terminal  # noqa: E402
 import test_tls  # noqa: E402
 
-SUITES = (test_clients, test_login, test_errors, test_hostile, test_tls, test_admin, test_groups, test_readers, test_rosters, test_explain, test_terminal, test_durability)
+SUITES = (test_clients, test_login, test_certificates, test_errors, test_hostile, test_tls, test_admin, test_groups, test_readers, test_rosters, test_explain, test_terminal, test_durability)
 
 
 class Bench:

@@ -390,7 +390,7 @@ static void test_plain_in_the_clear(void **state)
 static void test_no_initial_response(void **state)
 {
     (void)state;
-    for (int m = 0; m < SASL_MECHANISM_COUNT; m++) {
+    for (int m = SASL_EXTERNAL + 1; m < SASL_MECHANISM_COUNT; m++) { /* to EXTERNAL an empty message says something */
         struct sasl_exchange *x = exchange_new((enum sasl_mechanism)m, ALL_MECHANISMS);
 
         assert_int_equal(sasl_respond(x, (struct span){0}), SASL_CHALLENGE);
@@ -478,6 +478,52 @@ static void test_plain_prefixes_at_guard_page(void **state)
     munmap(room, 2 * page);
 }
 
+struct external_row {
+    const char *addresses[3]; /* of the certificate */
+    const char *authzid;
+    const char *username; /* NULL: invalid-authzid */
+};
+
+static const struct external_row external_rows[] = {
+    {{"juliet@example.com"}, "", "juliet"},
+    {{"juliet@example.com"}, "juliet@example.com", "juliet"},
+    {{"JULIET@Example.com"}, "Juliet@example.com", "juliet"},
+    {{"juliet@example.com"}, "romeo@example.com", NULL},
+    {{"juliet@example.com"}, "juliet@example.com/balcony", NULL},
+    {{"juliet@example.com"}, "example.com", NULL},
+    {{"juliet@example.com"}, "@", NULL},
+    {{"juliet@example.com", "romeo@example.com"}, "", NULL},
+    {{"juliet@example.com", "romeo@example.com"}, "romeo@example.com", "romeo"},
+    {{"juliet@example.com", "JULIET@example.com"}, "", "juliet"},
+    {{"juliet@example.com", "juliet@example.net"}, "", "juliet"},
+    {{"juliet@example.net"}, "", NULL},
+    {{"juliet@example.net"}, "juliet@example.net", NULL},
+    {{"example.com", "juliet@example.com/r", "@"}, "", NULL},
+    {{NULL}, "", NULL},
+    {{NULL}, "juliet@example.com", NULL},
+};
+
+static void test_external(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof external_rows / sizeof *external_rows; i++) {
+        const struct external_row *row = &external_rows[i];
+        struct sasl_exchange *x = exchange_new(SASL_EXTERNAL, ALL_MECHANISMS);
+        for (int a = 0; a < 3 && row->addresses[a]; a++)
+            sasl_exchange_certify(x, span_of(row->addresses[a]));
+        enum sasl_outcome outcome = sasl_respond(x, span_of(row->authzid));
+        if (outcome != (row->username ? SASL_WANT_KEYS : SASL_FAILURE))
+            fail_msg("row %zu: outcome %d", i, outcome);
+        if (row->username) {
+            assert_true(span_equal(sasl_exchange_username(x), span_of(row->username)));
+            assert_int_equal(provide(x), strcmp(row->username, "juliet") == 0 ? SASL_SUCCESS : SASL_FAILURE);
+        } else {
+            assert_int_equal(sasl_exchange_error(x), SASL_INVALID_AUTHZID);
+        }
+        sasl_exchange_free(x);
+    }
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -506,6 +552,7 @@ int main(void)
         cmocka_unit_test(test_message_lengths),
         cmocka_unit_test(test_nul),
         cmocka_unit_test(test_plain_prefixes_at_guard_page),
+        cmocka_unit_test(test_external),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, setup, NULL);

@@ -88,7 +88,7 @@ static int load(const char *certificate, const char *key, struct tls_context **r
     char certificate_path[512], key_path[512];
     snprintf(certificate_path, sizeof(certificate_path), "%s/%s", dir, certificate);
     snprintf(key_path, sizeof(key_path), "%s/%s", dir, key);
-    struct tls_settings settings = {certificate_path, key_path, false};
+    struct tls_settings settings = {.certificate_path = certificate_path, .key_path = key_path};
     return tls_context_new(&settings, ret_context, ret_message);
 }
 
