@@ -6,6 +6,7 @@ struct service_settings settings_of_services(const struct config *c)
     return (struct service_settings){
         .private_item_bytes_max = c->limits.private_item_bytes,
         .private_bytes_max = c->limits.private_bytes,
+        .allow_password_change = c->sasl.allow_password_change,
         .vcard_bytes_max = c->limits.vcard_bytes,
     };
 }

@@ -46,6 +46,7 @@ struct config {
     struct {
         bool allow_plain;    /* default false */
         uint32_t iterations; /* for new accounts */
+        bool allow_password_change; /* true */
         uint32_t token_lifetime_s; /* 21 days; 0: no tokens */
     } sasl;
     enum config_resource_conflict resource_conflict;

@@ -93,6 +93,9 @@ const struct config_row config_rows[] = {
      .reason = "SCRAM iterations for passwords that are set from now on. RFC 7677 wants at least 4096; a "
                "client spends this work "
                "at every log-in, so phones feel large numbers."},
+    {"sasl.allow_password_change", CONFIG_BOOL, AT(sasl.allow_password_change), "true",
+     .reason = "Whether a client that is logged in may set its account's password (XEP-0077 s. 3.3), over TLS only. Off where passwords "
+               "are kept elsewhere and brought here."},
     {"sasl.token_lifetime_s", CONFIG_NUMBER, AT(sasl.token_lifetime_s), "1814400", .min = 0, .max = 31536000,
      .reason = "Seconds for which a client may log in with a token instead of the password (FAST, XEP-0484); it is given a new one "
                "once half of that is over. 0 gives out none and takes none. Three weeks: a telephone that was off during a holiday need "

@@ -170,6 +170,33 @@ void service_work_submit(struct service_work *w, int (*call)(struct store_db *db
     store_submit(w->router->store, &w->request);
 }
 
+static void prepare_run(struct job *j)
+{
+    struct service_work *w = container_of(j, struct service_work, job);
+    w->request.result = w->prepare(w);
+}
+
+static void prepare_done(struct job *j)
+{
+    struct service_work *w = container_of(j, struct service_work, job);
+    if (w->request.result < 0) {
+        work_handle(&w->message, NULL);
+        return;
+    }
+    w->router->operations--;
+    service_work_submit(w, w->request.call);
+}
+
+void service_work_submit_prepared(struct service_work *w, struct jobs *jobs, int (*prepare)(struct service_work *w),
+                                  int (*call)(struct store_db *db, struct store_request *r))
+{
+    w->request.call = call;
+    w->prepare = prepare;
+    w->job = (struct job){.home = w->router->loop, .run = prepare_run, .done = prepare_done};
+    w->router->operations++;
+    jobs_submit(jobs, &w->job);
+}
+
 void service_work_result(const struct service_work *w, struct span payload)
 {
     const struct stanza query = {.kind = STANZA_IQ, .type.iq = IQ_GET, .id = w->id};

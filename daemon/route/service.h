@@ -7,6 +7,7 @@
 
 #include "base/message.h"
 #include "presence/account.h"
+#include "ring/jobs.h"
 #include "stanza/error.h"
 #include "stanza/stanza.h"
 #include "store/store.h"
@@ -62,12 +63,18 @@ struct service_work {
      * handles_failure is set. Frees nothing. */
     void (*finish)(struct service_work *w);
     bool handles_failure;
+    struct job job; /* service_work_submit_prepared */
+    int (*prepare)(struct service_work *w);
     struct span id, from, to; /* of the query, on request.arena; id as written */
 };
 /* Zeroed beyond the base, `bytes` in all. NULL without memory: refused already. */
 void *service_work_new(const struct service_query *q, size_t bytes, void (*finish)(struct service_work *w));
 /* Run `call` on the store thread, then finish. Takes over. */
 void service_work_submit(struct service_work *w, int (*call)(struct store_db *db, struct store_request *r));
+/* The same, when prepare() has run on a job thread: what would hold up a loop or the store. Negative: it failed, and
+ * `call` is not run. */
+void service_work_submit_prepared(struct service_work *w, struct jobs *jobs, int (*prepare)(struct service_work *w),
+                                  int (*call)(struct store_db *db, struct store_request *r));
 /* Give up one that was not submitted. */
 void service_work_free(struct service_work *w);
 void service_work_result(const struct service_work *w, struct span payload);

@@ -4,6 +4,7 @@
 #define DISCO "http://jabber.org/protocol/disco#"
 #define PRIVATE "jabber:iq:private"
 #define VCARD "vcard-temp"
+#define REGISTER "jabber:iq:register"
 
 const struct service services[] = {
     {"ping", "urn:xmpp:ping", SERVICE_GET, SERVICE_SERVER | SERVICE_OWN, service_ping},
@@ -17,5 +18,7 @@ const struct service services[] = {
     {"vCard", VCARD, SERVICE_GET, SERVICE_OWN | SERVICE_ACCOUNT, service_vcard_get},
     {"vCard", VCARD, SERVICE_SET, SERVICE_OWN, service_vcard_set},
     {"vCard", VCARD, SERVICE_SET, SERVICE_ACCOUNT, service_forbidden},
+    {"query", REGISTER, SERVICE_GET, SERVICE_SERVER | SERVICE_OWN, service_register_get},
+    {"query", REGISTER, SERVICE_SET, SERVICE_SERVER | SERVICE_OWN, service_register_set},
     {0},
 };

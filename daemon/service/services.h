@@ -9,6 +9,7 @@ struct service_settings {
     uint32_t private_item_bytes_max,
         private_bytes_max; /* of an account's private elements; of all together */
     uint32_t vcard_bytes_max;
+    bool allow_password_change;
 };
 
 /* For router_settings.services. */
@@ -24,5 +25,7 @@ void service_private_set(const struct service_query *q);
 void service_forbidden(const struct service_query *q);
 void service_vcard_get(const struct service_query *q); /* XEP-0054 */
 void service_vcard_set(const struct service_query *q);
+void service_register_get(const struct service_query *q); /* XEP-0077 */
+void service_register_set(const struct service_query *q);
 
 #endif

@@ -37,7 +37,7 @@ uint32_t stream_mechanisms(const struct stream *s)
 
 uint32_t stream_mechanisms_sasl2(const struct stream *s)
 {
-    return conn_is_secure(&s->conn) || s->is_loopback ? stream_mechanisms(s) : 0;
+    return stream_is_private(s) ? stream_mechanisms(s) : 0;
 }
 
 void stream_mechanisms_write(uint32_t mechanisms, struct buffer *out)

@@ -267,6 +267,12 @@ void stream_send(struct stream *s, struct frame *f);
 void stream_fail(struct stream *s, enum stream_error e, const char *text);
 void stream_end(struct stream *s);
 
+/* May what is said on it be secret: TLS, or a wire that does not leave the machine? */
+static inline bool stream_is_private(const struct stream *s)
+{
+    return conn_is_secure(&s->conn) || s->is_loopback;
+}
+
 static inline struct span stream_jid(const struct stream *s)
 {
     return span_make(s->jid, s->jid_len);

@@ -78,6 +78,8 @@ static void config_fill(struct world *w)
     w->config.limits.unacked_bytes = 1000000;
     w->config.limits.offline_messages = 100;
     w->config.limits.offline_bytes = 100000;
+    w->config.sasl.allow_password_change = true;
+    w->config.sasl.iterations = SASL_ITERATIONS_MIN;
     w->config.limits.token_clients = 4;
     w->config.presence.csi = true;
     w->config.presence.burst = 1;
