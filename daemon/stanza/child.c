@@ -110,6 +110,15 @@ int stanza_child_next(struct span *rest, struct stanza_child *ret_child)
     return depth ? CHILD_BAD : CHILD_NONE;
 }
 
+struct span stanza_child_attribute(struct span attributes, struct span wanted)
+{
+    struct span name, value;
+    while (stanza_attribute_next(&attributes, &name, &value))
+        if (span_equal(name, wanted))
+            return value;
+    return (struct span){0};
+}
+
 bool stanza_has_one_child(const struct stanza *s)
 {
     struct stanza_child child;

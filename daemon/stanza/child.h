@@ -23,6 +23,8 @@ int stanza_child_next(struct span *rest, struct stanza_child *ret_child);
 
 /* Take the next attribute off *rest, which begins as a child's `attributes`: name and value as written. False: no more. */
 bool stanza_attribute_next(struct span *rest, struct span *ret_name, struct span *ret_value);
+/* The value of the attribute, as written; ptr NULL: there is none. */
+struct span stanza_child_attribute(struct span attributes, struct span name);
 
 bool stanza_is_cdata(struct span in);
 /* Behind the CDATA section at in[0]; 0 when it does not end. */

@@ -63,6 +63,12 @@ bool stanza_error_may_answer(const struct stanza *s)
 struct frame *stanza_error_frame(const struct stanza *s, enum stanza_error e, struct span from,
                                  struct span to, const char *text)
 {
+    return stanza_error_frame_more(s, e, from, to, text, (struct span){0});
+}
+
+struct frame *stanza_error_frame_more(const struct stanza *s, enum stanza_error e, struct span from, struct span to,
+                                      const char *text, struct span more)
+{
     struct buffer out, payload;
     buffer_init(&payload);
     buffer_printf(&payload, "<error type='%s'><%s xmlns='" STANZAS_XMLNS "'/>", stanza_error_type(e),
@@ -72,6 +78,7 @@ struct frame *stanza_error_frame(const struct stanza *s, enum stanza_error e, st
         xml_escape(&payload, span_of(text));
         buffer_literal(&payload, "</text>");
     }
+    buffer_append(&payload, more);
     buffer_literal(&payload, "</error>");
 
     buffer_init(&out);

@@ -41,5 +41,8 @@ bool stanza_error_may_answer(const struct stanza *s);
  * the sender (the same). `text`, in English, may be NULL. NULL without memory. */
 struct frame *stanza_error_frame(const struct stanza *s, enum stanza_error e, struct span from,
                                  struct span to, const char *text);
+/* The same with an element that says more (RFC 6120 s. 8.3.4), as XML. */
+struct frame *stanza_error_frame_more(const struct stanza *s, enum stanza_error e, struct span from, struct span to,
+                                      const char *text, struct span more);
 
 #endif

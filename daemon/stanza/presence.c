@@ -2,6 +2,7 @@
 /* What a presence says about its resource (RFC 6121 s. 4.7.2): the depth-1 children of its content, walked on
  * the raw bytes. The scanner has found them well-formed; were they not, the answer is PRESENCE_BAD, and
  * nothing behind them is read. */
+#include "stanza/caps.h"
 #include "stanza/child.h"
 #include "stanza/stanza.h"
 
@@ -19,11 +20,8 @@ struct token {
 /* Does the tag declare a default namespace other than the content namespace? */
 static bool is_foreign(struct span attributes)
 {
-    struct span name, value;
-    while (stanza_attribute_next(&attributes, &name, &value))
-        if (span_is(name, "xmlns"))
-            return !span_is(value, "jabber:client");
-    return false;
+    struct span xmlns = stanza_child_attribute(attributes, SPAN("xmlns"));
+    return xmlns.ptr && !span_is(xmlns, "jabber:client");
 }
 
 static bool token_add(struct token *t, char c)
@@ -133,6 +131,8 @@ int presence_read(const struct stanza *s, struct presence_details *ret_details)
     uint32_t shows = 0, priorities = 0;
     int outcome;
     while ((outcome = stanza_child_next(&rest, &child)) == 0) {
+        if (span_is(child.name, "c"))
+            caps_claim_read(&child, &details.caps);
         bool names_show = span_is(child.name, "show"), names_priority = span_is(child.name, "priority");
         if ((!names_show && !names_priority) || is_foreign(child.attributes))
             continue;

@@ -86,9 +86,17 @@ struct span presence_frame_publisher(const struct frame *f);
 /* The attribute value: NULL for PRESENCE_AVAILABLE and PRESENCE_UNKNOWN. */
 const char *presence_type_name(enum presence_type type);
 
+/* Who claims which capabilities (caps.h), as written: spans borrowed from the stanza. */
+struct caps_claim {
+    enum { CAPS_CLAIM_NONE, CAPS_CLAIM_0115, CAPS_CLAIM_0390 } kind;
+    struct span algorithm, hash;
+    struct span node; /* CAPS_CLAIM_0115 */
+};
+
 /* What a broadcast presence says (RFC 6121 s. 4.7.2), read off its content without a tree. */
 struct presence_details {
     int8_t priority;
+    struct caps_claim caps;
 };
 /* More than one show or priority, an unknown show, a priority out of range: bad-request. */
 enum { PRESENCE_BAD = 1 };
