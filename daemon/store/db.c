@@ -116,6 +116,34 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         " AND number > ?2 ORDER BY number",
     [STATEMENT_OFFLINE_REMOVE] =
         "DELETE FROM offline WHERE owner = (SELECT id FROM accounts WHERE jid = ?1) AND number <= ?2",
+    [STATEMENT_PEP_NODE] = "SELECT n.id, n.bytes, n.access, n.flags, n.items_max FROM accounts a"
+                           " JOIN pep_nodes n ON n.owner = a.id WHERE a.jid = ?1 AND n.name = ?2",
+    [STATEMENT_PEP_NODES] = "SELECT n.id, n.name, n.access, n.flags, n.items_max, a.id FROM accounts a"
+                            " JOIN pep_nodes n ON n.owner = a.id WHERE a.jid = ?1 ORDER BY n.name",
+    [STATEMENT_PEP_USE] = "SELECT count(*), ifnull(sum(bytes), 0) FROM pep_nodes WHERE owner = ?1",
+    [STATEMENT_PEP_NODE_ADD] =
+        "INSERT INTO pep_nodes (owner, name, access, flags, items_max) VALUES (?1, ?2, ?3, ?4, ?5)",
+    [STATEMENT_PEP_NODE_CHANGE] = "UPDATE pep_nodes SET access = ?2, flags = ?3, items_max = ?4 WHERE id = ?1",
+    [STATEMENT_PEP_NODE_REMOVE] = "DELETE FROM pep_nodes WHERE id = ?1",
+    [STATEMENT_PEP_NODE_COUNT] =
+        "UPDATE pep_nodes SET bytes = (SELECT ifnull(sum(bytes), 0) FROM pep_items WHERE node = ?1) WHERE id = ?1",
+    [STATEMENT_PEP_ITEM] = "SELECT id, published, payload FROM pep_items WHERE node = ?1 AND id = ?2",
+    [STATEMENT_PEP_ITEM_PUT] = "INSERT OR REPLACE INTO pep_items (node, id, bytes, published, payload)"
+                               " VALUES (?1, ?2, ?3, ?4, ?5)",
+    [STATEMENT_PEP_ITEM_REMOVE] = "DELETE FROM pep_items WHERE node = ?1 AND id = ?2",
+    [STATEMENT_PEP_ITEMS] =
+        "SELECT id, published, payload FROM pep_items WHERE node = ?1 AND number < ifnull("
+        "(SELECT number FROM pep_items WHERE node = ?1 AND id = ?2), 0x7fffffffffffffff)"
+        " ORDER BY number DESC LIMIT ?3",
+    [STATEMENT_PEP_ITEMS_COUNT] = "SELECT count(*) FROM pep_items WHERE node = ?1",
+    [STATEMENT_PEP_ITEMS_KEPT] = "SELECT ifnull(sum(bytes), 0) FROM (SELECT bytes FROM pep_items"
+                                 " WHERE node = ?1 AND id <> ?2 ORDER BY number DESC LIMIT ?3)",
+    [STATEMENT_PEP_ITEMS_TRIM] = "DELETE FROM pep_items WHERE number IN (SELECT number FROM pep_items"
+                                 " WHERE node = ?1 ORDER BY number DESC LIMIT -1 OFFSET ?2)",
+    /* The states of RFC 6121 A.1 in which the owner sees the contact, and in which the contact sees the owner. */
+    [STATEMENT_PEP_CONTACTS] = "SELECT r.contact, r.state IN (4, 5, 8) FROM accounts a JOIN roster r ON r.owner = a.id"
+                               " WHERE a.jid = ?1 AND r.contact > ?2 ORDER BY r.contact LIMIT ?3",
+    [STATEMENT_PEP_STATE] = "SELECT state IN (6, 7, 8) FROM roster WHERE owner = ?1 AND contact = ?2",
     [STATEMENT_GROUP_OF_MEMBER] = "SELECT in_group FROM group_members WHERE member = ?1 ORDER BY in_group",
     [STATEMENT_TOKENS] = "SELECT slot, token, expires, uses FROM tokens"
                          " WHERE account = ?1 AND client = ?2 AND mechanism = ?3 ORDER BY slot DESC",

@@ -90,6 +90,28 @@ const char *const store_schema_steps[] = {
     " uses INTEGER NOT NULL,"
     " PRIMARY KEY (account, client, slot)"
     ") STRICT, WITHOUT ROWID;",
+    /* pep: what accounts publish (store/pep.h). The number of an item grows with each publication: it is the order. What an item takes is in an index,
+     * so that adding up does not read the items. */
+    "CREATE TABLE pep_nodes ("
+    " id INTEGER PRIMARY KEY,"
+    " owner INTEGER NOT NULL REFERENCES accounts(id) ON DELETE CASCADE,"
+    " name TEXT NOT NULL,"
+    " access INTEGER NOT NULL,"
+    " flags INTEGER NOT NULL,"
+    " items_max INTEGER NOT NULL,"
+    " bytes INTEGER NOT NULL DEFAULT 0,"
+    " UNIQUE (owner, name)"
+    ") STRICT;"
+    "CREATE TABLE pep_items ("
+    " number INTEGER PRIMARY KEY,"
+    " node INTEGER NOT NULL REFERENCES pep_nodes(id) ON DELETE CASCADE,"
+    " id TEXT NOT NULL,"
+    " bytes INTEGER NOT NULL,"
+    " published INTEGER NOT NULL,"
+    " payload TEXT,"
+    " UNIQUE (node, id)"
+    ") STRICT;"
+    "CREATE INDEX pep_items_node ON pep_items (node, number, bytes);",
 };
 
 const int store_schema_version = sizeof store_schema_steps / sizeof store_schema_steps[0];
