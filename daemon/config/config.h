@@ -69,6 +69,7 @@ struct config {
         uint32_t offline_messages;             /* kept per account: 1000 */
         uint32_t offline_bytes;                /* the same: 2 MiB */
         uint32_t token_clients;                /* per account: 32 */
+        uint32_t capabilities;                 /* per worker: 10000 */
         uint32_t held_presences;               /* per session: 10000 */
         uint32_t private_item_bytes, private_bytes; /* 65536; per account: 1 MiB */
         uint32_t vcard_bytes;                  /* 131072 */
@@ -77,6 +78,10 @@ struct config {
         uint32_t unacked_stanzas;              /* per session with stream management: 100000 */
         uint32_t unacked_bytes;                /* of these: 16 MiB */
     } limits;
+    struct {
+        uint32_t nodes, items;             /* per account: 100; per node: 1000 */
+        uint32_t item_bytes, account_bytes; /* 128 KiB; 2 MiB */
+    } pep;
     enum { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG } log_level;
 };
 

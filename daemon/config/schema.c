@@ -202,6 +202,19 @@ const struct config_row config_rows[] = {
     {"limits.unacked_bytes", CONFIG_NUMBER, AT(limits.unacked_bytes), "16777216", .min = 65536, .max = 2147483647,
      .reason = "The same in bytes of stanzas. Four times the default `limits.queue_bytes`: what has been sent and not yet "
                "acknowledged counts as well."},
+    {"limits.capabilities", CONFIG_NUMBER, AT(limits.capabilities), "10000", .min = 1, .max = 10000000,
+     .reason = "Sets of capabilities (XEP-0115, XEP-0390) that each worker remembers, the last claimed: so many versions and "
+               "configurations of clients, each some hundred bytes. What is forgotten is asked for again when it is next claimed."},
+    {"pep.nodes", CONFIG_NUMBER, AT(pep.nodes), "100", .min = 1, .max = 100000,
+     .reason = "Nodes that one account may publish (XEP-0163). Clients use ten to twenty; each device of some "
+               "encryption schemes has one of its own."},
+    {"pep.items", CONFIG_NUMBER, AT(pep.items), "1000", .min = 1, .max = 1000000,
+     .reason = "Items kept in one node, and what `max` means in a node's configuration. Bookmarks of rooms are one item each."},
+    {"pep.item_bytes", CONFIG_NUMBER, AT(pep.item_bytes), "131072", .min = 1024, .max = 16777216,
+     .reason = "Largest item. An avatar is the largest thing that clients publish, some ten thousand bytes and rarely a hundred "
+               "thousand; an item goes to everybody who wants to hear of it."},
+    {"pep.account_bytes", CONFIG_NUMBER, AT(pep.account_bytes), "2097152", .min = 1024, .max = 1073741824,
+     .reason = "All items of one account together: thirty of the largest avatars one has seen."},
     {"log_level", CONFIG_CHOICE, AT(log_level), "info", .names = log_names,
      .reason =
          "What is written to standard error: `error`, `warn`, `info` or `debug` and everything before it."},

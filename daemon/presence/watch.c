@@ -22,6 +22,7 @@ static void change_pop(struct watch_queue *q)
     struct watch_change *c = q->first;
     q->first = c->next;
     frame_unref(c->frame);
+    caps_node_unref(c->node);
     free(c);
 }
 
@@ -38,7 +39,7 @@ static void queue_free(struct watch *w)
     free(q);
 }
 
-int watch_push(struct watch *w, struct frame *frame, const struct watch_cost *cost, bool is_last, uint32_t *queues)
+int watch_push(struct watch *w, const struct watch_change *change, uint32_t *queues)
 {
     struct watch_change *c = malloc(sizeof *c);
     struct watch_queue *q = w->queue ? w->queue : calloc(1, sizeof *q);
@@ -56,10 +57,12 @@ int watch_push(struct watch *w, struct frame *frame, const struct watch_cost *co
         q->last = &q->first;
         list_init(&q->work.link);
     }
-    *c = (struct watch_change){.frame = frame_ref(frame),
-                               .cost = *cost,
-                               .number = ++w->last_change,
-                               .is_last = is_last};
+    *c = *change;
+    c->next = NULL;
+    c->number = ++w->last_change;
+    frame_ref(c->frame);
+    if (c->node)
+        caps_node_ref(c->node);
     *q->last = c;
     q->last = &c->next;
     return 0;

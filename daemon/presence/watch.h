@@ -11,6 +11,7 @@
 
 #include "base/lanes.h"
 #include "presence/account.h"
+#include "session/caps.h"
 
 struct watcher {
     struct account *account;
@@ -45,6 +46,7 @@ struct watch_cost {
 struct watch_change {
     struct watch_change *next;
     struct frame *frame; /* a reference */
+    struct caps_node *node; /* a reference: for those only who want to hear of it; NULL: for everybody */
     struct watch_cost cost;
     uint32_t number;
     bool is_last; /* the publisher is offline then */
@@ -60,9 +62,9 @@ int watch_add(struct entity *publisher, uint32_t incarnation, struct account *wa
  * An item that is blank is removed from the roster with its watch; this and watch_drop are its end. */
 bool watch_remove(struct account *watcher, struct roster_item *item, struct entity_table *entities);
 
-/* Queue a change behind those under way. Makes the queue when there is none, for the caller to start (its work is not), and counts it
+/* Queue a change (frame, node, cost, is_last; the references are taken) behind those under way. Makes the queue when there is none, for the caller to start (its work is not), and counts it
  * in *queues until it is freed. 0 or -ENOMEM. */
-int watch_push(struct watch *w, struct frame *frame, const struct watch_cost *cost, bool is_last, uint32_t *queues);
+int watch_push(struct watch *w, const struct watch_change *change, uint32_t *queues);
 /* Everybody has the first change: free it; at the last one, free the queue. */
 void watch_pop(struct watch *w);
 /* Is `change` for the watcher at `position`, and not there yet? */

@@ -33,6 +33,7 @@ struct delivery_message {
     struct route_message base;
     struct account *account;
     struct frame *frame;
+    struct caps_node *node; /* a reference; as in struct spread */
     uint32_t session_number;
     uint32_t incarnation; /* of the watcher: it went and came since, it is shown everything anew */
 };
@@ -40,6 +41,7 @@ struct delivery_message {
 static void delivery_fini(struct route_message *base)
 {
     frame_unref(((struct delivery_message *)base)->frame);
+    caps_node_unref(((struct delivery_message *)base)->node);
 }
 
 static void delivery_run(struct router *r, struct route_message *base)
@@ -49,14 +51,18 @@ static void delivery_run(struct router *r, struct route_message *base)
         return;
     account_each_session(s, m->account)
     {
-        if (!session_is_available(s) || (m->session_number && s->number != m->session_number))
+        if (!router_is_for(s, m->node) || (m->session_number && s->number != m->session_number))
             continue;
-        r->counters.presence_deliveries++;
+        if (m->node)
+            r->counters.events_delivered++;
+        else
+            r->counters.presence_deliveries++;
         stream_send(s->stream, frame_ref(m->frame));
     }
 }
 
-void router_deliver_later(struct router *r, struct account *a, struct frame *frame, uint32_t session_number)
+void router_deliver_later(struct router *r, struct account *a, struct frame *frame, struct caps_node *node,
+                          uint32_t session_number)
 {
     struct delivery_message *m = route_message_new(sizeof *m, delivery_run, delivery_fini);
     if (!m)
@@ -64,6 +70,7 @@ void router_deliver_later(struct router *r, struct account *a, struct frame *fra
     m->base.router = r;
     m->account = a;
     m->frame = frame_ref(frame);
+    m->node = node ? caps_node_ref(node) : NULL;
     m->session_number = session_number;
     m->incarnation = a->incarnation;
     account_pend(a, &m->base.message);
@@ -77,14 +84,14 @@ static void broadcast_run(struct router *r, struct route_message *base)
     struct watch *w = publisher ? publisher->watch : NULL;
     struct watch_cost cost = {.told_ns = m->told_ns};
     if (m->audience) /* first, for the last change may end the watch, and with it the knowledge of who is told by that */
-        router_audience_hears(r, base->from, m->audience, publisher, m->frame, &cost);
+        router_audience_hears(r, base->from, m->audience, publisher, m->frame, NULL, &cost);
     if (!w || w->incarnation != m->incarnation) {
         if (cost.watchers)
             cost_change_ends(r, jid_full(&jid), m->frame, &cost);
         return;
     }
     entity_ref(publisher);
-    router_fanout(r, publisher, m->frame, &cost, m->is_last);
+    router_fanout(r, publisher, &(struct watch_change){.frame = m->frame, .cost = cost, .is_last = m->is_last});
     entity_give(&r->entities, publisher);
 }
 
@@ -161,6 +168,7 @@ void router_session_unavailable(struct router *r, struct session *s, struct fram
     struct account *a = s->account;
     bool was_available = session_is_available(s);
     router_pace_drop(r, s);
+    router_caps_drop(s);
     bool is_damped = was_available && s->stream->is_lost && router_damping_lose(r, s);
     if (!frame && (was_available || s->directed))
         frame = stanza_presence_frame(PRESENCE_UNAVAILABLE, session_jid(s), (struct span){0}, (struct span){0});
@@ -200,6 +208,7 @@ void router_presence(struct router *r, struct session *s, const struct stanza *s
         router_session_unavailable(r, s, frame);
         return;
     }
+    router_caps_claim(r, s, &details.caps);
     if (!router_pace(r, s, frame, details.priority))
         router_presence_tell(r, s, frame, details.priority);
 }
@@ -219,6 +228,7 @@ void router_presence_tell(struct router *r, struct session *s, struct frame *fra
         session_becomes_available(r, s);
     if (priority >= 0)
         router_offline_give(r, s);
+    router_caps_tell(r, s);
 }
 
 /* ---- what a session says to one ---- */

@@ -30,7 +30,7 @@ static uint32_t change_spread(struct router *r, struct watch *w, uint32_t sends_
 {
     struct watch_queue *q = w->queue;
     struct watch_change *c = q->first;
-    struct spread p = {.router = r, .frame = c->frame};
+    struct spread p = {.router = r, .frame = c->frame, .node = c->node};
     uint32_t spent = 0;
     while (q->cursor < w->count && spent < sends_max) {
         watchers_prefetch(w, q->cursor);
@@ -47,7 +47,8 @@ static uint32_t change_spread(struct router *r, struct watch *w, uint32_t sends_
 static bool change_ends(struct router *r, struct watch *w)
 {
     const struct watch_change *c = w->queue->first;
-    cost_change_ends(r, entity_text(w->publisher), c->frame, &c->cost);
+    if (!c->node || c->cost.watchers)
+        cost_change_ends(r, entity_text(w->publisher), c->frame, &c->cost);
     if (c->is_last) {
         watch_drop(w->publisher, &r->entities);
         return false;
@@ -87,29 +88,31 @@ void router_fanout_hurry(struct router *r, const struct entity *publisher, struc
     for (struct watch_change *c = w->queue->first; c; c = c->next) {
         if (!watch_is_due(w, c, position))
             continue;
-        struct spread p = {.router = r, .frame = c->frame};
+        struct spread p = {.router = r, .frame = c->frame, .node = c->node};
         spread_to(&p, watcher);
         spread_end(&p, &c->cost);
     }
     w->watchers[position].since = w->last_change;
 }
 
-static void watchers_tell(struct router *r, struct watch *w, struct frame *frame, struct watch_cost cost)
+static void watchers_tell(struct router *r, struct watch *w, const struct watch_change *c)
 {
-    struct spread p = {.router = r, .frame = frame};
+    struct spread p = {.router = r, .frame = c->frame, .node = c->node};
+    struct watch_cost cost = c->cost;
     for (uint32_t i = 0; i < w->count; i++) {
         watchers_prefetch(w, i);
         spread_to(&p, w->watchers[i].account);
     }
     spread_end(&p, &cost);
-    cost_change_ends(r, entity_text(w->publisher), frame, &cost);
+    if (!c->node || cost.watchers) /* an event that nobody wants has cost next to nothing */
+        cost_change_ends(r, entity_text(w->publisher), c->frame, &cost);
 }
 
-void router_fanout(struct router *r, struct entity *publisher, struct frame *frame, const struct watch_cost *cost, bool is_last)
+void router_fanout(struct router *r, struct entity *publisher, const struct watch_change *change)
 {
     struct watch *w = publisher->watch;
     bool is_first = !w->queue;
-    if ((!is_first || w->count > r->settings->at_once_max) && watch_push(w, frame, cost, is_last, &r->fanouts) == 0) {
+    if ((!is_first || w->count > r->settings->at_once_max) && watch_push(w, change, &r->fanouts) == 0) {
         if (!is_first)
             return;
         w->queue->owner = r;
@@ -120,7 +123,7 @@ void router_fanout(struct router *r, struct entity *publisher, struct frame *fra
     router_fanout_finish(r, publisher); /* no memory for one more change: all of them at once */
     if (!publisher->watch)
         return;
-    watchers_tell(r, w, frame, *cost);
-    if (is_last)
+    watchers_tell(r, w, change);
+    if (change->is_last)
         watch_drop(publisher, &r->entities);
 }

@@ -182,9 +182,10 @@ static void group_hears(struct router *r, struct group_here *here, uint32_t from
 }
 
 void router_audience_hears(struct router *r, uint32_t from, const struct group_audience *audience,
-                           const struct entity *publisher, struct frame *frame, struct watch_cost *cost)
+                           const struct entity *publisher, struct frame *frame, struct caps_node *node,
+                           struct watch_cost *cost)
 {
-    struct spread spread = {.router = r, .frame = frame};
+    struct spread spread = {.router = r, .frame = frame, .node = node};
     uint64_t mark = ++r->groups.marks;
     const struct watch *w = publisher ? publisher->watch : NULL;
     for (uint32_t i = 0; w && i < w->count; i++)
@@ -229,7 +230,7 @@ static void show_run(struct router *r, struct route_message *base)
     struct entity *publisher = entity_find(&r->entities, &jid);
     struct watch_cost cost = {0}; /* not of a change */
     for (uint32_t i = 0; i < m->frame_count; i++)
-        router_audience_hears(r, base->from, m->audience, publisher, m->frames[i], &cost);
+        router_audience_hears(r, base->from, m->audience, publisher, m->frames[i], NULL, &cost);
 }
 
 static struct show_message *show_new(const struct router *r, const struct account *a, struct group_audience *audience,

@@ -207,7 +207,7 @@ static void wave_frame_deliver(struct router *r, const struct group_wave *w, str
 {
     struct account *a = w->account;
     if (router_must_wait(a)) {
-        router_deliver_later(r, a, frame, w->session_number);
+        router_deliver_later(r, a, frame, NULL, w->session_number);
         return;
     }
     account_each_session(s, a)

@@ -84,8 +84,10 @@ void router_walk_leaves(struct router *r, struct account *a);
 /* What a broadcast tells: another presence, the end of a resource, or that of the last one. */
 enum broadcast { BROADCAST_CHANGE, BROADCAST_END, BROADCAST_LAST };
 void router_broadcast(struct router *r, struct account *a, struct frame *frame, enum broadcast what);
-/* A change of `publisher` (who has a watch here) to the watchers here (fanout.c). `cost`: when it was told, and whom it has reached already. */
-void router_fanout(struct router *r, struct entity *publisher, struct frame *frame, const struct watch_cost *cost, bool is_last);
+struct watch_change;
+struct caps_node;
+/* A change of `publisher` (who has a watch here) to the watchers here (fanout.c). Its cost: when it was told, and whom it has reached already. */
+void router_fanout(struct router *r, struct entity *publisher, const struct watch_change *change);
 /* Bring what is under way to all of them now. The watch may be gone then. */
 void router_fanout_finish(struct router *r, struct entity *publisher);
 /* Bring what is under way to this one now: something else from the publisher is about to reach it. */
@@ -96,8 +98,25 @@ static inline bool router_must_wait(const struct account *a)
 {
     return account_is_changing(a) || a->pending;
 }
-void router_deliver_later(struct router *r, struct account *a, struct frame *frame, uint32_t session_number);
+void router_deliver_later(struct router *r, struct account *a, struct frame *frame, struct caps_node *node,
+                          uint32_t session_number);
 void router_probe_answer(struct router *r, struct account *a, struct span from, const struct stanza *probe);
+
+/* ---- capabilities, and events (caps.c, event.c, latest.c) ---- */
+
+/* Is it for this session: presence (`node` NULL), or an event that it wants to hear of? */
+bool router_is_for(const struct session *s, const struct caps_node *node);
+/* What the session's presence claims. */
+void router_caps_claim(struct router *r, struct session *s, const struct caps_claim *claim);
+/* The session answers a query of ours, perhaps. */
+void router_caps_answer(struct router *r, struct session *s, const struct stanza *stanza);
+/* The session is no longer available. */
+void router_caps_drop(struct session *s);
+/* The session is available, and perhaps known: it is told the last items that it was not told yet. */
+void router_caps_tell(struct router *r, struct session *s);
+/* The last items of the nodes that `caps` wants and `told` (which may be NULL) does not. NULL: there is nothing to do, or no memory. */
+struct latest *router_latest_begin(struct router *r, struct session *s, struct caps *caps, const struct caps *told);
+void router_latest_stop(struct latest *l); /* takes NULL */
 
 /* ---- lost streams (damping.c) ---- */
 
@@ -148,9 +167,11 @@ bool router_audience_is_at(const struct router *r, const struct group_audience *
  * watcher's wave has not come to it), the watcher hears that it goes: were it to go before the wave comes, nobody
  * would say so. False: no group shows it, or not yet. */
 bool router_groups_take_over(struct router *r, const struct account *a, const struct entity *watcher);
-/* What worker `from` has sent, to all of them who are at home here and do not watch `publisher` (which may be NULL). */
+/* What worker `from` has sent, to all of them who are at home here and do not watch `publisher` (which may be
+ * NULL). `node` as in struct spread. */
 void router_audience_hears(struct router *r, uint32_t from, const struct group_audience *audience,
-                           const struct entity *publisher, struct frame *frame, struct watch_cost *cost);
+                           const struct entity *publisher, struct frame *frame, struct caps_node *node,
+                           struct watch_cost *cost);
 
 /* What groups add to a contact of the account's roster (grouping_roster.c). */
 struct roster_share;

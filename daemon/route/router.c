@@ -19,6 +19,8 @@ int router_init(struct router *r, const struct router_settings *settings, struct
     slab_init(&r->sessions, "session", sizeof(struct session));
     arena_init(&r->arena);
     groups_init(&r->groups);
+    caps_table_init(&r->caps, settings->caps_max);
+    list_init(&r->latest_waiting);
     r->sent = calloc(count, sizeof *r->sent);
     r->received = calloc(count, sizeof *r->received);
     /* What a client was allowed to say comes back with stamps on it: a little larger, never refused here. */
@@ -44,6 +46,7 @@ void router_fini(struct router *r)
     arena_fini(&r->arena);
     hash_table_fini(&r->lost);
     groups_fini(&r->groups);
+    caps_table_fini(&r->caps);
     entity_table_fini(&r->entities);
     slab_fini(&r->accounts);
     slab_fini(&r->sessions);

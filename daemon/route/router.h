@@ -12,7 +12,9 @@
 #include "presence/account.h"
 #include "presence/group.h"
 #include "ring/loop.h"
+#include "session/caps.h"
 #include "stanza/stanza.h"
+#include "store/pep.h"
 #include "store/store.h"
 #include "stream/stream.h"
 
@@ -35,6 +37,8 @@ struct router_settings {
     uint32_t roster_items_max, resources_max, directed_max, requests_max;
     uint32_t detached_max;  /* sessions of one account that wait to be resumed */
     uint32_t offline_messages_max, offline_bytes_max; /* kept for one account */
+    uint32_t caps_max; /* sets of capabilities that are remembered */
+    struct pep_limits pep;
     uint32_t flap_grace_ms; /* until the end of a lost stream is told; 0: at once */
     uint32_t presence_rate, presence_burst; /* changes a second of one session, and at once; rate 0: no limit */
     /* ROUTER_AT_ONCE_MAX and ROUTER_PACE; tests make them small. */
@@ -54,6 +58,9 @@ struct router {
     struct slab accounts, sessions;
     struct hash_table lost; /* resources whose end was not told yet, by their account's hash */
     bool is_stopping;
+    struct caps_table caps;
+    struct list latest_waiting; /* latest.c */
+    uint32_t latest_asking;
     struct groups_here groups;
     uint32_t waves;        /* counts them: grouping_wave.c */
     uint32_t incarnations; /* counts how often any account here came online: never the same number twice */
@@ -74,6 +81,7 @@ struct router {
             queries_received, others_received;
         uint64_t messages_kept, messages_given; /* for who was offline; when it came */
         uint64_t directed_delivered, subscriptions_delivered, queries_delivered;
+        uint64_t events_published, events_delivered, caps_asked, caps_refused;
         uint64_t flaps_held, flaps_damped; /* ends of lost streams not told at once; of these: came back in time */
         uint64_t messages_rerouted; /* not acknowledged by a session that is over */
         uint64_t presences_delayed, presences_superseded; /* by the sender's rate; replaced by a later one meanwhile */

@@ -31,8 +31,10 @@ static void query_run(const struct service_query *q)
 void router_query(struct router *r, struct session *s, const struct stanza *stanza)
 {
     struct account *a = s->account;
-    if (stanza->type.iq == IQ_RESULT || stanza->type.iq == IQ_ERROR)
-        return; /* an answer to a push of ours (RFC 6121 s. 2.1.6): nothing to do */
+    if (stanza->type.iq == IQ_RESULT || stanza->type.iq == IQ_ERROR) {
+        router_caps_answer(r, s, stanza); /* or an answer to a push of ours (RFC 6121 s. 2.1.6): nothing to do */
+        return;
+    }
     bool is_own = !stanza->has_to || span_equal(jid_full(&stanza->to), entity_text(a->entity));
     if (!is_own && stanza->to.local_len) {
         router_route(r, s, stanza, session_jid(s), &stanza->to);
@@ -93,13 +95,19 @@ void service_result(const struct service_query *q, struct span payload)
 
 void service_refuse(const struct service_query *q, enum stanza_error e)
 {
-    if (q->session) {
-        router_refuse(q->router, q->session, q->stanza, e);
-        return;
-    }
+    service_refuse_more(q, e, (struct span){0});
+}
+
+void service_refuse_more(const struct service_query *q, enum stanza_error e, struct span more)
+{
+    struct frame *f = stanza_error_frame_more(q->stanza, e, answerer(q), q->from, NULL, more);
     q->router->counters.errors++;
-    answer_send(q->router, stanza_error_frame(q->stanza, e, answerer(q), q->from, NULL), answerer(q),
-                q->from);
+    if (f && q->session)
+        stream_send(q->session->stream, f);
+    else if (q->session)
+        stream_fail(q->session->stream, STREAM_INTERNAL_SERVER_ERROR, NULL);
+    else
+        answer_send(q->router, f, answerer(q), q->from);
 }
 
 struct xml_node *service_payload(const struct service_query *q)
@@ -109,6 +117,21 @@ struct xml_node *service_payload(const struct service_query *q)
         return iq->children;
     service_refuse(q, STANZA_RESOURCE_CONSTRAINT);
     return NULL;
+}
+
+const struct pep_limits *router_pep_limits(const struct router *r)
+{
+    return &r->settings->pep;
+}
+
+bool router_stands_alone(struct router *r, struct span xml)
+{
+    struct xml_item item;
+    size_t used;
+    enum xml_error error;
+    xml_scan_reset(r->scan);
+    return xml_scan_next(r->scan, XML_AT_CONTENT, SPAN("stream:stream"), xml, &item, &used, &error) == 0 &&
+           used == xml.len;
 }
 
 /* ---- answering after the store ---- */
@@ -209,7 +232,12 @@ void service_work_result(const struct service_work *w, struct span payload)
 
 void service_work_refuse(const struct service_work *w, enum stanza_error e)
 {
+    service_work_refuse_more(w, e, (struct span){0});
+}
+
+void service_work_refuse_more(const struct service_work *w, enum stanza_error e, struct span more)
+{
     const struct stanza query = {.kind = STANZA_IQ, .type.iq = IQ_GET, .id = w->id};
     w->router->counters.errors++;
-    answer_send(w->router, stanza_error_frame(&query, e, w->to, w->from, NULL), w->to, w->from);
+    answer_send(w->router, stanza_error_frame_more(&query, e, w->to, w->from, NULL, more), w->to, w->from);
 }

@@ -12,6 +12,7 @@
 #include "stanza/stanza.h"
 #include "store/store.h"
 
+struct pep_limits;
 struct router;
 struct service_settings; /* of the room above */
 
@@ -48,6 +49,8 @@ struct service {
 /* `payload` is complete XML and may be empty. */
 void service_result(const struct service_query *q, struct span payload);
 void service_refuse(const struct service_query *q, enum stanza_error e);
+/* With an element that says more, as XML. */
+void service_refuse_more(const struct service_query *q, enum stanza_error e, struct span more);
 /* The payload as a tree on the router's arena, which lives until answer() returns. NULL without memory:
  * refused already. */
 struct xml_node *service_payload(const struct service_query *q);
@@ -79,6 +82,7 @@ void service_work_submit_prepared(struct service_work *w, struct jobs *jobs, int
 void service_work_free(struct service_work *w);
 void service_work_result(const struct service_work *w, struct span payload);
 void service_work_refuse(const struct service_work *w, enum stanza_error e);
+void service_work_refuse_more(const struct service_work *w, enum stanza_error e, struct span more);
 
 /* ---- what a service may ask of the router ---- */
 
@@ -87,6 +91,12 @@ struct account *router_account_find(struct router *r, struct span bare);
 /* May this bare JID see the account's presence, by its roster or by a group? */
 bool router_may_see(const struct router *r, const struct account *publisher, struct span watcher);
 bool router_is_local(const struct router *r, struct span domain);
+const struct pep_limits *router_pep_limits(const struct router *r);
+/* Is it one element that declares every prefix that it uses? The arena is the caller's still. */
+bool router_stands_alone(struct router *r, struct span xml);
+/* The account has published something: to those of its available resources that want to hear of the node, and, if `is_for_contacts`, to
+ * those of everybody who sees its presence. `frame` has a gap for the recipient's head and is borrowed. */
+void router_event(struct router *r, struct span publisher, struct span node, struct frame *frame, bool is_for_contacts);
 /* A stanza to an account at home here or elsewhere. `frame`: complete bytes, `from` and `to` stamped; takes
  * over the reference; NULL: nothing is sent. */
 void router_send_stanza(struct router *r, struct frame *frame, struct span from, const struct jid *to);

@@ -22,24 +22,38 @@ void spread_end(struct spread *p, struct watch_cost *cost)
         frame_unref_many(p->frame, p->references);
 }
 
+/* Is there a session that takes the event? */
+static bool is_anybodys(const struct spread *p, const struct account *a)
+{
+    account_each_session(s, a)
+        if (router_is_for(s, p->node))
+            return true;
+    return false;
+}
+
 void spread_to(struct spread *p, struct account *a)
 {
     struct router *r = p->router;
+    if (p->node && !is_anybodys(p, a))
+        return;
     p->watchers++;
     if (router_must_wait(a)) {
-        router_deliver_later(r, a, p->frame, 0);
+        router_deliver_later(r, a, p->frame, p->node, 0);
         p->queued++;
         return;
     }
     account_each_session(s, a)
     {
-        if (!session_is_available(s))
+        if (!router_is_for(s, p->node))
             continue;
         if (conn_has_output(&s->stream->conn))
             p->queued++;
         else
             p->sends++;
-        r->counters.presence_deliveries++;
+        if (p->node)
+            r->counters.events_delivered++;
+        else
+            r->counters.presence_deliveries++;
         stream_send(s->stream, spread_reference(p));
     }
 }

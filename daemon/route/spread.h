@@ -6,10 +6,11 @@
 #include "presence/watch.h"
 #include "route/internal.h"
 
-/* Zeroed but for the first two. */
+/* Zeroed but for the first three. */
 struct spread {
     struct router *router;
     struct frame *frame; /* the caller's */
+    struct caps_node *node; /* an event: to those only who want to hear of it; NULL: to everybody */
     int32_t references; /* of the frame, taken in advance: one atomic operation for many recipients */
     uint32_t sends, queued; /* what it has cost: frames to who had nothing queued, and to others */
     uint32_t watchers;

@@ -5,6 +5,7 @@
 #define PRIVATE "jabber:iq:private"
 #define VCARD "vcard-temp"
 #define REGISTER "jabber:iq:register"
+#define PUBSUB "http://jabber.org/protocol/pubsub"
 
 const struct service services[] = {
     {"ping", "urn:xmpp:ping", SERVICE_GET, SERVICE_SERVER | SERVICE_OWN, service_ping},
@@ -20,5 +21,9 @@ const struct service services[] = {
     {"vCard", VCARD, SERVICE_SET, SERVICE_ACCOUNT, service_forbidden},
     {"query", REGISTER, SERVICE_GET, SERVICE_SERVER | SERVICE_OWN, service_register_get},
     {"query", REGISTER, SERVICE_SET, SERVICE_SERVER | SERVICE_OWN, service_register_set},
+    {"query", DISCO "info", SERVICE_GET, SERVICE_OWN | SERVICE_ACCOUNT, service_account_info},
+    {"query", DISCO "items", SERVICE_GET, SERVICE_OWN | SERVICE_ACCOUNT, service_account_items},
+    {"pubsub", PUBSUB, SERVICE_GET | SERVICE_SET, SERVICE_OWN | SERVICE_ACCOUNT, service_pep},
+    {"pubsub", PUBSUB "#owner", SERVICE_GET | SERVICE_SET, SERVICE_OWN | SERVICE_ACCOUNT, service_pep_owner},
     {0},
 };

@@ -27,5 +27,9 @@ void service_vcard_get(const struct service_query *q); /* XEP-0054 */
 void service_vcard_set(const struct service_query *q);
 void service_register_get(const struct service_query *q); /* XEP-0077 */
 void service_register_set(const struct service_query *q);
+void service_account_info(const struct service_query *q); /* XEP-0030 of an account */
+void service_account_items(const struct service_query *q);
+void service_pep(const struct service_query *q); /* XEP-0163 */
+void service_pep_owner(const struct service_query *q);
 
 #endif

@@ -13,6 +13,9 @@
 
 struct account;
 struct stream;
+struct caps;
+struct capable;
+struct latest;
 struct directed;
 struct paced;
 
@@ -29,6 +32,9 @@ struct session {
     struct frame *presence; /* last broadcast presence, without `to`; NULL: not available */
     struct directed *directed; /* whom directed presence went to; NULL: nobody */
     char *jid;              /* the full JID */
+    struct caps *caps;      /* a reference: what it wants to hear of; NULL: it claims nothing */
+    struct capable *capable; /* of route/: its claim; NULL as above */
+    struct latest *latest;   /* of route/: it is being told of last items; NULL: it is not */
     union {
         struct session_pace pace;
         struct paced *paced; /* while is_paced: a change that is told later */

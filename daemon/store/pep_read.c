@@ -176,7 +176,7 @@ static int lets_see(struct store_db *db, int64_t owner, struct span watcher)
     return error;
 }
 
-static int last_item(struct store_db *db, int64_t node, struct span owner, struct span name,
+static int last_item(struct store_db *db, int64_t node, struct span owner, struct span name, bool has_payload,
                      struct arena *arena, struct pep_items *items)
 {
     int error = 0;
@@ -192,6 +192,8 @@ static int last_item(struct store_db *db, int64_t node, struct span owner, struc
     if (code == SQLITE_ROW)
         error = item_add(items, last, arena, &added);
     if (code == SQLITE_ROW && !error) {
+        if (!has_payload)
+            added->payload = (struct span){0};
         added->owner = owner;
         added->node = arena_copy(arena, name);
         error = added->node.ptr ? 0 : -ENOMEM;
@@ -226,7 +228,7 @@ static int account_latest(struct store_db *db, const struct pep_search *s, struc
         if (!kept.ptr && !(kept = arena_copy(arena, owner)).ptr)
             error = -ENOMEM;
         else
-            error = last_item(db, sqlite3_column_int64(list, 0), kept, name, arena, items);
+            error = last_item(db, sqlite3_column_int64(list, 0), kept, name, config.payloads, arena, items);
     }
     if (!error)
         error = store_error(db, code);

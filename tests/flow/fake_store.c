@@ -249,6 +249,25 @@ static struct store_db *db_make(void)
     return db;
 }
 
+/* The rosters as they are now, for who looks into them there. */
+static void rosters_copy(struct store *s)
+{
+    sqlite3_stmt *put = NULL;
+    assert(sqlite3_exec(s->db->sqlite, "DELETE FROM roster", NULL, NULL, NULL) == SQLITE_OK);
+    assert(sqlite3_prepare_v2(s->db->sqlite,
+                              "INSERT INTO roster (owner, contact, state, approved, listed, version)"
+                              " SELECT id, ?2, ?3, 0, 1, 0 FROM accounts WHERE jid = ?1",
+                              -1, &put, NULL) == SQLITE_OK);
+    for (const struct fake_account *a = s->accounts; a; a = a->next)
+        for (const struct fake_item *i = a->items; i; i = i->next) {
+            store_bind_text(put, 1, span_of(a->jid));
+            store_bind_text(put, 2, span_of(i->contact));
+            sqlite3_bind_int(put, 3, i->state);
+            assert(store_statement_run(s->db, put) == 0);
+        }
+    sqlite3_finalize(put);
+}
+
 static int call_run(struct store *s, struct store_request *r)
 {
     if (!s->db)
@@ -257,6 +276,7 @@ static int call_run(struct store *s, struct store_request *r)
         int error = store_account_put(s->db, span_of(a->jid), &s->credentials, false);
         assert(error == 0 || error == STORE_EXISTS);
     }
+    rosters_copy(s);
     assert(store_db_begin(s->db) == 0);
     int result = r->call(s->db, r);
     if (result < 0)

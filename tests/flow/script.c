@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sasl/digest.h"
+#include "sasl/sasl.h"
+
 #define WORDS_MAX 8
 
 static void line_append(char **line, const char *text)
@@ -133,6 +136,10 @@ static void do_limit(struct world *w, struct words *a)
         {"detached", &w->config.limits.detached_sessions},
         {"unacked", &w->config.limits.unacked_stanzas},
         {"unackedbytes", &w->config.limits.unacked_bytes},
+        {"nodes", &w->config.pep.nodes},
+        {"items", &w->config.pep.items},
+        {"item", &w->config.pep.item_bytes},
+        {"bytes", &w->config.pep.account_bytes},
     };
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
         if (strcmp(limits[i].name, a->at[1]) == 0) {
@@ -360,6 +367,10 @@ static void do_counted(struct world *w, struct words *a)
             {"unacked", worker->streams.counters.sm_overflows},
             {"detached", worker->streams.counters.sessions_detached},
             {"rerouted", worker->router.counters.messages_rerouted},
+            {"published", worker->router.counters.events_published},
+            {"events", worker->router.counters.events_delivered},
+            {"capsasked", worker->router.counters.caps_asked},
+            {"capsrefused", worker->router.counters.caps_refused},
         };
         for (size_t n = 0; n < sizeof counters / sizeof *counters; n++)
             if (strcmp(counters[n].name, a->at[1]) == 0) {
@@ -402,6 +413,56 @@ static void do_membership(struct world *w, struct words *a)
     world_settle(w);
 }
 
+/* What she is asked, and her own presence, are not news. Returns the id of the last query for capabilities in `id`. */
+static void capable_read(struct user *u, char *id, size_t id_bytes)
+{
+    struct said *kept = NULL, **last = &kept;
+    for (struct said *s; (s = user_take(u));) {
+        bool is_own = s->from && strcmp(s->from, u->jid) == 0;
+        if (s->id && strncmp(s->id, "caps-", 5) == 0) {
+            snprintf(id, id_bytes, "%s", s->id);
+            said_free(s);
+        } else if (is_own && strcmp(s->name, "presence") == 0) {
+            said_free(s);
+        } else {
+            s->next = NULL;
+            *last = s;
+            last = &s->next;
+        }
+    }
+    u->first = kept;
+    u->last = kept ? last : &u->first;
+}
+
+static void do_capable(struct world *w, struct words *a)
+{
+    struct user *u = world_user(w, a->at[1]);
+    struct buffer hashed = {0}, features = {0}, ver = {0};
+    uint8_t digest[DIGEST_BYTES_MAX];
+    size_t bytes;
+    char id[32] = "";
+    buffer_literal(&hashed, "client/pc//test<");
+    for (unsigned i = 2; i < a->count; i++) { /* in order */
+        buffer_printf(&hashed, "%s+notify<", a->at[i]);
+        buffer_printf(&features, "<feature var='%s+notify'/>", a->at[i]);
+    }
+    buffer_append_char(&features, 0);
+    if (digest_named(SPAN("sha-1"), buffer_span(&hashed), digest, &bytes) != 0)
+        world_fail(w, "no digest");
+    sasl_base64_encode(span_make((const char *)digest, bytes), &ver);
+    world_say(w, u->name, "<presence><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='urn:c' ver='%.*s'/></presence>",
+              (int)ver.len, ver.ptr);
+    capable_read(u, id, sizeof id);
+    if (id[0])
+        world_say(w, u->name,
+                  "<iq type='result' id='%s' to='localhost'><query xmlns='http://jabber.org/protocol/disco#info' "
+                  "node='urn:c#%.*s'><identity category='client' type='pc' name='test'/>%s</query></iq>",
+                  id, (int)ver.len, ver.ptr, features.ptr);
+    buffer_fini(&hashed);
+    buffer_fini(&features);
+    buffer_fini(&ver);
+}
+
 static void do_shutdown(struct world *w, struct words *a)
 {
     (void)a;
@@ -428,6 +489,7 @@ static const struct {
     {"reset", do_reset, 2},       {"shutdown", do_shutdown, 1}, {"counted", do_counted, 3},
     {"switch", do_switch, 3},     {"group", do_group, 2},       {"join", do_membership, 3},
     {"set", do_group_set, 3},       {"leave", do_membership, 3},  {"ungroup", do_membership, 2},
+    {"capable", do_capable, 2},
 };
 
 static void say(struct world *w, const char *name, const char *bytes, bool is_settled)

@@ -5,9 +5,11 @@
  *   account alice bob            there are these accounts (password "secret")
  *   row alice bob B [approved] [unlisted]    alice's roster has bob, in a state of RFC 6121 A.1 (N NPo NPi
  *                                NPio T TPi F FPo B)
+ *   capable alice [NODE ...]     she says presence that claims capabilities (XEP-0115), wants to hear of these nodes, and
+ *                                says so if she is asked
  *   limit NAME NUMBER            stanza, unauthenticated, queue, roster, resources, login, directed, requests, held, offline,
- *                                conflate, rate, burst, grace, resume, detached, unacked, unackedbytes,
- *                                lifetime and clients (of tokens)
+ *                                conflate, rate, burst, grace, resume, detached, unacked, unackedbytes, lifetime and
+ *                                clients (of tokens), nodes, items, item, bytes (of PEP)
  *   conflict replace|refuse|rename
  *   connect alice                a connection, nothing said
  *   open alice / auth alice / login alice bob    ... up to the features, up to those after SASL, up to bind
@@ -29,7 +31,7 @@
  *   stored alice bob B [approved] [unlisted] [request] / stored alice bob gone
  *   counted NAME N               held, conflated, overflows, inactive, slow, flaps, damped, delayed, superseded,
  *                                changes, enabled, resumed, expired, refused, asked, resent, unacked, detached, rerouted,
- *                                kept, given: over all workers
+ *                                kept, given, published, events, capsasked, capsrefused: over all workers
  *   switch csi on|off
  *   remove alice / reset alice   the administrator removes the account / has changed it
  *   group NAME [NAME,OTHER]      a shared group, and the groups that see its members

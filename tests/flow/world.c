@@ -50,6 +50,7 @@ void world_settings(struct world *w)
         w->broker.workers[i].net.hold_bytes =
             c->presence.conflate_bytes ? c->presence.conflate_bytes : UINT64_MAX;
         w->broker.workers[i].streams.limits.stanza_bytes = c->limits.stanza_bytes;
+        w->broker.workers[i].router.caps.recent_max = c->limits.capabilities;
     }
 }
 
@@ -81,6 +82,11 @@ static void config_fill(struct world *w)
     w->config.sasl.allow_password_change = true;
     w->config.sasl.iterations = SASL_ITERATIONS_MIN;
     w->config.limits.token_clients = 4;
+    w->config.limits.capabilities = 4;
+    w->config.pep.nodes = 4;
+    w->config.pep.items = 5;
+    w->config.pep.item_bytes = 100;
+    w->config.pep.account_bytes = 300;
     w->config.presence.csi = true;
     w->config.presence.burst = 1;
 }

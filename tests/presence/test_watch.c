@@ -200,7 +200,7 @@ static void test_changes_under_way(void **unused)
     (void)unused;
     struct fixture f;
     struct frame *frame = frame_new(SPAN("<presence/>"), 1, 0);
-    const struct watch_cost cost = {0};
+    const struct watch_change change = {.frame = frame};
     uint32_t made = 0, last[WATCHERS] = {0}, queues = 0;
     fixture_init(&f, SUBSCRIPTION_TO);
     struct entity *publisher = f.publishers[0];
@@ -209,7 +209,7 @@ static void test_changes_under_way(void **unused)
         struct watch *watch = publisher->watch;
         uint32_t w = 1 + random_below(WATCHERS - 1), kind = random_below(32);
         if (kind < 2) {
-            assert_int_equal(watch_push(watch, frame, &cost, false, &queues), 0);
+            assert_int_equal(watch_push(watch, &change, &queues), 0);
             made++;
         } else if (kind < 5 && watch_add(publisher, 1, f.watchers[w], &f.entities) == 0) {
             last[w] = made;
