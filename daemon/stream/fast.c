@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* FAST (XEP-0484): a client that is in may have a token, and is let in with it the next time in one round
  * trip. */
-#include <time.h>
-
+#include "base/datetime.h"
 #include "stream/internal.h"
 #include "xml/tree.h"
 
@@ -72,11 +71,9 @@ void stream_fast_read(const struct stream *s, struct stream_login *l, const stru
 
 void stream_fast_success(const struct stream_login *l, struct buffer *out)
 {
-    char expiry[32];
-    struct tm utc;
-    time_t expires_s = (time_t)l->fast.made_expires_s;
+    char expiry[DATETIME_BYTES];
     if (!l->fast.made[0])
         return;
-    strftime(expiry, sizeof expiry, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&expires_s, &utc)); /* XEP-0082 */
+    datetime_write(l->fast.made_expires_s * 1000000, expiry);
     buffer_printf(out, "<token xmlns='urn:xmpp:fast:0' expiry='%s' token='%s'/>", expiry, l->fast.made);
 }
