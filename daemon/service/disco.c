@@ -7,6 +7,7 @@
 static const char *const server_features[] = {
     "http://jabber.org/protocol/disco#info",
     "http://jabber.org/protocol/disco#items",
+    "jabber:iq:register",
     "jabber:iq:roster",
     "msgoffline",
     "urn:xmpp:ping",
