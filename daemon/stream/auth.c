@@ -160,7 +160,8 @@ static void auth_outcome(struct stream *s, enum sasl_outcome outcome)
         auth_wait_for_tokens(s, true);
         return;
     case SASL_SUCCESS:
-        if (stream_sasl2_is_exclusive(s) && s->login->fast.wanted && !s->auth->tokens.client[0])
+        /* A certificate would live on in a token that is renewed again and again. */
+        if (stream_sasl2_is_exclusive(s) && s->auth->mechanism != SASL_EXTERNAL && s->login->fast.wanted && !s->auth->tokens.client[0])
             auth_wait_for_tokens(s, false);
         else
             auth_succeed(s);

@@ -6,9 +6,9 @@ import subprocess
 import time
 
 import raw as raw_module
-from raw import NS_SASL, Raw, b64, local
+from raw import NS_SASL, b64, local
 from test_admin import must, with_settings
-from test_login import NS_SASL2, Sasl2, bind
+from test_login import NS_SASL2, Sasl2, agent, bind, request, token_of
 
 CLIENT_AUTH = "1.3.6.1.5.5.7.3.2"
 IM_URI = "1.3.6.1.5.5.7.3.40"  # RFC 9734
@@ -132,7 +132,9 @@ def who(bench, authority):
         raw = connect(pair).open()
         raw.expect_failure(raw.authenticate("EXTERNAL", authzid), "invalid-authzid")
     raw = connect(double).open()
-    raw.settle(raw.authenticate("EXTERNAL", two[0], bind()))
+    answer = raw.authenticate("EXTERNAL", two[0], bind() + agent() + request("HT-SHA-256-NONE"))
+    raw.settle(answer)
+    must(token_of(answer) is None, "a token was given that outlives the certificate")
     must(raw.jid.startswith(f"{two[0]}/raw."), f"in as {raw.jid}")
     raw.ping()
     raw = connect(gone).open()

@@ -4,10 +4,11 @@ import base64
 import hashlib
 import hmac
 import os
+import time
 import uuid
 
-from clients import Failure
-from raw import NS_CLIENT, NS_SASL, NS_STREAM, Raw, b64, header, local
+from clients import DEADLINE_S, Failure
+from raw import NS_SASL, Raw, b64, local
 from test_admin import must, with_settings
 
 NS_SASL2 = "urn:xmpp:sasl:2"
@@ -190,6 +191,22 @@ def expiring(bench):
     raw.expect_failure(raw.fast(account, old, agent() + FAST), "not-authorized")
 
 
+def expired(bench):
+    """Good until its second is over, then never again, and the failure says why."""
+    account = bench.account("fast")
+    token = token_of(secure(bench).scram2(account, agent() + request("HT-SHA-256-NONE")))
+    end = time.monotonic() + DEADLINE_S
+    while time.monotonic() < end:
+        raw = secure(bench, "direct")
+        answer = raw.fast(account, token, agent() + FAST)
+        if answer.tag == f"{{{NS_SASL2}}}failure":
+            raw.expect_failure(answer, "credentials-expired")
+            must(raw.scram2(account).tag == f"{{{NS_SASL2}}}success", "the password does not do any more")
+            return
+        raw.close()
+    raise Failure("it never expires")
+
+
 def real_client(bench):
     """@xmpp/client: SCRAM the first time, its token the second, both with Bind 2."""
     jid, password = bench.account("fast")
@@ -218,4 +235,5 @@ def tests(server):
     for mechanism in ("HT-SHA-256-NONE", "HT-SHA-256-ENDP"):
         yield f"login: tokens, {mechanism}", tokens(mechanism)
     yield "login: tokens grow old", with_settings("", expiring)
+    yield "login: tokens expire", with_settings("sasl: {token_lifetime_s: 1}", expired)
     yield "login: a real client's token", real_client
