@@ -18,6 +18,10 @@
 #define GROUPS_MAX 1000
 /* Each broadcast names the groups that see its sender. */
 #define GROUP_VIEWERS_MAX 32
+/* Groups are named on command lines and in columns of files. */
+#define GROUP_NAME_BYTES_MAX 255
+/* As the name of a contact. */
+#define GROUP_TITLE_BYTES_MAX 1023
 /* Members in one piece of a roster result that is made once for all: some 10 KiB of items. */
 #define GROUP_CHUNK_MEMBERS 128
 

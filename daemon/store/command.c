@@ -139,6 +139,7 @@ static int user_put_line(struct command *c, struct span line, bool is_replacing)
     if (!error) {
         buffer_append(c->affected, bare);
         buffer_append_char(c->affected, '\n');
+        error = store_groups_await_end(c, bare);
     }
     return error;
 }
@@ -235,6 +236,7 @@ static const struct {
     {{"group\tjoin", 10}, true, store_group_join},
     {{"group\tleave", 11}, true, store_group_leave},
     {{"group\timport", 12}, false, store_group_import},
+    {{"group\tsync", 10}, false, store_group_sync},
     {{"group\tdump", 10}, false, store_group_dump},
 };
 

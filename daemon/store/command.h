@@ -19,6 +19,9 @@ bool store_command_known(struct span command);
  *   group remove|show NAME, group list
  *   group join|leave NAME  body: JIDs
  *   group import         body: NAME TAB jid; groups that do not exist are made
+ *   group sync           body: "group NAME TITLE everybody|hidden|visible-to [OTHER...]" with TABs between, and "member JID"
+ *                        (prepared) for those of the group before: the groups of the configuration file become these; the
+ *                        reply says who has no account, and joins when it is made
  *   group dump           every group in the lines below, in the reply
  * `domains`/`domain_count`: accounts must be of one of these. Appends text for the user to `reply` (one line
  * that says what and which line is wrong, on failure) and what changed, a line each, to `affected`: the bare JID

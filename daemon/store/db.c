@@ -39,6 +39,13 @@ static const char store_pragmas[] =
 #define STATEMENT_DOCUMENT_CHARGE                                                                            \
     "length(CAST(name AS BLOB)) + length(text) + " STATEMENT_TEXT(STORE_DOCUMENT_BYTES)
 
+#define GROUP_ROW                                                                                            \
+    "SELECT id, version, name, title, (SELECT count(*) FROM group_members WHERE in_group = id),"             \
+    " (SELECT group_concat(viewer) FROM group_viewers WHERE seen = g.id),"                                   \
+    " (SELECT group_concat(v.name, ', ') FROM group_viewers JOIN groups v ON v.id = viewer WHERE seen = "    \
+    "g.id),"                                                                                                 \
+    " from_file FROM groups g"
+
 static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_BEGIN] = "BEGIN",
     [STATEMENT_COMMIT] = "COMMIT",
@@ -87,15 +94,22 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         " WHEN excluded.state = 0 THEN 2 WHEN excluded.state = 4 THEN 5 ELSE excluded.state END",
     [STATEMENT_GROUP_ADD] =
         "INSERT INTO groups (name, title, version) VALUES (?1, ?2, 1) ON CONFLICT (name) DO NOTHING",
-    [STATEMENT_GROUP_FIND] = "SELECT id FROM groups WHERE name = ?1",
+    [STATEMENT_GROUP_FIND] = "SELECT id, from_file FROM groups WHERE name = ?1",
     [STATEMENT_GROUP_COUNT] = "SELECT count(*) FROM groups",
     [STATEMENT_GROUP_REMOVE] = "DELETE FROM groups WHERE id = ?1",
     [STATEMENT_GROUP_LIST] =
-        "SELECT id, version, name, title, (SELECT count(*) FROM group_members WHERE in_group = id),"
-        " (SELECT group_concat(viewer) FROM group_viewers WHERE seen = g.id),"
-        " (SELECT group_concat(v.name, ', ') FROM group_viewers JOIN groups v ON v.id = viewer WHERE seen = "
-        "g.id)"
-        " FROM groups g ORDER BY id",
+        GROUP_ROW " ORDER BY id",
+    [STATEMENT_GROUP_GET] = GROUP_ROW " WHERE id = ?1",
+    [STATEMENT_GROUP_FROM_FILE_SET] = "UPDATE groups SET from_file = 1 WHERE id = ?1",
+    [STATEMENT_GROUPS_FROM_FILE] = "SELECT id, name FROM groups WHERE from_file ORDER BY id",
+    [STATEMENT_GROUP_AWAIT] = "INSERT OR IGNORE INTO group_awaited (jid, in_group) VALUES (?1, ?2)",
+    [STATEMENT_GROUP_AWAIT_AGAIN] =
+        "INSERT OR IGNORE INTO group_awaited (jid, in_group) SELECT ?1, in_group FROM group_members"
+        " JOIN groups ON id = in_group WHERE member = ?2 AND from_file",
+    [STATEMENT_GROUP_AWAITING] = "SELECT in_group FROM group_awaited WHERE jid = ?1 ORDER BY in_group",
+    [STATEMENT_GROUP_AWAITED] = "SELECT DISTINCT jid FROM group_awaited ORDER BY jid",
+    [STATEMENT_GROUP_AWAITED_JOINED] = "DELETE FROM group_awaited WHERE jid = ?1",
+    [STATEMENT_GROUP_AWAITED_FORGET] = "DELETE FROM group_awaited",
     [STATEMENT_GROUP_VERSION_ADD] = "UPDATE groups SET version = version + 1 WHERE id = ?1 RETURNING version",
     [STATEMENT_GROUP_TITLE_SET] = "UPDATE groups SET title = ?2 WHERE id = ?1",
     [STATEMENT_GROUP_VIEWERS_FORGET] = "DELETE FROM group_viewers WHERE seen = ?1",

@@ -112,6 +112,14 @@ const char *const store_schema_steps[] = {
     " UNIQUE (node, id)"
     ") STRICT;"
     "CREATE INDEX pep_items_node ON pep_items (node, number, bytes);",
+    /* groups of the configuration file, and who is named there and has no account: joins when it is made. */
+    "ALTER TABLE groups ADD COLUMN from_file INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE group_awaited ("
+    " jid TEXT NOT NULL,"
+    " in_group INTEGER NOT NULL REFERENCES groups(id) ON DELETE CASCADE,"
+    " PRIMARY KEY (jid, in_group)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX group_awaited_in_group ON group_awaited (in_group);",
 };
 
 const int store_schema_version = sizeof store_schema_steps / sizeof store_schema_steps[0];

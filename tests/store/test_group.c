@@ -123,11 +123,98 @@ static void test_import(void **state)
     store_db_close(db);
 }
 
+#define CHANGE_THERE                                                                                         \
+    ": the group is in the configuration file (key groups); change it there, and start the daemon again"
+
+/* The configuration file's groups, from one start to the next. */
+static void test_sync(void **state)
+{
+    struct store_db *db = with_users(*state);
+    static const char first[] = "group\tstaff\tThe Staff\tvisible-to\tchiefs\tstaff\n"
+                                "member\tbob@localhost\nmember\talice@localhost\n"
+                                "group\tchiefs\tchiefs\thidden\n"
+                                "member\tcarol@localhost\n";
+    expect(db, "group\tadd\town\tOwn\teverybody", "", 0, "own added\n", "add\t1\t1\town\tOwn\t1\n");
+    expect(db, "group\tsync", first, 0, "",
+           "add\t2\t1\tstaff\tThe Staff\t\nadd\t3\t1\tchiefs\tchiefs\t\n"
+           "set\t2\t2\tstaff\tThe Staff\t2,3\n"
+           "join\t2\t3\talice@localhost\njoin\t2\t3\tbob@localhost\njoin\t3\t2\tcarol@localhost\n");
+    expect(db, "group\tsync", first, 0, "", ""); /* nothing differs: no new versions */
+    expect(db, "group\tlist", "", 0,
+           "own\tOwn\t0 members\tversion 1\tvisible to own\n"
+           "staff\tThe Staff\t2 members\tversion 3\tvisible to staff, chiefs\tfrom the configuration file\n"
+           "chiefs\tchiefs\t1 members\tversion 2\tvisible to nobody\tfrom the configuration file\n",
+           "");
+    expect(db, "group\tset\tstaff\tX\tkeep", "", 1, "staff" CHANGE_THERE, "");
+    expect(db, "group\tremove\tstaff", "", 1, "staff" CHANGE_THERE, "");
+    expect(db, "group\tjoin\tchiefs", "alice@localhost\n", 1, "chiefs" CHANGE_THERE, "");
+    expect(db, "group\tleave\tchiefs", "carol@localhost\n", 1, "chiefs" CHANGE_THERE, "");
+    expect(db, "group\timport", "own\tbob@localhost\nstaff\tcarol@localhost\n", 1, "line 2: staff" CHANGE_THERE, "");
+    expect(db, "group\tadd\tstaff\tX\thidden", "", 1, "staff: the group exists", "");
+    expect(db, "group\tset\town\t\tvisible-to\tstaff", "", 0, "own changed\n", "set\t1\t2\town\tOwn\t2\n");
+    expect(db, "group\tsync",
+           "group\tchiefs\tThe Chiefs\teverybody\nmember\tbob@localhost\ngroup\tnew\tnew\thidden\n", 0, "",
+           "remove\t2\t0\t\nadd\t4\t1\tnew\tnew\t\nset\t3\t3\tchiefs\tThe Chiefs\t3\n"
+           "join\t3\t4\tbob@localhost\nleave\t3\t4\tcarol@localhost\n");
+    expect(db, "group\tshow\town", "", 0, "own\tOwn\t0 members\tversion 2\tvisible to nobody\n", "");
+    expect(db, "group\tsync", "group\town\tOwn\thidden\n", 1,
+           "own: the group of this name in the configuration file (key groups) was made with musterctl before; run "
+           "musterctl group remove, or give it another name in the file",
+           "");
+    expect(db, "group\tshow\tchiefs", "", 0,
+           "chiefs\tThe Chiefs\t1 members\tversion 4\tvisible to chiefs\tfrom the configuration file\nbob@localhost\n",
+           ""); /* all or nothing */
+    expect(db, "group\tsync", "group\tz\t\thidden\n", 1, "group?z??hidden: not a title", "");
+    expect(db, "group\tsync", "member\tx@localhost\n", 1, "member?x@localhost: expected a group or its member", "");
+    expect(db, "group\tsync", "", 0, "", "remove\t3\t0\t\nremove\t4\t0\t\n");
+    expect(db, "group\tadd\tchiefs\tC\thidden", "", 0, "chiefs added\n", "add\t5\t1\tchiefs\tC\t\n");
+    store_db_close(db);
+}
+
+/* `user put` with the keys of a fixture. */
+static void put_user(struct store_db *db, const char *jid, const char *word, const char *affected)
+{
+    struct sasl_credentials credentials = fixture_credentials(0);
+    struct buffer line = {0};
+    buffer_printf(&line, "%s\t", jid);
+    store_command_keys_write(&credentials, &line);
+    buffer_append_char(&line, '\0');
+    expect(db, word, line.ptr, 0, "1 account stored\n", affected);
+    buffer_fini(&line);
+}
+
+/* Members without an account are counted, and join when there is one. */
+static void test_awaited(void **state)
+{
+    struct store_db *db = with_users(*state);
+    static const char body[] = "group\tg\tG\teverybody\nmember\talice@localhost\nmember\tdave@localhost\n"
+                               "group\th\tH\thidden\nmember\tdave@localhost\nmember\te1@localhost\n";
+    expect(db, "group\tsync", body, 0, "2 of the members have no account: dave@localhost, e1@localhost\n",
+           "add\t1\t1\tg\tG\t\nadd\t2\t1\th\tH\t\nset\t1\t2\tg\tG\t1\njoin\t1\t3\talice@localhost\n");
+    put_user(db, "dave@localhost", "user\tput", "dave@localhost\njoin\t1\t4\tdave@localhost\njoin\t2\t2\tdave@localhost\n");
+    put_user(db, "dave@localhost", "user\tput\treplace", "dave@localhost\n");
+    expect(db, "group\tsync", body, 0, "1 of the members have no account: e1@localhost\n", "");
+    expect(db, "user\tremove\tdave@localhost", "", 0, "dave@localhost removed\n",
+           "leave\t1\t5\tdave@localhost\nleave\t2\t3\tdave@localhost\ndave@localhost\n");
+    put_user(db, "dave@localhost", "user\tput", "dave@localhost\njoin\t1\t6\tdave@localhost\njoin\t2\t4\tdave@localhost\n");
+    expect(db, "group\tsync",
+           "group\tg\tG\teverybody\nmember\te1@localhost\nmember\te2@localhost\nmember\te3@localhost\n"
+           "member\te4@localhost\nmember\te5@localhost\nmember\te6@localhost\n",
+           0,
+           "6 of the members have no account: e1@localhost, e2@localhost, e3@localhost, e4@localhost, e5@localhost, ...\n",
+           "remove\t2\t0\t\nleave\t1\t7\talice@localhost\nleave\t1\t7\tdave@localhost\n");
+    expect(db, "group\tsync", "", 0, "", "remove\t1\t0\t\n");
+    put_user(db, "e1@localhost", "user\tput", "e1@localhost\n"); /* no longer awaited */
+    store_db_close(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_groups, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_removals, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_sync, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_awaited, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_import, fixture_setup, fixture_teardown),
     };
     return cmocka_run_group_tests_name("store/group", tests, NULL, NULL);
