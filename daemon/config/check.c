@@ -19,7 +19,7 @@ static struct config_mark place_of(struct config_reader *r, const char *path)
 static void check_required(struct config_reader *r)
 {
     for (unsigned i = 0; i < config_row_count; i++)
-        if (config_rows[i].is_required && r->marks[i].line == 0)
+        if (config_rows[i].is_required && !config_row_is_in_list(&config_rows[i]) && r->marks[i].line == 0)
             config_complain(r, file_start, config_rows[i].path, "is required");
     if (r->config->domain_count == 0 && place_of(r, "domains").line && r->error_count == 0)
         config_complain(r, place_of(r, "domains"), "domains", "must name at least one domain");
@@ -59,6 +59,39 @@ static void check_certificate(struct config_reader *r)
         config_complain(r, file_start, "tls.key", "is required, because listen[%u] uses TLS", i);
 }
 
+static bool is_group(const struct config *c, const char *name)
+{
+    for (uint32_t i = 0; i < c->group_count; i++)
+        if (strcmp(c->groups[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static bool is_served(const struct config *c, const char *jid)
+{
+    const char *domain = strchr(jid, '@') + 1; /* which every member's address has, once */
+    for (uint32_t i = 0; i < c->domain_count; i++)
+        if (strcmp(c->domains[i], domain) == 0)
+            return true;
+    return false;
+}
+
+static void check_group(struct config_reader *r, uint32_t at)
+{
+    const struct config_group *group = &r->config->groups[at];
+    char path[32];
+    snprintf(path, sizeof path, "groups[%u].visible_to", at);
+    for (uint32_t i = 0; i < group->viewers.count; i++)
+        if (!is_group(r->config, group->viewers.at[i]))
+            config_complain(r, r->group_marks[at].viewers[i], path, "'%s' is not a group of this file",
+                            group->viewers.at[i]);
+    snprintf(path, sizeof path, "groups[%u].members", at);
+    for (uint32_t i = 0; i < group->members.count; i++)
+        if (!is_served(r->config, group->members.at[i]))
+            config_complain(r, r->group_marks[at].members[i], path, "'%s' is not of a domain served here",
+                            group->members.at[i]);
+}
+
 void config_check(struct config_reader *r)
 {
     const struct config *c = r->config;
@@ -66,6 +99,8 @@ void config_check(struct config_reader *r)
     for (uint32_t i = 0; i < c->listener_count; i++)
         check_listener(r, i);
     check_certificate(r);
+    for (uint32_t i = 0; i < c->group_count; i++)
+        check_group(r, i);
     size_t path_max = sizeof((struct sockaddr_un *)0)->sun_path - 1;
     if (c->admin.socket && strlen(c->admin.socket) > path_max)
         config_complain(r, place_of(r, "admin.socket"), "admin.socket",

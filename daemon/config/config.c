@@ -44,6 +44,11 @@ static int derived_set(struct config_reader *r)
         c->admin.socket = NULL;
         return -ENOMEM;
     }
+    for (uint32_t i = 0; i < c->group_count; i++) {
+        struct config_group *group = &c->groups[i];
+        if (!group->title && group->name && !(group->title = strdup(group->name)))
+            return -ENOMEM;
+    }
     if (config_row_mark(r, config_row_find(SPAN("listen")))->line == 0) {
         struct config_listener *first = config_listener_add(c);
         struct config_listener *second = first ? config_listener_add(c) : NULL;
@@ -62,7 +67,7 @@ int config_parse(const char *name, struct span text, char **environment, struct 
     r.config = calloc(1, sizeof *r.config);
     if (!r.config)
         return -ENOMEM;
-    config_defaults_set(r.config, false);
+    config_defaults_set(r.config, "");
     config_read(&r, text);
     bool is_read = r.error_count == 0;
     config_environment_read(&r, environment);
@@ -70,6 +75,7 @@ int config_parse(const char *name, struct span text, char **environment, struct 
     if (!error && is_read) /* else it would complain of what is missing only because it was not understood */
         config_check(&r);
     free(r.listener_marks);
+    config_group_marks_free(&r);
     if (!error && r.error_count) {
         if (r.error_count > CONFIG_ERRORS_MAX)
             buffer_printf(ret_message, "%s: and more\n", name);
@@ -134,6 +140,7 @@ struct config *config_free(struct config *c)
     for (uint32_t i = 0; i < c->listener_count; i++)
         free(c->listeners[i].address);
     free(c->listeners);
+    config_groups_free(c);
     free(c->state);
     free(c->tls.certificate);
     free(c->tls.key);

@@ -23,6 +23,20 @@ struct config_listener {
     bool allow_plaintext; /* tls none beyond loopback is refused without it */
 };
 
+enum config_visibility { CONFIG_VISIBLE_TO_MEMBERS, CONFIG_VISIBLE_TO_NOBODY, CONFIG_VISIBLE_TO_VIEWERS };
+
+struct config_names {
+    char **at;
+    uint32_t count;
+};
+
+struct config_group {
+    char *name, *title;
+    enum config_visibility visibility;
+    struct config_names viewers; /* names of groups of the file */
+    struct config_names members; /* bare JIDs, prepared, of our domains */
+};
+
 struct config {
     char **domains; /* prepared; at least one */
     uint32_t domain_count;
@@ -34,6 +48,8 @@ struct config {
     } tls; /* both paths are required when any listener uses TLS */
     struct config_listener *listeners;
     uint32_t listener_count;
+    struct config_group *groups;
+    uint32_t group_count;
     struct {
         char *socket; /* default: admin.sock in `state` */
         char *http;   /* "address:port"; NULL: none */

@@ -15,8 +15,7 @@ static const struct config_row *row_of(struct span name)
     for (unsigned i = 0; i < config_row_count && !found; i++) {
         buffer_clear(&spelled);
         config_environment_name(&config_rows[i], &spelled);
-        if (config_rows[i].type != CONFIG_LISTENERS && !config_row_is_listener(&config_rows[i]) &&
-            span_equal(buffer_span(&spelled), name))
+        if (config_row_has_variable(&config_rows[i]) && span_equal(buffer_span(&spelled), name))
             found = &config_rows[i];
     }
     buffer_fini(&spelled);

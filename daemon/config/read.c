@@ -3,35 +3,18 @@
  * nor aliases that point to themselves cost anything. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <yaml.h>
 
-#include "config/reader.h"
 #include "config/value.h"
+#include "config/walk.h"
 
 /* The longest path is about half of it; what is longer is unknown anyway. */
 #define PATH_BYTES_MAX 96
 
-struct walk {
-    struct config_reader *reader;
-    yaml_document_t *document;
-};
-
-static struct config_mark mark_of(const yaml_mark_t *mark)
-{
-    return (struct config_mark){(unsigned)mark->line + 1, (unsigned)mark->column + 1};
-}
-
-static struct span scalar_text(const yaml_node_t *node)
-{
-    return span_make((const char *)node->data.scalar.value, node->data.scalar.length);
-}
-
-/* A key without anything behind it: `limits:` with all its lines commented out. */
-static bool is_null(const yaml_node_t *node)
+bool config_is_null(const yaml_node_t *node)
 {
     return node->type == YAML_SCALAR_NODE && node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
-           (node->data.scalar.length == 0 || span_is(scalar_text(node), "~") ||
-            span_is(scalar_text(node), "null"));
+           (node->data.scalar.length == 0 || span_is(config_scalar_text(node), "~") ||
+            span_is(config_scalar_text(node), "null"));
 }
 
 static void read_domains(struct walk *w, const yaml_node_t *node)
@@ -40,20 +23,22 @@ static void read_domains(struct walk *w, const yaml_node_t *node)
     buffer_init(&why);
     /* one name without the list is as clear */
     if (node->type == YAML_SCALAR_NODE) {
-        if (!config_domain_add(w->reader->config, scalar_text(node), &why))
-            config_complain(w->reader, mark_of(&node->start_mark), "domains", "%.*s", (int)why.len, why.ptr);
+        if (!config_domain_add(w->reader->config, config_scalar_text(node), &why))
+            config_complain(w->reader, config_mark_of(&node->start_mark), "domains", "%.*s", (int)why.len,
+                            why.ptr);
     } else if (node->type == YAML_SEQUENCE_NODE) {
         for (yaml_node_item_t *i = node->data.sequence.items.start; i < node->data.sequence.items.top; i++) {
             const yaml_node_t *item = yaml_document_get_node(w->document, *i);
             buffer_clear(&why);
             if (item->type != YAML_SCALAR_NODE)
                 buffer_literal(&why, "must be a list of domain names");
-            if (why.len || !config_domain_add(w->reader->config, scalar_text(item), &why))
-                config_complain(w->reader, mark_of(&item->start_mark), "domains", "%.*s", (int)why.len,
+            if (why.len || !config_domain_add(w->reader->config, config_scalar_text(item), &why))
+                config_complain(w->reader, config_mark_of(&item->start_mark), "domains", "%.*s", (int)why.len,
                                 why.ptr);
         }
     } else {
-        config_complain(w->reader, mark_of(&node->start_mark), "domains", "must be a list of domain names");
+        config_complain(w->reader, config_mark_of(&node->start_mark), "domains",
+                        "must be a list of domain names");
     }
     buffer_fini(&why);
 }
@@ -65,10 +50,11 @@ static void read_value(struct walk *w, const struct config_row *row, void *base,
     buffer_init(&why);
     if (node->type != YAML_SCALAR_NODE) {
         config_value_describe(row, &why);
-        config_complain(w->reader, mark_of(&node->start_mark), shown_path, "must be one value: %.*s",
+        config_complain(w->reader, config_mark_of(&node->start_mark), shown_path, "must be one value: %.*s",
                         (int)why.len, why.ptr);
-    } else if (!config_value_set(row, base, scalar_text(node), &why)) {
-        config_complain(w->reader, mark_of(&node->start_mark), shown_path, "%.*s", (int)why.len, why.ptr);
+    } else if (!config_value_set(row, base, config_scalar_text(node), &why)) {
+        config_complain(w->reader, config_mark_of(&node->start_mark), shown_path, "%.*s", (int)why.len,
+                        why.ptr);
     }
     buffer_fini(&why);
 }
@@ -77,38 +63,35 @@ static void complain_unknown(struct walk *w, const yaml_node_t *key, const char 
 {
     struct span nearest = config_nearest(span_of(path));
     if (nearest.len)
-        config_complain(w->reader, mark_of(&key->start_mark), shown_path, "unknown key; did you mean %.*s?",
-                        (int)nearest.len, nearest.ptr);
+        config_complain(w->reader, config_mark_of(&key->start_mark), shown_path,
+                        "unknown key; did you mean %.*s?", (int)nearest.len, nearest.ptr);
     else
-        config_complain(w->reader, mark_of(&key->start_mark), shown_path, "unknown key");
+        config_complain(w->reader, config_mark_of(&key->start_mark), shown_path, "unknown key");
 }
 
 /* Was this key already among those before `pair`? */
 static bool is_duplicate(struct walk *w, const yaml_node_t *mapping, const yaml_node_pair_t *pair)
 {
-    struct span key = scalar_text(yaml_document_get_node(w->document, pair->key));
+    struct span key = config_scalar_text(yaml_document_get_node(w->document, pair->key));
     for (yaml_node_pair_t *p = mapping->data.mapping.pairs.start; p < pair; p++) {
         const yaml_node_t *other = yaml_document_get_node(w->document, p->key);
-        if (other->type == YAML_SCALAR_NODE && span_equal(scalar_text(other), key))
+        if (other->type == YAML_SCALAR_NODE && span_equal(config_scalar_text(other), key))
             return true;
     }
     return false;
 }
 
-static void read_mapping(struct walk *w, const yaml_node_t *node, const char *prefix,
-                         const char *shown_prefix, void *base);
-
 static void read_listeners(struct walk *w, const yaml_node_t *node)
 {
     struct config_reader *r = w->reader;
     if (node->type != YAML_SEQUENCE_NODE) {
-        config_complain(r, mark_of(&node->start_mark), "listen",
+        config_complain(r, config_mark_of(&node->start_mark), "listen",
                         "must be a list of listeners, each {address, port, tls}");
         return;
     }
     size_t count = (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
     if (count == 0)
-        config_complain(r, mark_of(&node->start_mark), "listen",
+        config_complain(r, config_mark_of(&node->start_mark), "listen",
                         "must not be empty; without it the default is used");
     r->listener_marks = calloc(count ? count : 1, sizeof *r->listener_marks);
     for (size_t i = 0; i < count; i++) {
@@ -117,14 +100,15 @@ static void read_listeners(struct walk *w, const yaml_node_t *node)
         char shown[32];
         snprintf(shown, sizeof shown, "listen[%zu]", i);
         if (!listener) {
-            config_complain(r, mark_of(&item->start_mark), shown, "too many listeners, or no memory");
+            config_complain(r, config_mark_of(&item->start_mark), shown, "too many listeners, or no memory");
             return;
         }
-        r->listener_marks[i] = mark_of(&item->start_mark);
+        r->listener_marks[i] = config_mark_of(&item->start_mark);
         if (item->type != YAML_MAPPING_NODE)
-            config_complain(r, mark_of(&item->start_mark), shown, "must be a listener: {address, port, tls}");
+            config_complain(r, config_mark_of(&item->start_mark), shown,
+                            "must be a listener: {address, port, tls}");
         else
-            read_mapping(w, item, "listen[]", shown, listener);
+            config_mapping_read(w, item, "listen[]", shown, listener);
     }
 }
 
@@ -133,27 +117,31 @@ static void read_pair(struct walk *w, const yaml_node_t *key, const yaml_node_t 
 {
     const struct config_row *row = config_row_find(span_of(path));
     if (row) {
-        if (!config_row_is_listener(row))
-            *config_row_mark(w->reader, row) = mark_of(&key->start_mark);
+        if (!config_row_is_in_list(row))
+            *config_row_mark(w->reader, row) = config_mark_of(&key->start_mark);
         if (row->type == CONFIG_DOMAINS)
             read_domains(w, value);
         else if (row->type == CONFIG_LISTENERS)
             read_listeners(w, value);
+        else if (row->type == CONFIG_GROUPS)
+            config_groups_read(w, value);
+        else if (row->type == CONFIG_MEMBERS)
+            config_members_read(w, base, shown_path, value);
+        else if (row->type == CONFIG_VISIBILITY && value->type == YAML_SEQUENCE_NODE)
+            config_viewers_read(w, base, shown_path, value);
         else
             read_value(w, row, base, shown_path, value);
     } else if (!config_is_section(span_of(path))) {
         complain_unknown(w, key, path, shown_path);
     } else if (value->type == YAML_MAPPING_NODE) {
-        read_mapping(w, value, path, shown_path, base);
-    } else if (!is_null(value)) {
-        config_complain(w->reader, mark_of(&value->start_mark), shown_path,
+        config_mapping_read(w, value, path, shown_path, base);
+    } else if (!config_is_null(value)) {
+        config_complain(w->reader, config_mark_of(&value->start_mark), shown_path,
                         "must be a section of keys and values");
     }
 }
 
-/* `prefix` is the path in the table, `shown_prefix` with the listener's number for messages; "" at the root.
- */
-static void read_mapping(struct walk *w, const yaml_node_t *node, const char *prefix,
+void config_mapping_read(struct walk *w, const yaml_node_t *node, const char *prefix,
                          const char *shown_prefix, void *base)
 {
     for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
@@ -164,14 +152,15 @@ static void read_mapping(struct walk *w, const yaml_node_t *node, const char *pr
         if (key->type != YAML_SCALAR_NODE || key->data.scalar.length == 0 ||
             strlen((const char *)key->data.scalar.value) != key->data.scalar.length ||
             memchr(key->data.scalar.value, '.', key->data.scalar.length)) {
-            config_complain(w->reader, mark_of(&key->start_mark), shown_prefix, "a key must be a plain name");
+            config_complain(w->reader, config_mark_of(&key->start_mark), shown_prefix,
+                            "a key must be a plain name");
             continue;
         }
         const char *dot = *prefix ? "." : "";
         snprintf(path, sizeof path, "%s%s%s", prefix, dot, (const char *)key->data.scalar.value);
         snprintf(shown, sizeof shown, "%s%s%s", shown_prefix, dot, (const char *)key->data.scalar.value);
         if (is_duplicate(w, node, pair))
-            config_complain(w->reader, mark_of(&key->start_mark), shown, "is given twice");
+            config_complain(w->reader, config_mark_of(&key->start_mark), shown, "is given twice");
         else
             read_pair(w, key, value, path, shown, base);
     }
@@ -180,7 +169,7 @@ static void read_mapping(struct walk *w, const yaml_node_t *node, const char *pr
 /* What libyaml found wrong. Its reader counts bytes, not lines. */
 static void complain_syntax(struct config_reader *r, const yaml_parser_t *parser, struct span text)
 {
-    struct config_mark mark = mark_of(&parser->problem_mark);
+    struct config_mark mark = config_mark_of(&parser->problem_mark);
     const char *problem = parser->problem ? parser->problem : "no memory";
     if (parser->error == YAML_READER_ERROR) {
         mark = (struct config_mark){1, 1};
@@ -197,12 +186,12 @@ static void read_root(struct config_reader *r, yaml_document_t *document)
 {
     struct walk w = {r, document};
     const yaml_node_t *root = yaml_document_get_root_node(document);
-    if (!root || is_null(root))
+    if (!root || config_is_null(root))
         return; /* empty: what is required will be missed */
     if (root->type == YAML_MAPPING_NODE)
-        read_mapping(&w, root, "", "", r->config);
+        config_mapping_read(&w, root, "", "", r->config);
     else
-        config_complain(r, mark_of(&root->start_mark), NULL, "must be keys and values");
+        config_complain(r, config_mark_of(&root->start_mark), NULL, "must be keys and values");
 }
 
 void config_read(struct config_reader *r, struct span text)
@@ -228,7 +217,7 @@ void config_read(struct config_reader *r, struct span text)
         } else {
             const yaml_node_t *root = yaml_document_get_root_node(&second);
             if (root)
-                config_complain(r, mark_of(&root->start_mark), NULL,
+                config_complain(r, config_mark_of(&root->start_mark), NULL,
                                 "a second document; the file must have one");
             yaml_document_delete(&second);
         }

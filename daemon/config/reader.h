@@ -15,13 +15,20 @@ struct config_mark {
     unsigned line, column;
 };
 
+struct config_group_marks {
+    struct config_mark *viewers, *members; /* as in the group's lists */
+};
+
 struct config_reader {
     struct config *config;
     const char *name; /* of the file */
     struct buffer *message;
     unsigned error_count;
-    struct config_mark marks[CONFIG_ROWS_MAX]; /* by row; listeners' rows are marked in listener_marks */
+    struct config_mark marks[CONFIG_ROWS_MAX]; /* by row; listeners' rows are marked in listener_marks,
+                                                  groups' in group_marks */
     struct config_mark *listener_marks;        /* by listener */
+    struct config_group_marks *group_marks;    /* by group */
+    uint32_t member_count;                     /* of all groups */
 };
 
 /* Add "NAME:LINE:COLUMN: path: what"; `path` NULL or empty: none. */
@@ -33,5 +40,9 @@ struct config_mark *config_row_mark(struct config_reader *r, const struct config
 void config_read(struct config_reader *r, struct span text);
 void config_environment_read(struct config_reader *r, char **environment);
 void config_check(struct config_reader *r);
+
+/* read_groups.c */
+void config_group_marks_free(struct config_reader *r);
+void config_groups_free(struct config *c);
 
 #endif

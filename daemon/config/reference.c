@@ -25,7 +25,8 @@ static const char introduction[] =
     "joined by `_`\n"
     "(`MUSTER_LIMITS_STANZA_BYTES=20000` for `limits.stanza_bytes`). `MUSTER_DOMAINS` takes names separated "
     "by commas. Listeners\n"
-    "are set in the file only. An empty variable counts as not set. A variable that begins with `MUSTER_` "
+    "and groups are set in the file only. An empty variable counts as not set. A variable that begins with "
+    "`MUSTER_` "
     "and names no\n"
     "setting causes a warning, except those that begin with `MUSTER_TEST_`, which belong to the tests.\n"
     "\n";
@@ -41,7 +42,7 @@ static void write_row(const struct config_row *row, struct buffer *out)
         buffer_printf(out, "\n* Default: `%s`\n", row->default_text);
     else
         buffer_printf(out, "\n* Without it: %s\n", row->without);
-    if (row->type != CONFIG_LISTENERS && !config_row_is_listener(row)) {
+    if (config_row_has_variable(row)) {
         buffer_literal(out, "* Environment: `");
         config_environment_name(row, out);
         buffer_literal(out, "`\n");

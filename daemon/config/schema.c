@@ -4,17 +4,20 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "roster/group.h"
 #include "sasl/sasl.h"
 
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
 #define AT(member) offsetof(struct config, member)
 #define LISTENER_AT(member) offsetof(struct config_listener, member)
+#define GROUP_AT(member) offsetof(struct config_group, member)
 
 static const char *const listen_tls_names[] = {"starttls", "direct", "none", NULL};
 static const char *const listen_records_names[] = {"auto", "user", "kernel", NULL};
 static const char *const offload_names[] = {"auto", "off", "on", NULL};
 static const char *const conflict_names[] = {"replace", "refuse", "rename", NULL};
+static const char *const visibility_names[] = {"members", "hidden", NULL};
 static const char *const log_names[] = {"error", "warn", "info", "debug", NULL};
 
 const struct config_row config_rows[] = {
@@ -215,6 +218,19 @@ const struct config_row config_rows[] = {
                "thousand; an item goes to everybody who wants to hear of it."},
     {"pep.account_bytes", CONFIG_NUMBER, AT(pep.account_bytes), "2097152", .min = 1024, .max = 1073741824,
      .reason = "All items of one account together: thirty of the largest avatars one has seen."},
+    {"groups", CONFIG_GROUPS, AT(groups), NULL, .without = "only the groups made with `musterctl group`",
+     .reason = "Shared groups (docs/groups.md), a list of the following. The file is the authority on the groups it names: at each "
+               "start they become what it says, one that is no longer in it is removed, and `musterctl group` refuses to change "
+               "them."},
+    {"groups[].name", CONFIG_GROUP_NAME, GROUP_AT(name), NULL, .is_required = true, .max = GROUP_NAME_BYTES_MAX,
+     .reason = "What `musterctl group` calls it. A group of that name that `musterctl group` has made must be removed there first."},
+    {"groups[].title", CONFIG_TITLE, GROUP_AT(title), NULL, .without = "the name", .max = GROUP_TITLE_BYTES_MAX,
+     .reason = "The group's name in the rosters of those who see its members."},
+    {"groups[].members", CONFIG_MEMBERS, GROUP_AT(members), NULL, .without = "nobody",
+     .reason = "Accounts of the domains served here. One that does not exist becomes a member when it is made."},
+    {"groups[].visible_to", CONFIG_VISIBILITY, GROUP_AT(visibility), "members", .names = visibility_names,
+     .reason = "Who sees the members: they each other (`members`), nobody by this group (`hidden`), or the members of the groups in a "
+               "list of 32 at most, before or behind this one in the file, or this one."},
     {"log_level", CONFIG_CHOICE, AT(log_level), "info", .names = log_names,
      .reason =
          "What is written to standard error: `error`, `warn`, `info` or `debug` and everything before it."},
@@ -223,9 +239,14 @@ const struct config_row config_rows[] = {
 const unsigned config_row_count = sizeof config_rows / sizeof config_rows[0];
 _Static_assert(sizeof config_rows / sizeof config_rows[0] <= CONFIG_ROWS_MAX, "marks are kept for every row");
 
-bool config_row_is_listener(const struct config_row *row)
+bool config_row_is_in_list(const struct config_row *row)
 {
-    return span_starts(span_of(row->path), SPAN(CONFIG_LISTENER_PREFIX));
+    return strstr(row->path, "[].") != NULL;
+}
+
+bool config_row_has_variable(const struct config_row *row)
+{
+    return row->type != CONFIG_LISTENERS && row->type != CONFIG_GROUPS && !config_row_is_in_list(row);
 }
 
 const struct config_row *config_row_find(struct span path)
@@ -297,7 +318,7 @@ struct span config_nearest(struct span path)
         nearer(&nearest, &best, row, distance(path, row));
         /* the right key in the wrong section is as good as one error */
         nearer(&nearest, &best, row, distance(last_part(path), last_part(row)) + 1);
-        if (dot && !config_row_is_listener(&config_rows[i])) {
+        if (dot && !config_row_is_in_list(&config_rows[i])) {
             struct span section = span_make(row.ptr, (size_t)(dot - row.ptr));
             nearer(&nearest, &best, section, distance(path, section));
         }

@@ -20,16 +20,22 @@ enum config_type {
     CONFIG_CHOICE,      /* an enum: the position among `names` */
     CONFIG_DOMAINS,     /* config.domains */
     CONFIG_LISTENERS,   /* config.listeners; the keys of one are the rows under "listen[]." */
+    CONFIG_GROUPS,      /* config.groups; the keys of one are the rows under "groups[]." */
+    CONFIG_GROUP_NAME,  /* char * */
+    CONFIG_TITLE,       /* char * */
+    CONFIG_VISIBILITY,  /* enum config_visibility: the position among `names`; or a list, to
+                           config_group.viewers */
+    CONFIG_MEMBERS,     /* config_group.members */
 };
 
 struct config_row {
     const char *path; /* sections and key, joined by '.' */
     enum config_type type;
-    size_t offset;            /* in struct config; under "listen[]." in struct config_listener */
+    size_t offset;            /* in struct config; of a key in a list, in the struct of what the list holds */
     const char *default_text; /* as one would write it; NULL: none */
     bool is_required;
     uint32_t min, max;
-    const char *const *names; /* CONFIG_CHOICE; NULL at the end */
+    const char *const *names; /* CONFIG_CHOICE, CONFIG_VISIBILITY; NULL at the end */
     const char *without;      /* what happens without it, for rows that have no default text */
     const char *reason;       /* for the manual: what it is for, and why this default */
 };
@@ -38,9 +44,13 @@ struct config_row {
 extern const struct config_row config_rows[];
 extern const unsigned config_row_count;
 
-/* Where listeners' rows are: they are set in a struct config_listener. */
+/* The keys of what lists hold: set in a struct config_listener, config_group. */
 #define CONFIG_LISTENER_PREFIX "listen[]."
-bool config_row_is_listener(const struct config_row *row);
+#define CONFIG_GROUP_PREFIX "groups[]."
+/* Is it one of these? */
+bool config_row_is_in_list(const struct config_row *row);
+/* Has it a variable in the environment? Lists of listeners and groups have none. */
+bool config_row_has_variable(const struct config_row *row);
 
 /* The row of `path`, or NULL. */
 const struct config_row *config_row_find(struct span path);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "jid/jid.h"
+#include "roster/group.h"
 
 /* A socket listens to one port each; a list longer than this is a mistake. */
 #define CONFIG_LIST_MAX 1024
@@ -21,6 +22,18 @@ static bool is_text(struct span text)
         if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
             return false;
     return text.len > 0;
+}
+
+/* The characters that YAML can write and XML cannot. */
+static bool is_xml_text(struct span text)
+{
+    return is_text(text) && !memmem(text.ptr, text.len, "\xEF\xBF\xBE", 3) &&
+           !memmem(text.ptr, text.len, "\xEF\xBF\xBF", 3);
+}
+
+bool config_is_group_name(struct span text)
+{
+    return text.len <= GROUP_NAME_BYTES_MAX && is_xml_text(text) && !memchr(text.ptr, ',', text.len);
 }
 
 static bool is_address(struct span text)
@@ -119,13 +132,21 @@ static bool field_set(const struct config_row *row, void *field, struct span tex
         *(uint16_t *)field = (uint16_t)number;
         return true;
     case CONFIG_CHOICE:
+    case CONFIG_VISIBILITY:
         return choice_read(row, text, field);
+    case CONFIG_GROUP_NAME:
+        return text_set(field, text, config_is_group_name(text));
+    case CONFIG_TITLE:
+        return text_set(field, text, text.len <= row->max && is_xml_text(text));
     case CONFIG_DOMAINS:
     case CONFIG_LISTENERS:
+    case CONFIG_GROUPS:
+    case CONFIG_MEMBERS:
         break;
     }
     return false;
 }
+_Static_assert(sizeof(enum config_visibility) == sizeof(uint32_t), "as choices");
 _Static_assert(sizeof(enum config_offload) == sizeof(uint32_t), "choices are written as numbers of 32 bits");
 
 void config_value_describe(const struct config_row *row, struct buffer *out)
@@ -159,29 +180,55 @@ void config_value_describe(const struct config_row *row, struct buffer *out)
     case CONFIG_LISTENERS:
         buffer_literal(out, "a list of listeners");
         break;
+    case CONFIG_GROUPS:
+        buffer_literal(out, "a list of groups");
+        break;
+    case CONFIG_GROUP_NAME:
+        buffer_printf(out, "text without commas, not empty, at most %u bytes", row->max);
+        break;
+    case CONFIG_TITLE:
+        buffer_printf(out, "text, not empty, at most %u bytes", row->max);
+        break;
+    case CONFIG_VISIBILITY:
+        buffer_literal(out, "members, hidden or a list of groups of this file");
+        break;
+    case CONFIG_MEMBERS:
+        buffer_literal(out, "a list of accounts' addresses (local@domain)");
+        break;
     }
+}
+
+void config_value_quote(struct buffer *out, struct span text)
+{
+    const size_t quoted_max = 64;
+    buffer_literal(out, "'");
+    for (size_t i = 0; i < text.len && i < quoted_max; i++)
+        buffer_append_char(out, (unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f ? '?' : text.ptr[i]);
+    buffer_printf(out, "%s'", text.len > quoted_max ? "..." : "");
 }
 
 bool config_value_set(const struct config_row *row, void *base, struct span text, struct buffer *why)
 {
-    const size_t quoted_max = 64;
     if (field_set(row, (char *)base + row->offset, text))
         return true;
-    buffer_literal(why, "'");
-    for (size_t i = 0; i < text.len && i < quoted_max; i++)
-        buffer_append_char(why, (unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f ? '?' : text.ptr[i]);
-    buffer_printf(why, "%s' is not ", text.len > quoted_max ? "..." : "");
+    config_value_quote(why, text);
+    buffer_literal(why, " is not ");
     config_value_describe(row, why);
     return false;
 }
 
-void config_defaults_set(void *base, bool is_listener)
+static bool is_under(const struct config_row *row, const char *prefix)
+{
+    return *prefix ? span_starts(span_of(row->path), span_of(prefix)) : !config_row_is_in_list(row);
+}
+
+void config_defaults_set(void *base, const char *prefix)
 {
     struct buffer why;
     buffer_init(&why);
     for (unsigned i = 0; i < config_row_count; i++) {
         const struct config_row *row = &config_rows[i];
-        if (row->default_text && config_row_is_listener(row) == is_listener)
+        if (row->default_text && is_under(row, prefix))
             config_value_set(row, base, span_of(row->default_text), &why);
     }
     buffer_fini(&why); /* a test sees to it that every default is allowed */
@@ -225,7 +272,7 @@ struct config_listener *config_listener_add(struct config *c)
     c->listeners = grown;
     struct config_listener *listener = &grown[c->listener_count++];
     *listener = (struct config_listener){0};
-    config_defaults_set(listener, true);
+    config_defaults_set(listener, CONFIG_LISTENER_PREFIX);
     return listener;
 }
 

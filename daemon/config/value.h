@@ -5,11 +5,12 @@
 
 #include "config/schema.h"
 
-/* Set the row's field in `base` (struct config, or struct config_listener for its rows). False: `why` says
- * what is wrong and what is allowed. Not for CONFIG_DOMAINS and CONFIG_LISTENERS. */
+/* Set the row's field in `base` (struct config, or the struct of what a list holds). False: `why` says what
+ * is wrong and what is allowed. Not for what is a list. */
 bool config_value_set(const struct config_row *row, void *base, struct span text, struct buffer *why);
-/* Every field of `base` that has a default and belongs to its struct. */
-void config_defaults_set(void *base, bool is_listener);
+/* Every field of `base` that has a default: of the rows under `prefix`, or when it is empty, those of struct
+ * config. */
+void config_defaults_set(void *base, const char *prefix);
 /* Add one domain, prepared. False: `why` says what is wrong. */
 bool config_domain_add(struct config *c, struct span text, struct buffer *why);
 /* Free the list of domains. */
@@ -19,6 +20,10 @@ struct config_listener *config_listener_add(struct config *c);
 
 /* Append what is allowed: "a whole number from 1 to 256, or auto". */
 void config_value_describe(const struct config_row *row, struct buffer *out);
+/* Append 'text', cut to a sensible length, with control characters as '?'. */
+void config_value_quote(struct buffer *out, struct span text);
+/* What a group may be called. */
+bool config_is_group_name(struct span text);
 bool config_address_is_loopback(const char *address);
 
 #endif

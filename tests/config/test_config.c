@@ -48,6 +48,7 @@ static void test_minimal_has_defaults(void **state)
     assert_int_equal(c->listeners[1].tls, CONFIG_TLS_DIRECT);
     assert_string_equal(c->admin.socket, "run/admin.sock");
     assert_null(c->admin.http);
+    assert_int_equal(c->group_count, 0);
     assert_int_equal(c->workers, 0);
     assert_int_equal(c->jobs, 0);
     assert_int_equal(c->offload.io, CONFIG_OFFLOAD_AUTO);
@@ -97,7 +98,11 @@ static void test_everything_set(void **state)
               "  connections_per_address: 7\n  directed_presences: 8\n  subscription_requests: 9\n"
               "  held_presences: 10\n"
               "presence: {csi: false, conflate_bytes: 4096, rate: 3, burst: 4, flap_grace_ms: 5}\n"
-              "log_level: debug\n",
+              "log_level: debug\n"
+              "groups:\n"
+              "  - {name: staff, title: The Staff, members: [Ann@Example.ORG, ben@b.example], visible_to: [later, staff]}\n"
+              "  - name: later\n    visible_to: hidden\n    members:\n      - ann@example.org\n"
+              "  - {name: third, members: , visible_to: members}\n",
               NULL, &message, 0);
     assert_int_equal(c->domain_count, 2);
     assert_string_equal(c->domains[0], "example.org");
@@ -136,6 +141,21 @@ static void test_everything_set(void **state)
     assert_int_equal(c->presence.burst, 4);
     assert_int_equal(c->presence.flap_grace_ms, 5);
     assert_int_equal(c->log_level, CONFIG_LOG_DEBUG);
+    assert_int_equal(c->group_count, 3);
+    assert_string_equal(c->groups[0].name, "staff");
+    assert_string_equal(c->groups[0].title, "The Staff");
+    assert_int_equal(c->groups[0].members.count, 2);
+    assert_string_equal(c->groups[0].members.at[0], "ann@example.org");
+    assert_string_equal(c->groups[0].members.at[1], "ben@b.example");
+    assert_int_equal(c->groups[0].visibility, CONFIG_VISIBLE_TO_VIEWERS);
+    assert_int_equal(c->groups[0].viewers.count, 2);
+    assert_string_equal(c->groups[0].viewers.at[0], "later");
+    assert_string_equal(c->groups[0].viewers.at[1], "staff");
+    assert_string_equal(c->groups[1].title, "later");
+    assert_int_equal(c->groups[1].visibility, CONFIG_VISIBLE_TO_NOBODY);
+    assert_int_equal(c->groups[1].members.count, 1);
+    assert_int_equal(c->groups[2].visibility, CONFIG_VISIBLE_TO_MEMBERS);
+    assert_int_equal(c->groups[2].members.count, 0);
     config_free(c);
 }
 
@@ -153,6 +173,10 @@ static void test_also_allowed(void **state)
         "domains: &d [localhost]\nstate: run\nlisten: [{address: 127.8.9.10, tls: none}]\n",
         "{\"domains\": [\"x\"], \"state\": \"s\", \"listen\": [{\"address\": \"::1\", \"tls\": \"none\"}]}",
         MINIMAL "admin: {http: \"[::1]:80\"}\n",
+        MINIMAL "groups:\n",
+        MINIMAL "groups: []\n",
+        MINIMAL "groups: [{name: a, members: &m [x@localhost]}, {name: b, members: *m}]\n",
+        "groups: [{name: a, members: [x@later]}]\ndomains: [later]\nstate: run\nlisten: [{address: 127.0.0.1, tls: none}]\n",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct buffer message = {0};
@@ -241,6 +265,52 @@ static void test_errors(void **state)
          "or direct, or set allow_plaintext: true\n"},
         {"domains: [a]\nstate: run\ntls: {key: k}\nlisten: [{address: 127.0.0.1, tls: none}, {port: 9}]\n",
          "f:1:1: tls.certificate: is required, because listen[1] uses TLS\n"},
+        {MINIMAL "groups: staff\n",
+         "f:4:9: groups: must be a list of groups, each {name, title, members, visible_to}\n"},
+        {MINIMAL "groups: [staff]\n", "f:4:10: groups[0]: must be a group: {name, title, members, visible_to}\n"},
+        {MINIMAL "groups: [{title: x}]\n", "f:4:10: groups[0]: name is required\n"},
+        {MINIMAL "groups: [{name: \"a,b\"}]\n",
+         "f:4:17: groups[0].name: 'a,b' is not text without commas, not empty, at most 255 bytes\n"},
+        {MINIMAL "groups: [{name: [a]}]\n",
+         "f:4:17: groups[0].name: must be one value: text without commas, not empty, at most 255 bytes\n"},
+        {MINIMAL "groups: [{name: \"a\\tb\"}]\n",
+         "f:4:17: groups[0].name: 'a?b' is not text without commas, not empty, at most 255 bytes\n"},
+        {MINIMAL "groups: [{name: a, title: \"\"}]\n",
+         "f:4:27: groups[0].title: '' is not text, not empty, at most 1023 bytes\n"},
+        {MINIMAL "groups: [{name: a, title: \"\\uFFFE\"}]\n",
+         "f:4:27: groups[0].title: '\xEF\xBF\xBE' is not text, not empty, at most 1023 bytes\n"},
+        {MINIMAL "groups:\n  - name: a\n  - name: b\n  - name: a\n",
+         "f:7:5: groups[2]: the same name as groups[0]\n"},
+        {MINIMAL "groups: [{name: a, name: b}]\n", "f:4:20: groups[0].name: is given twice\n"},
+        {MINIMAL "groups: [{name: a, member: [x@localhost]}]\n",
+         "f:4:20: groups[0].member: unknown key; did you mean groups[].members?\n"},
+        {MINIMAL "group: [{name: a}]\n", "f:4:1: group: unknown key; did you mean groups?\n"},
+        {MINIMAL "groups: [{name: a, members: x@localhost}]\n",
+         "f:4:29: groups[0].members: must be a list of accounts' addresses (local@domain)\n"},
+        {MINIMAL "groups: [{name: a, members: [{x: y}]}]\n",
+         "f:4:30: groups[0].members: must be a list of accounts' addresses (local@domain)\n"},
+        {MINIMAL "groups:\n  - name: a\n    members:\n      - x@localhost/desk\n      - localhost\n      - x y@localhost\n",
+         "f:7:9: groups[0].members: 'x@localhost/desk' is not an account's address (local@domain)\n"
+         "f:8:9: groups[0].members: 'localhost' is not an account's address (local@domain)\n"
+         "f:9:9: groups[0].members: 'x y@localhost' is not an account's address (local@domain)\n"},
+        {MINIMAL "groups: [{name: a, members: [x@localhost, y@localhost, X@LocalHost]}]\n",
+         "f:4:56: groups[0].members: x@localhost is given twice\n"},
+        {MINIMAL "groups:\n  - name: a\n    members: [x@localhost]\n  - name: b\n    members: [x@localhost, y@elsewhere]\n",
+         "f:8:28: groups[1].members: 'y@elsewhere' is not of a domain served here\n"},
+        {MINIMAL "groups: [{name: a, visible_to: everybody}]\n",
+         "f:4:32: groups[0].visible_to: 'everybody' is not members, hidden or a list of groups of this file\n"},
+        {MINIMAL "groups: [{name: a, visible_to: {b: c}}]\n",
+         "f:4:32: groups[0].visible_to: must be one value: members, hidden or a list of groups of this file\n"},
+        {MINIMAL "groups: [{name: a, visible_to: [[a]]}]\n",
+         "f:4:33: groups[0].visible_to: must be members, hidden or a list of groups of this file\n"},
+        {MINIMAL "groups: [{name: a, visible_to: [\"\"]}]\n",
+         "f:4:33: groups[0].visible_to: '' is not the name of a group\n"},
+        {MINIMAL "groups: [{name: a, visible_to: []}]\n",
+         "f:4:32: groups[0].visible_to: must not be empty; hidden is visible to nobody\n"},
+        {MINIMAL "groups: [{name: a, visible_to: [a, a]}]\n",
+         "f:4:36: groups[0].visible_to: a is given twice\n"},
+        {MINIMAL "groups:\n  - {name: a, visible_to: [b]}\n  - {name: b, visible_to: [a, c]}\n",
+         "f:6:31: groups[1].visible_to: 'c' is not a group of this file\n"},
         {MINIMAL "---\nstate: x\n", "f:5:1: a second document; the file must have one\n"},
         {"domains: [a\nstate: b\n",
          "f:2:6: while parsing a flow sequence: did not find expected ',' or ']'\n"},
@@ -333,6 +403,7 @@ static void test_environment_mistakes(void **state)
         const char *message;
     } rows[] = {
         {"MUSTER_WORKRES=3", 0, "environment: MUSTER_WORKRES: no such setting, ignored\n"},
+        {"MUSTER_GROUPS=a", 0, "environment: MUSTER_GROUPS: no such setting, ignored\n"},
         {"MUSTER_LISTEN=3", 0, "environment: MUSTER_LISTEN: no such setting, ignored\n"},
         {"MUSTER_WORKERS=x", -EINVAL,
          "environment: MUSTER_WORKERS: 'x' is not a whole number from 1 to 256, or auto\n"},
@@ -355,6 +426,7 @@ static void test_every_prefix(void **state)
 {
     (void)state;
     static const char text[] = MINIMAL "listen:\n  - {address: 127.0.0.1, port: 5222, tls: starttls, records: kernel}\n"
+                                       "groups: [{name: a, members: [x@localhost, y@localhost], visible_to: [b, a]}, {name: b}]\n"
                                        "limits: {stanza_bytes: 20000}\n";
     for (size_t len = 0; len < sizeof text; len++) {
         struct buffer message = {0};
@@ -381,6 +453,64 @@ static void test_hostile_aliases(void **state)
           "d: &d [*c,*c,*c,*c,*c,*c,*c,*c]\ndomains: *d\n",
           NULL, &message, -EINVAL);
     buffer_fini(&message);
+}
+
+/* Each bound is as high as it says, and no higher. */
+static void test_group_limits(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before, *each, *behind, *complaint; /* `each` is given a number */
+        unsigned allowed;
+    } rows[] = {
+        {"groups: [", "{name: g%u},", "]\n", "f:4:9: groups: 1001 groups, there may be 1000\n", 1000},
+        {"groups: [{name: g0, members: [", "m%u@localhost,", "]}]\n",
+         "f:4:30: groups[0].members: more than 65536 members in the file; use musterctl group import\n", 65536},
+        {"groups: [{name: a, members: [x@localhost]}, {name: b, members: [", "m%u@localhost,", "]}]\n",
+         "f:4:64: groups[1].members: more than 65536 members in the file; use musterctl group import\n", 65535},
+        {"groups: [{name: n", "x", "}]\n",
+         "f:4:17: groups[0].name: 'nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...' is not text "
+         "without commas, not empty, at most 255 bytes\n",
+         254},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        for (unsigned more = 0; more <= 1; more++) {
+            struct buffer text = {0}, message = {0};
+            buffer_printf(&text, MINIMAL "%s", rows[i].before);
+            for (unsigned n = 0; n < rows[i].allowed + more; n++)
+                buffer_printf(&text, rows[i].each, n);
+            buffer_printf(&text, "%s", rows[i].behind);
+            buffer_append_char(&text, '\0');
+            config_free(parse(text.ptr, NULL, &message, more ? -EINVAL : 0));
+            if (!span_equal(buffer_span(&message), span_of(more ? rows[i].complaint : "")))
+                fail_msg("row %zu: %.*s", i, (int)message.len, message.ptr);
+            buffer_fini(&text);
+            buffer_fini(&message);
+        }
+    }
+}
+
+/* Seen by 32 groups at most. */
+static void test_group_viewers(void **state)
+{
+    (void)state;
+    for (unsigned count = 32; count <= 33; count++) {
+        struct buffer text = {0}, message = {0};
+        buffer_printf(&text, MINIMAL "groups: [");
+        for (unsigned n = 0; n < 33; n++)
+            buffer_printf(&text, "{name: g%u},", n);
+        buffer_printf(&text, "\n{name: a, visible_to: [");
+        for (unsigned n = 0; n < count; n++)
+            buffer_printf(&text, "g%u,", n);
+        buffer_printf(&text, "]}]\n");
+        buffer_append_char(&text, '\0');
+        config_free(parse(text.ptr, NULL, &message, count > 32 ? -EINVAL : 0));
+        assert_true(span_equal(buffer_span(&message),
+                               span_of(count > 32 ? "f:5:23: groups[33].visible_to: 33 groups, there may be 32\n"
+                                                  : "")));
+        buffer_fini(&text);
+        buffer_fini(&message);
+    }
 }
 
 static void test_load(void **state)
@@ -422,6 +552,8 @@ int main(void)
         cmocka_unit_test(test_environment_mistakes),
         cmocka_unit_test(test_every_prefix),
         cmocka_unit_test(test_hostile_aliases),
+        cmocka_unit_test(test_group_limits),
+        cmocka_unit_test(test_group_viewers),
         cmocka_unit_test(test_load),
     };
     return cmocka_run_group_tests_name("config/config", tests, NULL, NULL);

@@ -21,6 +21,7 @@ static void test_rows_are_sound(void **state)
         union {
             struct config whole;
             struct config_listener listener;
+            struct config_group group;
         } base;
         memset(&base, 0, sizeof base);
         if (row->default_text && !config_value_set(row, &base, span_of(row->default_text), &why))
@@ -32,7 +33,7 @@ static void test_rows_are_sound(void **state)
         assert_int_equal((row->is_required ? 1 : 0) + (row->default_text ? 1 : 0) + (row->without ? 1 : 0),
                          1);
         assert_true(row->reason && strlen(row->reason) > 20);
-        assert_int_equal(row->type == CONFIG_CHOICE, row->names != NULL);
+        assert_int_equal(row->type == CONFIG_CHOICE || row->type == CONFIG_VISIBILITY, row->names != NULL);
         if (row->type == CONFIG_NUMBER || row->type == CONFIG_NUMBER_AUTO || row->type == CONFIG_PORT)
             assert_true(row->min < row->max);
     }
