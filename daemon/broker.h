@@ -53,7 +53,7 @@ void broker_ask(struct broker *b, void (*ask)(struct worker *w, void *context), 
 /* A worker tells how its start went. */
 void broker_worker_started(struct broker *b, int error, const char *message);
 
-/* groups.c: read the shared groups, before anybody logs in; take over lines as store/command.h has them, and wait until every worker
+/* groups.c: bring the configuration file's shared groups to the database and read all of them, before anybody logs in; take over lines as store/command.h has them, and wait until every worker
  * has acted on them. 0 or negative errno. */
 int broker_groups_open(struct broker *b, struct buffer *ret_message);
 int broker_groups_change(struct broker *b, struct span lines);

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shared groups, changed with musterctl while clients are online, and while the daemon is down."""
+import subprocess
+
 from clients import Failure
 from test_admin import roster_of
 
@@ -113,9 +115,85 @@ def down(bench):
     b.expect("presence", **{"from": a.jid, "type": "unavailable"})
 
 
+STAFF = """groups:
+  - {{name: desk, title: Front Desk, members: [{0}, {1}, late@localhost], visible_to: [desk, leads]}}
+  - {{name: leads, visible_to: hidden, members: [{2}]}}
+"""
+SMALLER = """groups:
+  - {{name: desk, title: Desk, members: [{0}, late@localhost]}}
+"""
+
+
+def refused(server, *command):
+    done = server.musterctl("group", *command, check=False)
+    if done.returncode == 0 or "configuration file (key groups)" not in done.stderr + done.stdout:
+        raise Failure(f"musterctl group {' '.join(command)}: exit {done.returncode}, {done.stderr!r}")
+
+
+def restart(server, extra):
+    if server.stop() != 0:
+        raise Failure("the server did not stop cleanly")
+    server.extra = extra
+    server.write_config()
+    server.start()
+
+
+def from_file(bench):
+    """Groups of the configuration file: there at the start, following it at the next, and not for musterctl to change."""
+    server = bench.server
+    accounts = [bench.account(name) for name in ("iris", "jon", "kim")]
+    jids = [account[0] for account in accounts]
+    restart(server, STAFF.format(*jids))
+    if "1 of the members have no account: late@localhost" not in server.log_text():
+        raise Failure("no warning about the member without an account")
+    iris, jon, kim = (online(bench, account) for account in accounts)
+    for one, other in ((jon, iris), (iris, jon), (kim, iris), (kim, jon)):
+        one.expect("presence", **{"from": other.jid, "type": ""})
+    must_show(bench, accounts[0], {jids[1]: ("both", None, ["Front Desk"])})
+    must_show(bench, accounts[2], {jid: ("to", None, ["Front Desk"]) for jid in jids[:2]})
+    for command in (("join", "leads", jids[0]), ("leave", "desk", jids[0]), ("remove", "desk"),
+                    ("set", "desk", "--title", "X")):
+        refused(server, *command)
+    late = ("late@localhost", "later than the others")
+    server.add_user(*late)
+    for one in (iris, jon):
+        one.expect("push", jid=late[0], subscription="both", groups="Front Desk")
+    kim.expect("push", jid=late[0], subscription="to", groups="Front Desk")
+
+    restart(server, SMALLER.format(*jids))
+    must_show(bench, accounts[0], {late[0]: ("both", None, ["Desk"])})
+    must_show(bench, accounts[1], {})
+    must_show(bench, accounts[2], {})
+    server.musterctl("group", "add", "leads")
+    restart(server, "")
+    must_show(bench, accounts[0], {})
+    server.musterctl("group", "remove", "leads")
+
+
+def of_musterctl_too(bench):
+    """A group of the same name that musterctl made: the daemon says so and does not start."""
+    server = bench.server
+    server.musterctl("group", "add", "taken")
+    if server.stop() != 0:
+        raise Failure("the server did not stop cleanly")
+    server.extra = "groups: [{name: taken}]\n"
+    server.write_config()
+    done = subprocess.run([f"{server.build}/musterd", "--config", server.path("musterd.yaml")], capture_output=True, text=True,
+                          timeout=60)
+    if done.returncode != 1 or "taken: the group of this name" not in done.stderr:
+        raise Failure(f"exit {done.returncode}: {done.stderr}")
+    server.musterctl("group", "remove", "taken")
+    server.start()
+    if "from the configuration file" not in server.musterctl("group", "show", "taken").stdout:
+        raise Failure("the group is not the file's")
+    restart(server, "")
+
+
 def tests(server):
     if not server.is_musterd:
         return
     yield "groups: changed while members are online", live
     yield "groups: other titles and viewers", redefined
     yield "groups: made while the daemon is down", down
+    yield "groups: from the configuration file", from_file
+    yield "groups: in the configuration file and made with musterctl", of_musterctl_too
