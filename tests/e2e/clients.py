@@ -2,8 +2,9 @@
 """The three real clients, each behind a small adapter that speaks one line protocol.
 
 An adapter reads commands and says events; both are one flat JSON object a line, every value a string. Commands (`do`):
-connect, presence, message, roster-get, roster-set, roster-remove, ping, disco, unknown, close; of slixmpp also roster-sync. Events (`event`): online,
-failed, presence, message, push, roster-item, reply, closed. So a scenario is written once and played by any pair of clients.
+connect, presence, message, roster-get, roster-set, roster-remove, ping, disco, unknown, close; of slixmpp also roster-sync; lose: the connection is
+cut without a word, and the client comes back by itself (only after connect with `resume`, the seconds for which it wants its session kept). Events
+(`event`): online, resumed, failed, presence, message, push, roster-item, reply, closed. So a scenario is written once and played by any pair of clients.
 
 Loading a client library takes far longer than a whole scenario, so it is done once: ADAPTER FD is a host that listens on the
 socket FD, and each connection is a new client (a forked process, or for Node.js a new object). A connection that ends without `close`
@@ -201,9 +202,9 @@ class Client:
 
     # The dialogue's usual steps.
 
-    def connect(self, server, jid, password, tls, expect_failure=False):
+    def connect(self, server, jid, password, tls, expect_failure=False, resume=None):
         port = {"starttls": server.starttls_port, "direct": server.direct_port, "none": server.plain_port}[tls]
-        self.send("connect", jid=jid, password=password, host="127.0.0.1", port=str(port), tls=tls, ca=self.ca)
+        self.send("connect", jid=jid, password=password, host="127.0.0.1", port=str(port), tls=tls, ca=self.ca, resume=resume)
         if expect_failure:
             return self.expect("failed")
         self.jid = self.expect("online")["jid"]

@@ -26,7 +26,10 @@ class Adapter(slixmpp.ClientXMPP):
         self.ca_certs = Path(command["ca"])
         self.register_plugin("xep_0030")
         self.register_plugin("xep_0199")
-        self.is_online = False
+        self.is_online = self.is_losing = False
+        if command.get("resume"):
+            self.register_plugin("xep_0198")
+            self.add_event_handler("session_resumed", lambda _: self.emit("resumed"))
         self.add_event_handler("session_start", self.on_start)
         self.add_event_handler("failed_all_auth", lambda _: self.give_up("authentication"))
         self.add_event_handler("ssl_invalid_chain", lambda e: self.give_up(f"certificate: {e}"))
@@ -46,7 +49,18 @@ class Adapter(slixmpp.ClientXMPP):
         self.cancel_connection_attempt()
         self.abort()
 
+    def reach(self, command):
+        direct = command["tls"] == "direct"
+        plain = command["tls"] == "none"
+        self.connect((command["host"], int(command["port"])), use_ssl=direct, force_starttls=not (direct or plain),
+                     disable_starttls=direct or plain)
+        self.last_command = command
+
     def on_end(self, reason):
+        if self.is_losing:
+            self.is_losing = False
+            self.reach(self.last_command)
+            return
         self.cancel_connection_attempt()
         self.emit("closed" if self.is_online else "failed", reason=reason)
 
@@ -115,6 +129,9 @@ class Adapter(slixmpp.ClientXMPP):
                                pstatus=command.get("status"), ppriority=command.get("priority"))
         elif do == "message":
             self.send_message(command["to"], command.get("body"), mtype=command.get("type", "chat"))
+        elif do == "lose":
+            self.is_losing = True
+            self.transport.abort()
         elif do == "close":
             self.disconnect(wait=2.0)
         else:
@@ -133,10 +150,7 @@ async def play(link):
         command = json.loads(line)
         if command["do"] == "connect":
             client = Adapter(command, emit)
-            direct = command["tls"] == "direct"
-            plain = command["tls"] == "none"
-            client.connect((command["host"], int(command["port"])), use_ssl=direct, force_starttls=not (direct or plain),
-                           disable_starttls=direct or plain)
+            client.reach(command)
         elif client is not None:
             client.do(command)
         if command["do"] == "close":

@@ -30,6 +30,9 @@ struct adapter {
     xmpp_ctx_t *context;
     xmpp_conn_t *connection;
     bool is_online, is_ending;
+    bool is_losing;          /* cut by the driver: it comes back */
+    char *connect_line;      /* the command, to do it again; NULL: its session is not to be resumed */
+    xmpp_sm_state_t *resume; /* of the connection before */
     size_t line_bytes;
     char *line; /* what was read of the next command */
 };
@@ -312,7 +315,15 @@ static void on_connection(xmpp_conn_t *connection, xmpp_conn_event_t event, int 
         xmpp_handler_add(connection, on_presence, NULL, "presence", NULL, a);
         xmpp_handler_add(connection, on_message, NULL, "message", NULL, a);
         xmpp_handler_add(connection, on_iq, NULL, "iq", NULL, a);
-        emit("online", "jid", xmpp_conn_get_bound_jid(connection), NULL);
+        if (a->is_losing)
+            emit("resumed", NULL);
+        else
+            emit("online", "jid", xmpp_conn_get_bound_jid(connection), NULL);
+        a->is_losing = false;
+        return;
+    }
+    if (a->is_losing) {
+        a->is_online = false; /* client_run connects anew */
         return;
     }
     if (stream_error != NULL)
@@ -327,7 +338,7 @@ static void on_connection(xmpp_conn_t *connection, xmpp_conn_event_t event, int 
 static void do_connect(struct adapter *a, const struct command *c)
 {
     const char *tls = field(c, "tls");
-    long flags = XMPP_CONN_FLAG_DISABLE_SM;
+    long flags = field(c, "resume") != NULL ? 0 : XMPP_CONN_FLAG_DISABLE_SM;
 
     if (strcmp(tls, "direct") == 0)
         flags |= XMPP_CONN_FLAG_LEGACY_SSL;
@@ -338,9 +349,30 @@ static void do_connect(struct adapter *a, const struct command *c)
     xmpp_conn_set_cafile(a->connection, field(c, "ca"));
     xmpp_conn_set_jid(a->connection, field(c, "jid"));
     xmpp_conn_set_pass(a->connection, field(c, "password"));
+    if (a->resume != NULL && xmpp_conn_set_sm_state(a->connection, a->resume) != XMPP_EOK)
+        emit("noise", "line", "the library does not take the state", NULL);
+    a->resume = NULL;
     if (xmpp_connect_client(a->connection, field(c, "host"), (unsigned short)atoi(field(c, "port")),
                             on_connection, a) != XMPP_EOK)
         emit("failed", "reason", "cannot connect", NULL);
+}
+
+/* The library keeps its socket to itself (it is the only one of the Internet's), and does not notice its end,
+ * only an error: put a socket there that has one. */
+static void do_lose(struct adapter *a)
+{
+    for (int fd = 0; fd < 256; fd++) {
+        int domain = 0, pair[2];
+        socklen_t len = sizeof(domain);
+        if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) != 0 || domain == AF_UNIX)
+            continue;
+        if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
+            return;
+        a->is_losing = send(pair[0], "x", 1, 0) == 1;
+        close(pair[1]); /* with a byte unread: the other end is reset */
+        dup2(pair[0], fd);
+        close(pair[0]);
+    }
 }
 
 static void do_presence(struct adapter *a, const struct command *c)
@@ -412,8 +444,15 @@ static void command_run(struct adapter *a, char *line)
 {
     struct command c;
 
+    char *copy = strdup(line);
     command_decode(line, &c);
     const char *what = field(&c, "do");
+    if (what != NULL && strcmp(what, "connect") == 0 && field(&c, "resume") != NULL) {
+        free(a->connect_line);
+        a->connect_line = copy;
+    } else {
+        free(copy);
+    }
     if (what == NULL)
         return;
     if (strcmp(what, "connect") == 0) {
@@ -424,6 +463,8 @@ static void command_run(struct adapter *a, char *line)
             xmpp_disconnect(a->connection);
     } else if (!a->is_online) {
         emit("noise", "line", "not connected", NULL);
+    } else if (strcmp(what, "lose") == 0) {
+        do_lose(a);
     } else if (strcmp(what, "presence") == 0) {
         do_presence(a, &c);
     } else if (strcmp(what, "message") == 0) {
@@ -431,6 +472,18 @@ static void command_run(struct adapter *a, char *line)
     } else {
         do_request(a, &c);
     }
+}
+
+/* After a loss: a new connection with the state of the one before. */
+static void come_back(struct adapter *a)
+{
+    char *line = strdup(a->connect_line);
+
+    a->resume = xmpp_conn_get_sm_state(a->connection);
+    xmpp_conn_release(a->connection);
+    a->connection = NULL;
+    command_run(a, line);
+    free(line);
 }
 
 /* Read what is there and run every whole line. False at the end of the input. */
@@ -467,6 +520,8 @@ static int client_run(void)
         if (!a.is_ending && !input_read(&a))
             _exit(0); /* killed: nothing is closed but by the kernel */
         xmpp_run_once(a.context, TURN_MS);
+        if (a.is_losing && !a.is_online && a.connect_line != NULL && xmpp_conn_is_disconnected(a.connection))
+            come_back(&a);
         if (a.connection == NULL) {
             struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
             poll(&input, 1, -1);

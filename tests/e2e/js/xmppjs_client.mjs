@@ -19,6 +19,7 @@ const TIMEOUT_MS = 15000;
 class Adapter {
   xmpp = null;
   isOnline = false;
+  isLosing = false; // the connection was cut by the driver
 
   constructor(link) {
     this.link = link;
@@ -66,7 +67,11 @@ class Adapter {
     // A log-in token (XEP-0484): the one given with the command, and those that the server gives. They are an installation's.
     xmpp.fast.fetchToken = async () => command.token && { token: command.token, mechanism: command.mechanism, expiry: command.expiry };
     xmpp.fast.saveToken = async (token) => this.emit("token", token);
-    xmpp.reconnect.stop();
+    // It wants its session kept for a second, if nothing else is asked for: contacts learn of its death soon.
+    xmpp.streamManagement.preferredMaximum = Number(command.resume ?? 1);
+    xmpp.streamManagement.on("resumed", () => this.emit("resumed"));
+    xmpp.reconnect.delay = 10;
+    if (!command.resume) xmpp.reconnect.stop();
     xmpp.iqCallee.set("jabber:iq:roster", "query", ({ element }) => {
       this.emitItem("push", element.getChild("item"));
       return true;
@@ -75,10 +80,11 @@ class Adapter {
     xmpp.on("error", (error) => this.emit("stream-error", { condition: error.condition ?? error.message }));
     xmpp.on("online", (full) => {
       this.isOnline = true;
+      this.isLosing = false;
       this.socket?.setNoDelay(true); // or every second stanza waits 40 ms for the acknowledgement of the one before
       this.emit("online", { jid: full });
     });
-    xmpp.on("disconnect", () => this.isOnline && this.emit("closed"));
+    xmpp.on("disconnect", () => this.isOnline && !this.isLosing && this.emit("closed"));
     xmpp.start().catch((error) => {
       this.emit("failed", { reason: error.condition ?? error.message });
       xmpp.stop().catch(() => {});
@@ -113,7 +119,11 @@ class Adapter {
         );
       case "message":
         return this.xmpp.send(xml("message", { to, type: type ?? "chat" }, ...child("body", body)));
+      case "lose":
+        this.isLosing = true;
+        return this.vanish();
       case "close":
+        this.xmpp.reconnect.stop();
         if (this.isOnline) await this.xmpp.stop().catch(() => {});
         this.vanish();
         return this.link.end();
