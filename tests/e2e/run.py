@@ -25,12 +25,13 @@ import test_durability  # noqa: E402
 import test_errors  # noqa: E402
 import test_explain  # noqa: E402
 import test_login  # noqa: E402
+import test_messages  # noqa: E402
 import test_readers  # noqa: E402
 import test_rosters  # noqa: E402
 import test_terminal  # noqa: E402
 import test_tls  # noqa: E402
 
-SUITES = (test_clients, test_login, test_certificates, test_errors, test_hostile, test_tls, test_admin, test_groups, test_readers, test_rosters, test_explain, test_terminal, test_durability)
+SUITES = (test_clients, test_login, test_certificates, test_errors, test_hostile, test_tls, test_admin, test_groups, test_readers, test_rosters, test_explain, test_messages, test_terminal, test_durability)
 
 
 class Bench:
