@@ -8,6 +8,7 @@ struct service_settings settings_of_services(const struct config *c)
         .private_bytes_max = c->limits.private_bytes,
         .allow_password_change = c->sasl.allow_password_change,
         .vcard_bytes_max = c->limits.vcard_bytes,
+        .has_archive = c->archive.enabled,
     };
 }
 
@@ -31,6 +32,12 @@ struct router_settings settings_of_router(const struct config *c, const struct s
                 .items = c->pep.items,
                 .item_bytes = c->pep.item_bytes,
                 .account_bytes = c->pep.account_bytes},
+        .has_archive = c->archive.enabled,
+        .archive_default = c->archive.whose == CONFIG_ARCHIVE_NEVER    ? ARCHIVE_NEVER
+                           : c->archive.whose == CONFIG_ARCHIVE_ROSTER ? ARCHIVE_ROSTER
+                                                                       : ARCHIVE_ALWAYS,
+        .archive_messages_max = c->archive.messages,
+        .archive_days = c->archive.days,
         .flap_grace_ms = c->presence.flap_grace_ms,
         .presence_rate = c->presence.rate,
         .presence_burst = c->presence.burst,

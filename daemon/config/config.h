@@ -13,6 +13,7 @@
 enum config_listen_tls { CONFIG_TLS_STARTTLS, CONFIG_TLS_DIRECT, CONFIG_TLS_NONE };
 enum config_listen_records { CONFIG_RECORDS_AUTO, CONFIG_RECORDS_USER, CONFIG_RECORDS_KERNEL };
 enum config_offload { CONFIG_OFFLOAD_AUTO, CONFIG_OFFLOAD_OFF, CONFIG_OFFLOAD_ON };
+enum config_archive { CONFIG_ARCHIVE_ALWAYS, CONFIG_ARCHIVE_NEVER, CONFIG_ARCHIVE_ROSTER };
 enum config_resource_conflict { CONFIG_CONFLICT_REPLACE, CONFIG_CONFLICT_REFUSE, CONFIG_CONFLICT_RENAME };
 
 struct config_listener {
@@ -72,6 +73,11 @@ struct config {
         uint32_t rate, burst;    /* changes of one session: 1000 a second, 10000 at once; rate 0: no limit */
         uint32_t flap_grace_ms;  /* 0: off */
     } presence;
+    struct {
+        bool enabled;              /* true */
+        enum config_archive whose; /* of accounts that have not said */
+        uint32_t messages, days;   /* per account: 100000, 365; 0 days: for good */
+    } archive;
     struct {
         uint32_t stanza_bytes;                 /* 262144; RFC 6120 s. 13.12: at least 10000 */
         uint32_t unauthenticated_stanza_bytes; /* 10000 */

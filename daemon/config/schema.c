@@ -18,6 +18,7 @@ static const char *const listen_records_names[] = {"auto", "user", "kernel", NUL
 static const char *const offload_names[] = {"auto", "off", "on", NULL};
 static const char *const conflict_names[] = {"replace", "refuse", "rename", NULL};
 static const char *const visibility_names[] = {"members", "hidden", NULL};
+static const char *const archive_names[] = {"always", "never", "roster", NULL};
 static const char *const log_names[] = {"error", "warn", "info", "debug", NULL};
 
 const struct config_row config_rows[] = {
@@ -137,6 +138,18 @@ const struct config_row config_rows[] = {
                "again by then, they hear only what it says new. Off (0), because until then they see as "
                "available who cannot be "
                "reached. A client that says goodbye is always believed at once."},
+    {"archive.enabled", CONFIG_BOOL, AT(archive.enabled), "true",
+     .reason = "Archive one-to-one messages, for each account its own, so that all its clients see all of its conversations "
+               "(XEP-0313). Off, nothing is archived; what was is kept until it is too old."},
+    {"archive.default", CONFIG_CHOICE, AT(archive.whose), "always", .names = archive_names,
+     .reason = "Whose messages go into the archive of an account that has not said otherwise (XEP-0441): everybody's, nobody's, or "
+               "those of its contacts."},
+    {"archive.messages", CONFIG_NUMBER, AT(archive.messages), "100000", .min = 1, .max = 100000000,
+     .reason = "Messages in one account's archive; of more, the oldest are removed. Some years of a busy person, at about a kilobyte "
+               "of disk each."},
+    {"archive.days", CONFIG_NUMBER, AT(archive.days), "365", .min = 0, .max = 36500,
+     .reason = "Messages older than this are removed, within a day or so; 0 keeps them. A year, because clients keep what they have "
+               "read, and what is not there cannot be lost."},
     {"limits.stanza_bytes", CONFIG_NUMBER, AT(limits.stanza_bytes), "262144", .min = 10000, .max = 16777216,
      .reason = "Largest stanza. RFC 6120 s. 13.12 forbids less than 10000; avatars and roster results of "
                "other programs need "

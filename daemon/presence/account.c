@@ -35,6 +35,8 @@ void account_fini(struct account *a, struct entity_table *entities)
 {
     roster_fini(&a->roster, entities);
     free(a->groups);
+    free(a->archive_preferences);
+    a->archive_preferences = NULL;
     a->groups = NULL;
     a->group_count = 0;
     a->head = frame_unref(a->head);

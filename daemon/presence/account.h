@@ -44,6 +44,7 @@ struct account {
     struct walk *walk;        /* route/'s, over the roster; NULL: none */
     struct frame *head;       /* ` to='bare JID'`: goes into the gap of broadcast frames */
     struct message *pending, **pending_last; /* waits until READY, in order */
+    char *archive_preferences; /* route/archiving.c's; NULL: none */
     struct account_group *groups; /* shared groups it is a member of (presence/group.h) */
     uint32_t group_count;
     bool is_in_groups;        /* stands in their lists: it is available, and its contacts know */

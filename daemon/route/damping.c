@@ -103,6 +103,7 @@ void router_damping_end(struct router *r, struct account *a)
 void router_stop(struct router *r)
 {
     r->is_stopping = true;
+    router_archive_sweep_stop(r);
     for (struct hash_node *n; (n = hash_table_next(&r->lost, NULL));)
         lost_expired(&container_of(n, struct lost, node)->timer);
 }

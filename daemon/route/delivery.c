@@ -3,7 +3,7 @@
  * rather than refused (O of O/E); what is lost is said to be lost (E of S/E) to those only who may know of
  * the account and its presence (s. 8.1: R here), so that a stranger hears the same of an account that exists
  * and of one that does not, of a resource that is there and of one that is not; one device rings rather than
- * all (M of M/A, D of D/A). */
+ * all (M of M/A, D of D/A), but a chat goes to everyone who has asked for that (A* of M/A*: C here). */
 #include "route/delivery.h"
 
 /* Short names of this file only, so that a row of the standard is a row here. */
@@ -14,6 +14,7 @@
 #define O DELIVERY_OFFLINE
 #define D DELIVERY_MATCH
 #define M DELIVERY_MOST
+#define C DELIVERY_OPTED
 #define A DELIVERY_ALL
 
 /* The table's D in a bare JID's row means the only non-negative resource: that is the most available one, M
@@ -44,9 +45,9 @@ const uint8_t delivery_table[DELIVERY_CONDITION_COUNT][DELIVERY_ADDRESS_COUNT][M
         [DELIVERY_FULL_NO_MATCH] = {R,     M,     R,     R,     S},
     },
     [DELIVERY_SEVERAL_NON_NEGATIVE] = {                        /* s. 8.5.2.1.1, 8.5.3 */
-        [DELIVERY_BARE]          = {M,     M,     E,     A,     S},
+        [DELIVERY_BARE]          = {M,     C,     E,     A,     S},
         [DELIVERY_FULL_MATCH]    = {D,     D,     D,     D,     D},
-        [DELIVERY_FULL_NO_MATCH] = {R,     M,     R,     R,     S},
+        [DELIVERY_FULL_NO_MATCH] = {R,     C,     R,     R,     S},
     },
 };
 /* clang-format on */

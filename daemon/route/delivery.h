@@ -24,6 +24,7 @@ enum delivery_action {
     DELIVERY_OFFLINE,    /* store for later */
     DELIVERY_MATCH,      /* to the matching resource */
     DELIVERY_MOST,       /* to the most available resource */
+    DELIVERY_OPTED,      /* to that, and to the others of non-negative priority that have asked for every message (carbons) */
     DELIVERY_ALL,        /* to every resource of non-negative priority */
 };
 

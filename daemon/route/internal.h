@@ -251,16 +251,40 @@ bool router_parked_end_one(struct account *a);
  * query's sender is told. The frame is borrowed. */
 void router_undelivered(struct router *r, const struct jid *session, struct frame *frame, uint32_t age_s);
 
-/* ---- messages (messaging.c, mailbox.c, offline.c) ---- */
+/* ---- messages (messaging.c, carbons.c, archiving.c, mailbox.c, offline.c) ---- */
 
 /* A message that has arrived at `a`, its addressee. */
 void router_message_in(struct router *r, struct account *a, const struct stanza *stanza, struct frame *frame,
                        const struct jid *from, const struct jid *to);
-/* Keep the message for its addressee, who is at home here and takes none now. Whether the disk has it is known later: the sender
- * hears of a failure then, if `is_refusable`. False: no memory. */
-bool router_mailbox_put(struct router *r, struct frame *frame, const struct jid *from, const struct jid *to, bool is_refusable);
-/* What was put goes to the store before what is asked of it next. */
-void router_mailbox_flush(struct router *r);
+/* One that the session says to `to`. */
+void router_message_out(struct router *r, struct session *s, const struct stanza *stanza, const struct jid *to);
+
+/* Is a message of this content, said by or to (`from`) the account, one that its other resources get a copy of? */
+bool router_carbon_is_due(bool is_sent, enum message_type type, uint32_t content, const struct jid *from);
+/* Copies to the account's resources that have asked for them and do not have the message. `message`: a frame's bytes; `more` goes behind
+ * its children. */
+void router_carbons_send(struct router *r, struct account *a, bool is_sent, enum message_type type, struct span message,
+                         struct span more);
+
+/* Does the account want messages with `peer` archived? */
+bool router_archive_wants(struct router *r, const struct account *a, const struct jid *peer);
+uint64_t router_archive_id(struct router *r);
+/* 0 or -ENOMEM. */
+int router_archive_sweep_start(struct router *r);
+void router_archive_sweep_stop(struct router *r);
+
+/* A message on its way to the disk. All is borrowed for the call. */
+struct mail {
+    struct frame *frame;
+    const struct jid *from, *to;
+    uint64_t id;       /* in the archive */
+    bool is_outgoing;  /* for the archive of `from`; else for what is kept for `to` */
+    bool is_archived;
+    bool is_offline;   /* nobody takes it now */
+    bool is_refusable; /* the sender may hear that it could not be kept: when that is known, which is later */
+};
+/* False: no memory. */
+bool router_mailbox_put(struct router *r, const struct mail *mail);
 /* The session takes messages: give it what waits for its account. */
 void router_offline_give(struct router *r, struct session *s);
 

@@ -45,6 +45,7 @@ static void load_end(struct load *l, int result)
     lane_work_stop(&l->work);
     a->roster.version = l->request.roster.version;
     a->has_offline = l->request.roster.has_offline;
+    router_archive_prefer(a, l->request.roster.archive_preferences);
     if (result == 0)
         result = account_groups_load(a, &r->groups);
     a->state = result == 0 ? ACCOUNT_READY : result == STORE_NOT_FOUND ? ACCOUNT_MISSING : ACCOUNT_FAILED;

@@ -7,16 +7,17 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "route/internal.h"
+#include "store/archive.h"
 #include "store/offline.h"
 
 struct kept {
     struct kept *next;
     struct frame *frame; /* a reference; constant, so the store reads it as it is */
-    uint64_t us;
-    bool is_refusable; /* the sender may be told that it was not kept */
+    uint64_t us, id;
+    bool is_outgoing, is_archived, is_offline, is_refusable;
     int outcome;
-    uint16_t from_len, to_len, owner_len;
-    char jids[]; /* from, to; the owner is the beginning of one of them */
+    uint16_t from_len, to_len;
+    char jids[]; /* from, to */
 };
 
 struct mailbox_batch {
@@ -31,11 +32,24 @@ static struct span kept_to(const struct kept *k)
     return span_make(k->jids + k->from_len, k->to_len);
 }
 
+static struct span kept_from(const struct kept *k)
+{
+    return span_make(k->jids, k->from_len);
+}
+
 static int kept_write(struct store_db *db, const struct router_settings *settings, const struct kept *k)
 {
     const struct store_offline_limits limits = {settings->offline_messages_max, settings->offline_bytes_max};
-    struct span owner = span_make(kept_to(k).ptr, k->owner_len);
-    return store_offline_add(db, owner, k->us, span_make(k->frame->bytes, k->frame->len), &limits);
+    struct jid from = jid_of_prepared(kept_from(k)), to = jid_of_prepared(kept_to(k));
+    struct span stanza = span_make(k->frame->bytes, k->frame->len);
+    struct span owner = jid_bare(k->is_outgoing ? &from : &to);
+    const struct jid *peer = k->is_outgoing ? &to : &from;
+    const struct store_archive_entry entry = {
+        .id = k->id, .us = k->us, .peer = jid_bare(peer), .resource = jid_resource(peer), .stanza = stanza};
+    int outcome = k->is_offline ? store_offline_add(db, owner, k->us, stanza, &limits) : 0;
+    if (outcome == 0 && k->is_archived)
+        outcome = store_archive_add(db, owner, &entry, settings->archive_messages_max);
+    return outcome;
 }
 
 /* On the store thread. */
@@ -54,7 +68,7 @@ static int batch_write(struct store_db *db, struct store_request *request)
 
 static void kept_refuse(struct router *r, const struct kept *k, enum stanza_error e)
 {
-    struct jid from = jid_of_prepared(span_make(k->jids, k->from_len)), to = jid_of_prepared(kept_to(k));
+    struct jid from = jid_of_prepared(kept_from(k)), to = jid_of_prepared(kept_to(k));
     if (k->is_refusable && router_frame_read(r, k->frame, &r->stanza) == 0)
         router_bounce(r, &r->stanza, e, &to, &from);
     arena_reset(&r->arena);
@@ -69,8 +83,10 @@ static void batch_end(struct mailbox_batch *b)
             kept_refuse(r, k, STANZA_INTERNAL_SERVER_ERROR);
         else if (k->outcome == STORE_FULL)
             kept_refuse(r, k, STANZA_SERVICE_UNAVAILABLE);
-        else if (k->outcome == 0)
-            r->counters.messages_kept++;
+        else if (k->outcome == 0) {
+            r->counters.messages_kept += k->is_offline;
+            r->counters.messages_archived += k->is_archived;
+        }
         frame_unref(k->frame);
         free(k);
     }
@@ -123,11 +139,10 @@ static struct mailbox_batch *batch_new(struct router *r)
     return b;
 }
 
-bool router_mailbox_put(struct router *r, struct frame *frame, const struct jid *from, const struct jid *to,
-                        bool is_refusable)
+bool router_mailbox_put(struct router *r, const struct mail *mail)
 {
-    struct span from_text = jid_full(from), to_text = jid_full(to);
-    struct kept *k = malloc(sizeof *k + from_text.len + to_text.len);
+    struct span from = jid_full(mail->from), to = jid_full(mail->to);
+    struct kept *k = malloc(sizeof *k + from.len + to.len);
     if (k && !r->mailbox)
         r->mailbox = batch_new(r);
     if (!k || !r->mailbox) {
@@ -135,14 +150,17 @@ bool router_mailbox_put(struct router *r, struct frame *frame, const struct jid 
         free(k);
         return false;
     }
-    *k = (struct kept){.frame = frame_ref(frame),
+    *k = (struct kept){.frame = frame_ref(mail->frame),
                        .us = clock_wall_us(),
-                       .is_refusable = is_refusable,
-                       .from_len = (uint16_t)from_text.len,
-                       .to_len = (uint16_t)to_text.len,
-                       .owner_len = (uint16_t)jid_bare(to).len};
-    memcpy(k->jids, from_text.ptr, from_text.len);
-    memcpy(k->jids + from_text.len, to_text.ptr, to_text.len);
+                       .id = mail->id,
+                       .is_outgoing = mail->is_outgoing,
+                       .is_archived = mail->is_archived,
+                       .is_offline = mail->is_offline,
+                       .is_refusable = mail->is_refusable,
+                       .from_len = (uint16_t)from.len,
+                       .to_len = (uint16_t)to.len};
+    memcpy(k->jids, from.ptr, from.len);
+    memcpy(k->jids + from.len, to.ptr, to.len);
     *r->mailbox->last = k;
     r->mailbox->last = &k->next;
     if (!r->mailbox_writes)

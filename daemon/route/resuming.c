@@ -68,16 +68,22 @@ static void message_again(struct router *r, const struct stanza *stanza, struct 
 {
     if (stanza->type.message == MESSAGE_HEADLINE || stanza->type.message == MESSAGE_ERROR)
         return; /* others have had it too, or nobody wants it later */
+    if (span_equal(jid_full(from), jid_full(account)))
+        return; /* a copy, or of an archive: for that session only */
     struct span bytes = span_make(frame->bytes, frame->len);
     struct frame *f = message_frame_delayed(bytes, jid_domain(account), clock_wall_us() - age_s * 1000000ull);
-    r->counters.messages_rerouted += f != NULL;
-    router_send_stanza(r, f, jid_full(from), account);
+    /* It is archived already, and others have their copies. */
+    struct frame *again =
+        f ? frame_new(span_make(f->bytes, f->len), FRAME_NO_HEAD, FRAME_MESSAGE_AGAIN) : NULL;
+    frame_unref(f);
+    r->counters.messages_rerouted += again != NULL;
+    router_send_stanza(r, again, jid_full(from), account);
 }
 
 void router_undelivered(struct router *r, const struct jid *session, struct frame *frame, uint32_t age_s)
 {
     struct stanza *stanza = &r->stanza;
-    if (frame->kind != FRAME_MESSAGE &&
+    if (frame->kind != FRAME_MESSAGE && frame->kind != FRAME_MESSAGE_AGAIN &&
         frame->kind != FRAME_OTHER) /* presence, and what goes on with a stanza */
         return;
     char storage[JID_BYTES_MAX];

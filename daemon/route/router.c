@@ -30,7 +30,7 @@ int router_init(struct router *r, const struct router_settings *settings, struct
     limits.depth = XML_DEPTH_MAX;
     r->scan = xml_scan_new(&limits);
     r->cost = cost_new();
-    if (r->sent && r->received && r->scan && r->cost)
+    if (r->sent && r->received && r->scan && r->cost && (index > 0 || router_archive_sweep_start(r) == 0))
         return 0;
     router_fini(r);
     return -ENOMEM;
@@ -191,10 +191,10 @@ bool router_stanza(struct router *r, struct stream *stream, const struct stanza 
         break;
     case STANZA_MESSAGE:
         if (stanza->has_to) {
-            router_route(r, s, stanza, session_jid(s), &stanza->to);
+            router_message_out(r, s, stanza, &stanza->to);
         } else { /* RFC 6121 s. 8.1: as if to the sender's own bare JID */
             struct jid own = entity_jid(s->account->entity);
-            router_route(r, s, stanza, session_jid(s), &own);
+            router_message_out(r, s, stanza, &own);
         }
         break;
     }

@@ -26,8 +26,12 @@
 
 struct cost;
 struct mailbox_batch;
+struct sweep;
 struct service;
 struct service_settings;
+
+/* Letters, for they are kept so. */
+enum archive_default { ARCHIVE_ALWAYS = 'A', ARCHIVE_NEVER = 'N', ARCHIVE_ROSTER = 'R' };
 
 struct router_settings {
     const struct service *services; /* what answers queries to the server and to accounts (service.h); ends with no answer() */
@@ -39,6 +43,10 @@ struct router_settings {
     uint32_t offline_messages_max, offline_bytes_max; /* kept for one account */
     uint32_t caps_max; /* sets of capabilities that are remembered */
     struct pep_limits pep;
+    bool has_archive;
+    char archive_default;           /* whose messages: ARCHIVE_ALWAYS ... */
+    uint32_t archive_messages_max;  /* of one account */
+    uint32_t archive_days;          /* 0: for good */
     uint32_t flap_grace_ms; /* until the end of a lost stream is told; 0: at once */
     uint32_t presence_rate, presence_burst; /* changes a second of one session, and at once; rate 0: no limit */
     /* ROUTER_AT_ONCE_MAX and ROUTER_PACE; tests make them small. */
@@ -68,6 +76,9 @@ struct router {
     uint32_t fanouts;    /* publishers whose changes are on their way to the watchers here */
     struct mailbox_batch *mailbox; /* messages that gather until the store has those before them; NULL: none */
     uint32_t mailbox_writes;       /* batches that the store has */
+    struct sweep *sweep; /* of old archived messages; the first worker's */
+    uint64_t ids[32];    /* random, for archives; a system call for each would cost more than the rest */
+    uint32_t ids_left;
     struct cost *cost;   /* cost.h */
     /* Scratch for stanzas that arrive as bytes. */
     struct xml_scan *scan;
@@ -79,6 +90,7 @@ struct router {
         /* From clients, by class; to them, those that have no counter above. */
         uint64_t presences_received, directed_received, subscriptions_received, probes_received, messages_received,
             queries_received, others_received;
+        uint64_t messages_copied, messages_archived;
         uint64_t messages_kept, messages_given; /* for who was offline; when it came */
         uint64_t directed_delivered, subscriptions_delivered, queries_delivered;
         uint64_t events_published, events_delivered, caps_asked, caps_refused;

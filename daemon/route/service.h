@@ -88,6 +88,10 @@ void service_work_refuse_more(const struct service_work *w, enum stanza_error e,
 
 /* The account in memory here, by its bare JID; NULL: it is not. */
 struct account *router_account_find(struct router *r, struct span bare);
+/* Messages that are on their way to the store go there before what is asked of it next. */
+void router_mailbox_flush(struct router *r);
+/* The account's preferences for its archive are now these (archiving.c); empty: none. */
+void router_archive_prefer(struct account *a, struct span text);
 /* May this bare JID see the account's presence, by its roster or by a group? */
 bool router_may_see(const struct router *r, const struct account *publisher, struct span watcher);
 bool router_is_local(const struct router *r, struct span domain);

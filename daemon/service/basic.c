@@ -13,6 +13,18 @@ void service_forbidden(const struct service_query *q)
     service_refuse(q, STANZA_FORBIDDEN);
 }
 
+void service_carbons_enable(const struct service_query *q)
+{
+    q->session->has_carbons = true;
+    service_result(q, (struct span){0});
+}
+
+void service_carbons_disable(const struct service_query *q)
+{
+    q->session->has_carbons = false;
+    service_result(q, (struct span){0});
+}
+
 void service_session(const struct service_query *q)
 {
     service_result(q, (struct span){0});

@@ -10,13 +10,24 @@ static const char *const server_features[] = {
     "jabber:iq:register",
     "jabber:iq:roster",
     "msgoffline",
+    "urn:xmpp:carbons:2",
+    "urn:xmpp:mam:2",
+    "urn:xmpp:mam:2#extended",
     "urn:xmpp:ping",
+    "urn:xmpp:sid:0",
 };
 
-static void features_write(struct buffer *out, const char *const *features, size_t count)
+static bool is_on(const struct service_query *q, const char *feature)
+{
+    return q->settings->has_archive || !span_starts(span_of(feature), SPAN("urn:xmpp:mam:2"));
+}
+
+void service_features_write(const struct service_query *q, struct buffer *out, const char *const *features,
+                            size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        buffer_printf(out, "<feature var='%s'/>", features[i]);
+        if (is_on(q, features[i]))
+            buffer_printf(out, "<feature var='%s'/>", features[i]);
 }
 
 void service_disco_info(const struct service_query *q)
@@ -24,7 +35,7 @@ void service_disco_info(const struct service_query *q)
     struct buffer out = {0};
     buffer_literal(&out, "<query xmlns='http://jabber.org/protocol/disco#info'>"
                          "<identity category='server' type='im' name='muster'/>");
-    features_write(&out, server_features, sizeof server_features / sizeof server_features[0]);
+    service_features_write(q, &out, server_features, sizeof server_features / sizeof server_features[0]);
     buffer_literal(&out, "</query>");
     if (buffer_ok(&out))
         service_result(q, buffer_span(&out));

@@ -34,6 +34,10 @@ static const char *const account_features[] = {
     PUBSUB "#retrieve-affiliations",
     PUBSUB "#retrieve-items",
     PUBSUB "#rsm",
+    "urn:xmpp:mam:2",
+    "urn:xmpp:mam:2#extended",
+    "urn:xmpp:mam:2#groupchat-field",
+    "urn:xmpp:sid:0",
 };
 
 static void account_info(const struct service_query *q)
@@ -42,8 +46,7 @@ static void account_info(const struct service_query *q)
     buffer_literal(&out, "<query xmlns='http://jabber.org/protocol/disco#info'>"
                          "<identity category='account' type='registered'/>"
                          "<identity category='pubsub' type='pep'/>");
-    for (size_t i = 0; i < sizeof account_features / sizeof *account_features; i++)
-        buffer_printf(&out, "<feature var='%s'/>", account_features[i]);
+    service_features_write(q, &out, account_features, sizeof account_features / sizeof *account_features);
     buffer_literal(&out, "</query>");
     service_result(q, buffer_span(&out));
     buffer_fini(&out);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/services.h"
 
+#define ARCHIVE "urn:xmpp:mam:2"
+#define CARBONS "urn:xmpp:carbons:2"
 #define DISCO "http://jabber.org/protocol/disco#"
 #define PRIVATE "jabber:iq:private"
 #define VCARD "vcard-temp"
@@ -25,5 +27,15 @@ const struct service services[] = {
     {"query", DISCO "items", SERVICE_GET, SERVICE_OWN | SERVICE_ACCOUNT, service_account_items},
     {"pubsub", PUBSUB, SERVICE_GET | SERVICE_SET, SERVICE_OWN | SERVICE_ACCOUNT, service_pep},
     {"pubsub", PUBSUB "#owner", SERVICE_GET | SERVICE_SET, SERVICE_OWN | SERVICE_ACCOUNT, service_pep_owner},
+    {"enable", CARBONS, SERVICE_SET, SERVICE_OWN, service_carbons_enable},
+    {"disable", CARBONS, SERVICE_SET, SERVICE_OWN, service_carbons_disable},
+    {"query", ARCHIVE, SERVICE_SET, SERVICE_OWN, service_archive_query},
+    {"query", ARCHIVE, SERVICE_GET, SERVICE_OWN, service_archive_form},
+    {"metadata", ARCHIVE, SERVICE_GET, SERVICE_OWN, service_archive_metadata},
+    {"prefs", ARCHIVE, SERVICE_GET, SERVICE_OWN, service_archive_preferences_get},
+    {"prefs", ARCHIVE, SERVICE_SET, SERVICE_OWN, service_archive_preferences_set},
+    {"query", ARCHIVE, SERVICE_GET | SERVICE_SET, SERVICE_ACCOUNT, service_forbidden},
+    {"metadata", ARCHIVE, SERVICE_GET, SERVICE_ACCOUNT, service_forbidden},
+    {"prefs", ARCHIVE, SERVICE_GET | SERVICE_SET, SERVICE_ACCOUNT, service_forbidden},
     {0},
 };

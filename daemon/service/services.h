@@ -10,6 +10,7 @@ struct service_settings {
         private_bytes_max; /* of an account's private elements; of all together */
     uint32_t vcard_bytes_max;
     bool allow_password_change;
+    bool has_archive;
 };
 
 /* For router_settings.services. */
@@ -19,6 +20,9 @@ extern const struct service services[];
 void service_ping(const struct service_query *q);    /* XEP-0199 */
 void service_session(const struct service_query *q); /* RFC 3921 s. 3, a no-op since */
 void service_disco_info(const struct service_query *q);
+/* Append those of the features that are on. */
+void service_features_write(const struct service_query *q, struct buffer *out, const char *const *features,
+                            size_t count);
 void service_disco_items(const struct service_query *q);
 void service_private_get(const struct service_query *q); /* XEP-0049 */
 void service_private_set(const struct service_query *q);
@@ -31,5 +35,12 @@ void service_account_info(const struct service_query *q); /* XEP-0030 of an acco
 void service_account_items(const struct service_query *q);
 void service_pep(const struct service_query *q); /* XEP-0163 */
 void service_pep_owner(const struct service_query *q);
+void service_carbons_enable(const struct service_query *q); /* XEP-0280 */
+void service_carbons_disable(const struct service_query *q);
+void service_archive_query(const struct service_query *q); /* XEP-0313 */
+void service_archive_form(const struct service_query *q);
+void service_archive_metadata(const struct service_query *q);
+void service_archive_preferences_get(const struct service_query *q); /* XEP-0441 */
+void service_archive_preferences_set(const struct service_query *q);
 
 #endif

@@ -44,6 +44,7 @@ struct session {
     uint32_t available_order; /* grows with each presence: among equal priorities the newest is the most available */
     int8_t priority;        /* -128..127 */
     bool is_paced;
+    bool has_message;       /* while a message is delivered: has got it (route/messaging.c) */
     bool has_carbons;       /* gets copies of what other resources are sent (XEP-0280) */
     bool is_interested;     /* has asked for the roster: gets pushes (RFC 6121 s. 2.2) */
 };

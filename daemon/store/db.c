@@ -45,6 +45,10 @@ static const char store_pragmas[] =
     " (SELECT group_concat(v.name, ', ') FROM group_viewers JOIN groups v ON v.id = viewer WHERE seen = "    \
     "g.id),"                                                                                                 \
     " from_file FROM groups g"
+/* The indices are named: the planner, without statistics, may take the one that has to be sorted. */
+#define STATEMENT_ARCHIVE_PAGE "SELECT number, us, id, stanza FROM archive "
+#define STATEMENT_ARCHIVE_RANGE " WHERE owner = ?1 AND number >= ?2 AND number < ?3"
+#define STATEMENT_ARCHIVE_WITH " AND peer = ?4 AND (?5 IS NULL OR resource = ?5)"
 
 static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_BEGIN] = "BEGIN",
@@ -158,6 +162,27 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_PEP_CONTACTS] = "SELECT r.contact, r.state IN (4, 5, 8) FROM accounts a JOIN roster r ON r.owner = a.id"
                                " WHERE a.jid = ?1 AND r.contact > ?2 ORDER BY r.contact LIMIT ?3",
     [STATEMENT_PEP_STATE] = "SELECT state IN (6, 7, 8) FROM roster WHERE owner = ?1 AND contact = ?2",
+    [STATEMENT_ARCHIVE_FIRST] = "SELECT number, us, id FROM archive WHERE owner = ?1 ORDER BY number LIMIT 1",
+    [STATEMENT_ARCHIVE_LAST] =
+        "SELECT number, us, id FROM archive WHERE owner = ?1 ORDER BY number DESC LIMIT 1",
+    [STATEMENT_ARCHIVE_AT] = "SELECT number, us, id FROM archive WHERE owner = ?1 AND number = ?2",
+    [STATEMENT_ARCHIVE_ID] = "SELECT number, us, id FROM archive WHERE owner = ?1 AND id = ?2",
+    [STATEMENT_ARCHIVE_ADD] =
+        "INSERT INTO archive (owner, number, id, us, peer, resource, stanza) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [STATEMENT_ARCHIVE_REMOVE] = "DELETE FROM archive WHERE owner = ?1 AND number <= ?2",
+    [STATEMENT_ARCHIVE_FORWARD] = STATEMENT_ARCHIVE_PAGE "NOT INDEXED" STATEMENT_ARCHIVE_RANGE " ORDER BY number",
+    [STATEMENT_ARCHIVE_BACKWARD] =
+        STATEMENT_ARCHIVE_PAGE "NOT INDEXED" STATEMENT_ARCHIVE_RANGE " ORDER BY number DESC",
+    [STATEMENT_ARCHIVE_WITH_FORWARD] = STATEMENT_ARCHIVE_PAGE
+        "INDEXED BY archive_peer" STATEMENT_ARCHIVE_RANGE STATEMENT_ARCHIVE_WITH " ORDER BY number",
+    [STATEMENT_ARCHIVE_WITH_BACKWARD] = STATEMENT_ARCHIVE_PAGE
+        "INDEXED BY archive_peer" STATEMENT_ARCHIVE_RANGE STATEMENT_ARCHIVE_WITH " ORDER BY number DESC",
+    [STATEMENT_ARCHIVE_WITH_COUNT] =
+        "SELECT count(*) FROM archive INDEXED BY archive_peer" STATEMENT_ARCHIVE_RANGE STATEMENT_ARCHIVE_WITH,
+    [STATEMENT_ARCHIVE_NEXT] = "SELECT owner FROM archive WHERE owner >= ?1 ORDER BY owner LIMIT 1",
+    [STATEMENT_ARCHIVE_PREFERENCES] =
+        "SELECT text FROM archive_preferences WHERE owner = (SELECT id FROM accounts WHERE jid = ?1)",
+    [STATEMENT_ARCHIVE_PREFERENCES_PUT] = "INSERT OR REPLACE INTO archive_preferences (owner, text) VALUES (?1, ?2)",
     [STATEMENT_GROUP_OF_MEMBER] = "SELECT in_group FROM group_members WHERE member = ?1 ORDER BY in_group",
     [STATEMENT_TOKENS] = "SELECT slot, token, expires, uses FROM tokens"
                          " WHERE account = ?1 AND client = ?2 AND mechanism = ?3 ORDER BY slot DESC",

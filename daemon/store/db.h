@@ -60,6 +60,7 @@ struct store_roster {
     uint32_t count;
     uint64_t version;
     bool has_offline; /* messages wait for the account (offline.h) */
+    struct span archive_preferences; /* (archive.h); ptr NULL: none */
 };
 
 /* The whole roster of an existing account on `arena`; STORE_NOT_FOUND when there is no such account. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "store/archive.h"
 #include "store/internal.h"
 
 /* Most rosters fit; a large one doubles a few times. */
@@ -71,10 +72,16 @@ int store_roster_load(struct store_db *db, struct span jid, struct arena *arena,
     }
     free(heap);
     bool has_offline = false;
+    struct span preferences = {0};
     if (!error)
         error = store_offline_exists(db, owner, &has_offline);
     if (!error)
-        *ret = (struct store_roster){.items = items, .count = count, .version = version, .has_offline = has_offline};
+        error = store_archive_preferences_load(db, jid, arena, &preferences);
+    if (error == STORE_NOT_FOUND)
+        error = 0;
+    if (!error)
+        *ret = (struct store_roster){.items = items, .count = count, .version = version,
+                                     .has_offline = has_offline, .archive_preferences = preferences};
     return error;
 }
 

@@ -120,6 +120,23 @@ const char *const store_schema_steps[] = {
     " PRIMARY KEY (jid, in_group)"
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX group_awaited_in_group ON group_awaited (in_group);",
+    /* archives: number has no gaps in an archive, us never goes back (store/archive.h). */
+    "CREATE TABLE archive ("
+    " owner INTEGER NOT NULL REFERENCES accounts(id) ON DELETE CASCADE,"
+    " number INTEGER NOT NULL,"
+    " id INTEGER NOT NULL,"
+    " us INTEGER NOT NULL,"
+    " peer TEXT NOT NULL CHECK (length(peer) > 0),"
+    " resource TEXT,"
+    " stanza TEXT NOT NULL,"
+    " PRIMARY KEY (owner, number)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX archive_id ON archive (owner, id);"
+    "CREATE INDEX archive_peer ON archive (owner, peer, number);"
+    "CREATE TABLE archive_preferences ("
+    " owner INTEGER PRIMARY KEY REFERENCES accounts(id) ON DELETE CASCADE,"
+    " text TEXT NOT NULL"
+    ") STRICT;",
 };
 
 const int store_schema_version = sizeof store_schema_steps / sizeof store_schema_steps[0];

@@ -25,6 +25,7 @@ import test_durability  # noqa: E402
 import test_errors  # noqa: E402
 import test_explain  # noqa: E402
 import test_login  # noqa: E402
+import test_messages  # noqa: E402
 import test_readers  # noqa: E402
 import test_resume  # noqa: E402
 import test_rosters  # noqa: E402
@@ -44,6 +45,7 @@ SUITES = (
     test_resume,
     test_rosters,
     test_explain,
+    test_messages,
     test_terminal,
     test_durability,
 )

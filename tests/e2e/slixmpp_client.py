@@ -26,6 +26,8 @@ class Adapter(slixmpp.ClientXMPP):
         self.ca_certs = Path(command["ca"])
         self.register_plugin("xep_0030")
         self.register_plugin("xep_0199")
+        for plugin in ("xep_0203", "xep_0280", "xep_0313"):
+            self.register_plugin(plugin)
         self.is_online = self.is_losing = False
         if command.get("resume"):
             self.register_plugin("xep_0198")
@@ -36,6 +38,8 @@ class Adapter(slixmpp.ClientXMPP):
         self.add_event_handler("connection_failed", lambda e: self.give_up(f"connection: {e}"))
         self.add_event_handler("disconnected", self.on_end)
         self.add_event_handler("message", self.on_message)
+        self.add_event_handler("carbon_received", lambda m: self.on_carbon("received", m["carbon_received"]))
+        self.add_event_handler("carbon_sent", lambda m: self.on_carbon("sent", m["carbon_sent"]))
         self.add_event_handler("stream_error", lambda e: self.emit("stream-error", condition=e["condition"]))
         self.add_event_handler("roster_update", self.on_push)
         self.register_handler(Callback("any presence", MatchXPath("{jabber:client}presence"), self.on_presence))
@@ -72,7 +76,17 @@ class Adapter(slixmpp.ClientXMPP):
 
     def on_message(self, message):
         self.emit("message", **{"from": message["from"]}, type=message.xml.get("type"), body=message["body"],
-             id=message["id"])
+             id=message["id"], delay=message.xml.find("{urn:xmpp:delay}delay") is not None)
+
+    def on_carbon(self, kind, message):
+        self.emit("carbon", **{"from": message["from"]}, kind=kind, to=message["to"], body=message["body"])
+
+    async def archive(self, command):
+        """All of it, or all with one peer, a page after the other."""
+        found = self["xep_0313"].iterate(with_jid=command.get("with"), rsm={"max": int(command["max"])})
+        async for message in found:
+            self.emit("archived", id=message["mam_result"]["id"],
+                      body=message["mam_result"]["forwarded"]["stanza"]["body"])
 
     def item(self, event, element, **more):
         groups = sorted(g.text or "" for g in element.findall("{jabber:iq:roster}group"))
@@ -94,6 +108,12 @@ class Adapter(slixmpp.ClientXMPP):
                 for jid in self.client_roster:
                     self.emit("roster-item", id=request, jid=jid, name=self.client_roster[jid]["name"])
                 self.emit("reply", id=request, type="result", version=self.client_roster.version)
+                return
+            elif do == "carbons":
+                reply = await self["xep_0280"].enable(timeout=15)
+            elif do == "archive":
+                await self.archive(command)
+                self.emit("reply", id=request, type="result")
                 return
             elif do == "disco":
                 reply = await self["xep_0030"].get_info(jid=command["to"], timeout=15, cached=False)

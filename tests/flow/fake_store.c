@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "store/archive.h"
 #include "store/internal.h"
 #include "store/schema.h"
 
@@ -151,8 +152,10 @@ static void mailbox_load(struct store *s, struct store_request *r)
 {
     int64_t owner;
     uint64_t version;
-    if (s->db && store_account_find(s->db, r->jid, &owner, &version) == 0)
-        assert(store_offline_exists(s->db, owner, &r->roster.has_offline) == 0);
+    if (!s->db || store_account_find(s->db, r->jid, &owner, &version) != 0)
+        return;
+    assert(store_offline_exists(s->db, owner, &r->roster.has_offline) == 0);
+    assert(store_archive_preferences_load(s->db, r->jid, &r->arena, &r->roster.archive_preferences) >= 0);
 }
 
 static int roster_load(struct store *s, const struct fake_account *a, struct store_request *r)

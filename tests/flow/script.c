@@ -356,6 +356,7 @@ static void do_counted(struct world *w, struct words *a)
             {"delayed", worker->router.counters.presences_delayed},
             {"superseded", worker->router.counters.presences_superseded},
             {"kept", worker->router.counters.messages_kept},
+            {"archived", worker->router.counters.messages_archived},
             {"given", worker->router.counters.messages_given},
             {"changes", worker->router.counters.presence_changes},
             {"enabled", worker->streams.counters.sm_enabled},
@@ -384,9 +385,12 @@ static void do_counted(struct world *w, struct words *a)
 
 static void do_switch(struct world *w, struct words *a)
 {
-    if (strcmp(a->at[1], "csi") != 0)
+    bool *at = strcmp(a->at[1], "csi") == 0       ? &w->config.presence.csi
+               : strcmp(a->at[1], "archive") == 0 ? &w->config.archive.enabled
+                                                  : NULL;
+    if (!at)
         world_fail(w, "no switch is named %s", a->at[1]);
-    w->config.presence.csi = strcmp(a->at[2], "on") == 0;
+    *at = strcmp(a->at[2], "on") == 0;
     world_settings(w);
 }
 

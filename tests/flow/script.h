@@ -31,8 +31,8 @@
  *   stored alice bob B [approved] [unlisted] [request] / stored alice bob gone
  *   counted NAME N               held, conflated, overflows, inactive, slow, flaps, damped, delayed, superseded,
  *                                changes, enabled, resumed, expired, refused, asked, resent, unacked, detached, rerouted,
- *                                kept, given, published, events, capsasked, capsrefused: over all workers
- *   switch csi on|off
+ *                                kept, given, archived, published, events, capsasked, capsrefused: over all workers
+ *   switch csi|archive on|off
  *   remove alice / reset alice   the administrator removes the account / has changed it
  *   group NAME [NAME,OTHER]      a shared group, and the groups that see its members
  *   set NAME TITLE [NAME,OTHER]  its title and who sees its members from now on

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -20,7 +21,8 @@ struct resource {
 
 /* A letter a type: S silence, E service-unavailable to the sender, R the same to a sender who sees bob's
  * presence and silence to others, O nothing now and the message when bob comes, 1 to 3: to that resource of
- * bob's, A: to all that are not negative. bob2 is the most available of several. */
+ * bob's, A: to all that are not negative, C: to bob2, and with carbons to all that are not negative. bob2 is
+ * the most available of several. */
 static const struct {
     const char *name, *address, *outcome;
     bool has_account;
@@ -37,12 +39,12 @@ static const struct {
     {"one, match", "bob@localhost/r1", "11111", true, {{"bob1", 0}, {"bob2", -1}}},
     {"one, match of the negative", "bob@localhost/r2", "22222", true, {{"bob1", 0}, {"bob2", -1}}},
     {"one, no match", "bob@localhost/none", "R1RRS", true, {{"bob1", 0}, {"bob2", -1}}},
-    {"several, bare", "bob@localhost", "22EAS", true, {{"bob1", 1}, {"bob2", 5}, {"bob3", -1}}},
+    {"several, bare", "bob@localhost", "2CEAS", true, {{"bob1", 1}, {"bob2", 5}, {"bob3", -1}}},
     {"several, match", "bob@localhost/r1", "11111", true, {{"bob1", 1}, {"bob2", 5}, {"bob3", -1}}},
-    {"several, no match", "bob@localhost/none", "R2RRS", true, {{"bob1", 1}, {"bob2", 5}, {"bob3", -1}}},
+    {"several, no match", "bob@localhost/none", "RCRRS", true, {{"bob1", 1}, {"bob2", 5}, {"bob3", -1}}},
     {"several equal: the newest, bare",
      "bob@localhost",
-     "22EAS",
+     "2CEAS",
      true,
      {{"bob1", 5}, {"bob2", 5}, {"bob3", -1}}},
     {"no resources, domain's own", "localhost", "EEEES", true, {{0}}},
@@ -55,7 +57,27 @@ static void expect_delivered(struct world *w, const char *user, const char *type
                  type, address);
 }
 
-static struct world *scene(uint32_t workers, size_t row, bool is_known)
+/* Is the message itself given to resource `i` of bob's? */
+static bool is_given(char outcome, int i, int priority, bool has_carbons)
+{
+    if (outcome == 'A')
+        return priority >= 0;
+    if (outcome == 'C')
+        return i == 1 || (has_carbons && priority >= 0);
+    return outcome == '1' + i;
+}
+
+static void expect_copied(struct world *w, const char *user, const char *type, const char *address)
+{
+    const char *kind = strcmp(type, "chat") == 0 ? " type='chat'" : "";
+    world_expect(w, user,
+                 "<message%s from='bob@localhost' to='*'><received xmlns='urn:xmpp:carbons:2'><forwarded "
+                 "xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client' type='%s' id='m' from='alice@localhost/r' "
+                 "to='%s'><body>hello</body></message></forwarded></received></message>",
+                 kind, type, address);
+}
+
+static struct world *scene(uint32_t workers, size_t row, bool is_known, bool has_carbons)
 {
     struct world *w = world_new(workers, 3, 0);
     fake_store_account(w->broker.store, "alice@localhost", true);
@@ -71,6 +93,8 @@ static struct world *scene(uint32_t workers, size_t row, bool is_known)
         world_say(w, rows[row].resources[i].user, "<presence><priority>%d</priority></presence>",
                   rows[row].resources[i].priority);
     }
+    for (int i = 0; has_carbons && i < 3 && rows[row].resources[i].user; i++)
+        world_say(w, rows[row].resources[i].user, "<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>");
     for (uint32_t i = 0; i < w->user_count; i++)
         user_forget(&w->users[i]);
     return w;
@@ -92,12 +116,12 @@ static void expect_later(struct world *w, const char *type, const char *address,
         assert_string_not_equal(s->name, "message"); /* once, and nothing else */
 }
 
-static void play(uint32_t workers, size_t row, int type, bool is_known)
+static void play(uint32_t workers, size_t row, int type, bool is_known, bool has_carbons)
 {
     char where[128];
-    snprintf(where, sizeof where, "%s, %s, from %s", rows[row].name, types[type],
-             is_known ? "a watcher" : "a stranger");
-    struct world *w = scene(workers, row, is_known);
+    snprintf(where, sizeof where, "%s, %s, from %s%s", rows[row].name, types[type], is_known ? "a watcher" : "a stranger",
+             has_carbons ? ", carbons" : "");
+    struct world *w = scene(workers, row, is_known, has_carbons);
     w->where = where;
     world_say(w, "alice", "<message type='%s' id='m' to='%s'><body>hello</body></message>", types[type],
               rows[row].address);
@@ -108,9 +132,14 @@ static void play(uint32_t workers, size_t row, int type, bool is_known)
                      "type='cancel'><service-unavailable "
                      "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>",
                      rows[row].address);
-    for (int i = 0; i < 3; i++)
-        if (outcome == '1' + i || (outcome == 'A' && rows[row].resources[i].priority >= 0))
-            expect_delivered(w, rows[row].resources[i].user, types[type], rows[row].address);
+    bool is_copied = has_carbons && type < 2 && !strchr("SER", outcome);
+    for (int i = 0; i < 3 && rows[row].resources[i].user; i++) {
+        const struct resource *bobs = &rows[row].resources[i];
+        if (is_given(outcome, i, bobs->priority, has_carbons))
+            expect_delivered(w, bobs->user, types[type], rows[row].address);
+        else if (is_copied)
+            expect_copied(w, bobs->user, types[type], rows[row].address);
+    }
     world_expect_silence(w);
     if (rows[row].has_account)
         expect_later(w, types[type], rows[row].address, outcome == 'O');
@@ -124,9 +153,9 @@ static void test_every_cell(void **unused)
     for (size_t n = 0; n < 3; n++)
         for (size_t row = 0; row < sizeof rows / sizeof *rows; row++)
             for (int type = 0; type < TYPES; type++)
-                for (int is_known = 0; is_known < 2; is_known++)
-                    if (rows[row].has_account || !is_known)
-                        play(workers[n], row, type, is_known);
+                for (int kind = 0; kind < 4; kind++)
+                    if (rows[row].has_account || !kind)
+                        play(workers[n], row, type, kind & 1, kind & 2);
 }
 
 int main(void)

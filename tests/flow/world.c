@@ -87,6 +87,7 @@ static void config_fill(struct world *w)
     w->config.pep.items = 5;
     w->config.pep.item_bytes = 100;
     w->config.pep.account_bytes = 300;
+    w->config.archive.messages = 1000;
     w->config.presence.csi = true;
     w->config.presence.burst = 1;
 }

@@ -14,7 +14,7 @@
 #define TYPES (MESSAGE_ERROR + 1)
 
 /* Columns: normal, chat, groupchat, headline as printed; error as s. 8.5.2 and 8.5.3 say in words. '-':
- * cannot be. `chosen`: one letter a column. */
+ * cannot be. C: printed A with a star. `chosen`: one letter a column. */
 static const struct {
     enum delivery_condition condition;
     enum delivery_address address;
@@ -36,9 +36,9 @@ static const struct {
      "MMEMS"}, /* printed D: the only one */
     {DELIVERY_ONE_NON_NEGATIVE, DELIVERY_FULL_MATCH, {"D", "D", "D", "D", "D"}, "DDDDD"},
     {DELIVERY_ONE_NON_NEGATIVE, DELIVERY_FULL_NO_MATCH, {"S/E", "M", "S/E", "S/E", "S"}, "RMRRS"},
-    {DELIVERY_SEVERAL_NON_NEGATIVE, DELIVERY_BARE, {"M/A", "M", "E", "A", "S"}, "MMEAS"},
+    {DELIVERY_SEVERAL_NON_NEGATIVE, DELIVERY_BARE, {"M/A", "M/C", "E", "A", "S"}, "MCEAS"},
     {DELIVERY_SEVERAL_NON_NEGATIVE, DELIVERY_FULL_MATCH, {"D", "D", "D", "D", "D"}, "DDDDD"},
-    {DELIVERY_SEVERAL_NON_NEGATIVE, DELIVERY_FULL_NO_MATCH, {"S/E", "M", "S/E", "S/E", "S"}, "RMRRS"},
+    {DELIVERY_SEVERAL_NON_NEGATIVE, DELIVERY_FULL_NO_MATCH, {"S/E", "M/C", "S/E", "S/E", "S"}, "RCRRS"},
 };
 #define ROWS (sizeof rows / sizeof *rows)
 _Static_assert(ROWS == DELIVERY_CONDITION_COUNT * DELIVERY_ADDRESS_COUNT,
@@ -52,6 +52,7 @@ static char letter(uint8_t action)
         [DELIVERY_IMPOSSIBLE] = '-', [DELIVERY_SILENT] = 'S', [DELIVERY_ERROR] = 'E',
         [DELIVERY_OFFLINE] = 'O',    [DELIVERY_MATCH] = 'D',  [DELIVERY_MOST] = 'M',
         [DELIVERY_ALL] = 'A',        [DELIVERY_REFUSED] = 'R',
+        [DELIVERY_OPTED] = 'C',
     };
     assert_in_range(action, 0, sizeof letters - 1);
     return letters[action];
