@@ -222,7 +222,8 @@ void worker_stop(struct worker *w)
 {
     w->is_stopping = true;
     for (uint32_t i = 0; i < w->listener_count; i++)
-        listener_close(&w->listeners[i].listener);
+        if (w->listeners[i].worker) /* a start that failed may not have come to listening */
+            listener_close(&w->listeners[i].listener);
     list_each(node, &w->client_list)
         stream_fail(&container_of(node, struct client, link)->stream, STREAM_SYSTEM_SHUTDOWN, NULL);
     router_stop(&w->router);
@@ -237,7 +238,7 @@ void worker_abort(struct worker *w)
 bool worker_is_idle(const struct worker *w)
 {
     for (uint32_t i = 0; i < w->listener_count; i++)
-        if (!listener_is_closed(&w->listeners[i].listener))
+        if (w->listeners[i].worker && !listener_is_closed(&w->listeners[i].listener))
             return false;
     return w->lookups == 0 && w->streams.jobs == 0 && w->router.operations == 0;
 }
