@@ -21,6 +21,7 @@ struct router_settings settings_of_router(const struct config *c, const struct s
         .roster_items_max = c->limits.roster_items,
         .resources_max = c->limits.resources,
         .directed_max = c->limits.directed_presences,
+        .blocks_max = c->limits.blocked_jids,
         .requests_max = c->limits.subscription_requests,
         .flap_grace_ms = c->presence.flap_grace_ms,
         .presence_rate = c->presence.rate,

@@ -62,6 +62,7 @@ struct config {
         uint32_t login_timeout_ms;             /* 30000 */
         uint32_t connections_per_address;      /* 0: no limit; not loopback */
         uint32_t directed_presences;           /* per session: 1000 */
+        uint32_t blocked_jids;                 /* per account: 1000 */
         uint32_t subscription_requests;        /* stored per account: 1000 */
         uint32_t held_presences;               /* per session: 10000 */
         uint32_t private_item_bytes, private_bytes; /* 65536; per account: 1 MiB */

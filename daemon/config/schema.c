@@ -153,6 +153,8 @@ const struct config_row config_rows[] = {
     {"limits.subscription_requests", CONFIG_NUMBER, AT(limits.subscription_requests), "1000", .min = 1,
      .max = 1000000,
      .reason = "Subscription requests kept for an account until it answers: strangers can make them."},
+    {"limits.blocked_jids", CONFIG_NUMBER, AT(limits.blocked_jids), "1000", .min = 0, .max = 100000,
+     .reason = "Entries of one account's block list (XEP-0191); the list is in memory while the account is."},
     {"limits.held_presences", CONFIG_NUMBER, AT(limits.held_presences), "10000", .min = 1, .max = 10000000,
      .reason = "Presences held for one session that is inactive or slow (`presence.csi`, "
                "`presence.conflate_bytes`); at one more, or "

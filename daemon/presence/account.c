@@ -34,6 +34,8 @@ int account_init(struct account *a, struct entity *entity)
 void account_fini(struct account *a, struct entity_table *entities)
 {
     roster_fini(&a->roster, entities);
+    block_list_unref(a->blocks);
+    a->blocks = NULL;
     free(a->groups);
     a->groups = NULL;
     a->group_count = 0;

@@ -9,6 +9,7 @@
 
 #include "base/frame.h"
 #include "base/list.h"
+#include "roster/block.h"
 #include "roster/roster.h"
 #include "session/entity.h"
 #include "session/session.h"
@@ -41,6 +42,7 @@ struct account {
     uint32_t next_session_number, next_available_order;
     struct list sessions;
     struct roster roster;
+    struct block_list *blocks; /* a reference; NULL: nobody */
     struct walk *walk;        /* route/'s, over the roster; NULL: none */
     struct frame *head;       /* ` to='bare JID'`: goes into the gap of broadcast frames */
     struct message *pending, **pending_last; /* waits until READY, in order */
@@ -77,6 +79,12 @@ void account_change_begins(struct account *a);
 void account_change_ends(struct account *a);
 void account_walk_begins(struct account *a);
 void account_walk_ends(struct account *a);
+
+/* Does it hear what its contacts show? */
+static inline bool account_is_hearing(const struct account *a)
+{
+    return a->available_count > 0;
+}
 
 /* Is nothing under way with it, for better or worse? */
 static inline bool account_is_settled(const struct account *a)

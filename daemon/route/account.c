@@ -65,6 +65,8 @@ static void account_reload(struct router *r, struct account *a)
     router_roster_discard(r, &a->roster);
     while (a->group_count)
         account_group_remove(a, &a->groups[0]);
+    block_list_unref(a->blocks);
+    a->blocks = NULL;
     a->state = router_account_load(r, a) == 0 ? ACCOUNT_LOADING : ACCOUNT_FAILED;
 }
 

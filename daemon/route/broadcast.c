@@ -45,7 +45,8 @@ static void delivery_fini(struct route_message *base)
 static void delivery_run(struct router *r, struct route_message *base)
 {
     struct delivery_message *m = (struct delivery_message *)base;
-    if (m->incarnation != m->account->incarnation)
+    /* It went and came since; or has blocked the publisher since. */
+    if (m->incarnation != m->account->incarnation || router_frame_is_blocked(m->account, m->frame))
         return;
     account_each_session(s, m->account)
     {

@@ -78,7 +78,8 @@ void grant_post(struct router *r, struct account *a, uint32_t to, struct grant_m
 
 void router_grant(struct router *r, struct account *a, const struct entity *watcher)
 {
-    if (!a->available_count)
+    struct jid jid = entity_jid(watcher);
+    if (!a->available_count || router_blocks(a, &jid))
         return;
     struct grant_message *m = grant_new(a);
     if (!m)
@@ -128,6 +129,7 @@ void watch_request_run(struct router *r, struct route_message *base)
     answer->last = &answer->first;
     answer->session_number = m->session_number;
     answer->is_first = m->is_first;
+    answer->is_silent = m->is_silent;
     answer->len = watcher.len;
     memcpy(answer->watcher, watcher.ptr, watcher.len);
     struct jid watcher_jid = jid_of_prepared(watcher);
@@ -138,6 +140,8 @@ void watch_request_run(struct router *r, struct route_message *base)
         struct account *a = router_account_find(r, publisher_text);
         const struct roster_item *item = a ? grants_to(a, watcher_entity) : NULL;
         r->counters.probes++;
+        if (a && router_blocks(a, &watcher_jid))
+            continue; /* XEP-0191 s. 3.3: no answer at all */
         if (a && a->state == ACCOUNT_READY && !item && !group_view(a, watcher).is_from) {
             /* RFC 6121 s. 4.3.2.1: the two rosters disagree (a crash between their commits): the publisher's
              * counts. */

@@ -156,6 +156,10 @@ void router_inbound(struct router *r, struct account *a, struct frame *frame, co
         arena_reset(&r->arena);
         return;
     }
+    if (!router_admit(r, a, stanza, from, to)) {
+        arena_reset(&r->arena);
+        return;
+    }
     switch (stanza->kind) {
     case STANZA_MESSAGE:
         inbound_message(r, a, stanza, frame, from, to);

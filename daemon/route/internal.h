@@ -148,6 +148,8 @@ bool router_audience_is_at(const struct router *r, const struct group_audience *
  * watcher's wave has not come to it), the watcher hears that it goes: were it to go before the wave comes, nobody
  * would say so. False: no group shows it, or not yet. */
 bool router_groups_take_over(struct router *r, const struct account *a, const struct entity *watcher);
+/* Show one who sees the account by a group what it shows now, unless a watch is about to. */
+void router_groups_show(struct router *r, const struct account *a, const struct entity *watcher);
 /* What worker `from` has sent, to all of them who are at home here and do not watch `publisher` (which may be NULL). */
 void router_audience_hears(struct router *r, uint32_t from, const struct group_audience *audience,
                            const struct entity *publisher, struct frame *frame, struct watch_cost *cost);
@@ -176,6 +178,27 @@ void group_items_init(struct group_items *g, const struct router *r, const struc
 /* The next piece: a frame of items that is everybody's (borrowed), or NULL, and then items are appended to `out`. Until is_done. */
 struct frame *group_items_next(struct group_items *g, struct buffer *out);
 void group_items_fini(struct group_items *g);
+
+/* ---- block lists (admitting.c, blocking.c) ---- */
+
+/* Does the account block this JID? A resource's JID of a contact that is blocked in part only; the contact's bare JID
+ * when all of it is. Never its own. */
+bool router_blocks(const struct account *a, const struct jid *other);
+/* Presence that a frame with a gap for its recipient carries, from one whom the account blocks. */
+bool router_frame_is_blocked(const struct account *a, const struct frame *f);
+/* A stanza has come to the account's home: may it in? False: refused, and answered if it is to be. */
+bool router_admit(struct router *r, const struct account *a, const struct stanza *stanza, const struct jid *from,
+                  const struct jid *to);
+/* A session says something: may it go to its addressee? False: refused. */
+bool router_let_out(struct router *r, struct session *s, const struct stanza *stanza);
+/* The account's list was another `before`: presence begins and ends as the difference says (walking.c). */
+void router_walk_blocks(struct router *r, struct account *a, struct block_list *before);
+/* Of one contact. True: it is to be watched again. */
+bool router_block_meet(struct router *r, struct account *a, const struct block_list *before, struct roster_item *item);
+/* Of those whom groups show. */
+void router_block_groups(struct router *r, struct account *a, const struct block_list *before);
+/* The contact sees the account go, also what groups show of it. */
+void router_hide_at_once(struct router *r, struct account *a, const struct entity *contact);
 
 /* ---- subscriptions and rosters (commit.c, subscribing.c, rostering.c, roster_get.c) ---- */
 

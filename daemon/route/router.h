@@ -31,7 +31,7 @@ struct router_settings {
     const struct service_settings *service_settings; /* for them alone */
     const struct span *domains; /* prepared */
     uint32_t domain_count;
-    uint32_t roster_items_max, resources_max, directed_max, requests_max;
+    uint32_t roster_items_max, resources_max, directed_max, requests_max, blocks_max;
     uint32_t flap_grace_ms; /* until the end of a lost stream is told; 0: at once */
     uint32_t presence_rate, presence_burst; /* changes a second of one session, and at once; rate 0: no limit */
     /* ROUTER_AT_ONCE_MAX and ROUTER_PACE; tests make them small. */
@@ -55,6 +55,7 @@ struct router {
     uint32_t waves;        /* counts them: grouping_wave.c */
     uint32_t incarnations; /* counts how often any account here came online: never the same number twice */
     uint32_t operations; /* store requests under way */
+    uint64_t block_pushes; /* counts them, for their ids */
     uint32_t fanouts;    /* publishers whose changes are on their way to the watchers here */
     struct cost *cost;   /* cost.h */
     /* Scratch for stanzas that arrive as bytes. */
@@ -69,6 +70,7 @@ struct router {
             queries_received, others_received;
         uint64_t directed_delivered, subscriptions_delivered, queries_delivered;
         uint64_t flaps_held, flaps_damped; /* ends of lost streams not told at once; of these: came back in time */
+        uint64_t blocked; /* stanzas that a block list has kept in or out */
         uint64_t presences_delayed, presences_superseded; /* by the sender's rate; replaced by a later one meanwhile */
     } counters;
 };

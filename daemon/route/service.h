@@ -79,6 +79,9 @@ void service_work_refuse(const struct service_work *w, enum stanza_error e);
 struct account *router_account_find(struct router *r, struct span bare);
 /* May this bare JID see the account's presence, by its roster or by a group? */
 bool router_may_see(const struct router *r, const struct account *publisher, struct span watcher);
+/* Change the account's block list and answer (XEP-0191): block the JIDs (prepared), or unblock them; unblocking none is
+ * unblocking all. SERVICE_OWN only. */
+void router_block(const struct service_query *q, bool is_block, const struct span *jids, uint32_t count);
 bool router_is_local(const struct router *r, struct span domain);
 /* A stanza to an account at home here or elsewhere. `frame`: complete bytes, `from` and `to` stamped; takes
  * over the reference; NULL: nothing is sent. */

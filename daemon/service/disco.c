@@ -8,6 +8,7 @@ static const char *const server_features[] = {
     "http://jabber.org/protocol/disco#info",
     "http://jabber.org/protocol/disco#items",
     "jabber:iq:roster",
+    "urn:xmpp:blocking",
     "urn:xmpp:ping",
 };
 

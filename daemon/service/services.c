@@ -4,11 +4,15 @@
 #define DISCO "http://jabber.org/protocol/disco#"
 #define PRIVATE "jabber:iq:private"
 #define VCARD "vcard-temp"
+#define BLOCKING "urn:xmpp:blocking"
 
 const struct service services[] = {
     {"ping", "urn:xmpp:ping", SERVICE_GET, SERVICE_SERVER | SERVICE_OWN, service_ping},
     {"session", "urn:ietf:params:xml:ns:xmpp-session", SERVICE_SET, SERVICE_SERVER | SERVICE_OWN,
      service_session},
+    {"blocklist", BLOCKING, SERVICE_GET, SERVICE_OWN, service_blocklist},
+    {"block", BLOCKING, SERVICE_SET, SERVICE_OWN, service_block},
+    {"unblock", BLOCKING, SERVICE_SET, SERVICE_OWN, service_unblock},
     {"query", DISCO "info", SERVICE_GET, SERVICE_SERVER, service_disco_info},
     {"query", DISCO "items", SERVICE_GET, SERVICE_SERVER, service_disco_items},
     {"query", PRIVATE, SERVICE_GET, SERVICE_OWN, service_private_get},

@@ -17,6 +17,9 @@ extern const struct service services[];
 /* ---- for the table, within the room ---- */
 void service_ping(const struct service_query *q);    /* XEP-0199 */
 void service_session(const struct service_query *q); /* RFC 3921 s. 3, a no-op since */
+void service_blocklist(const struct service_query *q); /* XEP-0191 */
+void service_block(const struct service_query *q);
+void service_unblock(const struct service_query *q);
 void service_disco_info(const struct service_query *q);
 void service_disco_items(const struct service_query *q);
 void service_private_get(const struct service_query *q); /* XEP-0049 */

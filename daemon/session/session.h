@@ -39,6 +39,7 @@ struct session {
     int8_t priority;        /* -128..127 */
     bool is_paced;
     bool has_carbons;       /* gets copies of what other resources are sent (XEP-0280) */
+    bool is_told_of_blocks; /* has asked for the block list: gets its changes (XEP-0191) */
     bool is_interested;     /* has asked for the roster: gets pushes (RFC 6121 s. 2.2) */
 };
 
@@ -70,5 +71,8 @@ bool directed_has(const struct session *s, struct span jid);
 bool directed_reaches(const struct session *s, struct span bare);
 /* Take any entry off: writes its JID to `storage`, returns its length; 0 when there is none. */
 size_t directed_take(struct session *s, char *storage, size_t storage_bytes);
+/* The same for any entry of which `is_meant` says so. */
+size_t directed_take_if(struct session *s, bool (*is_meant)(const void *context, struct span jid), const void *context,
+                        char *storage, size_t storage_bytes);
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "store/blocks.h"
 #include "store/internal.h"
 
 /* Most rosters fit; a large one doubles a few times. */
@@ -70,8 +71,11 @@ int store_roster_load(struct store_db *db, struct span jid, struct arena *arena,
             error = -ENOMEM;
     }
     free(heap);
+    struct store_blocks blocks = {0};
     if (!error)
-        *ret = (struct store_roster){.items = items, .count = count, .version = version};
+        error = store_blocks_load(db, owner, arena, &blocks);
+    if (!error)
+        *ret = (struct store_roster){.items = items, .count = count, .version = version, .blocks = blocks};
     return error;
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "store/blocks.h"
 #include "store/internal.h"
 #include "store/schema.h"
 
@@ -256,6 +257,16 @@ static int call_run(struct store *s, struct store_request *r)
     return result;
 }
 
+/* They are where STORE_CALL has put them. */
+static int blocks_load(struct store *s, struct store_request *r)
+{
+    int64_t id;
+    uint64_t version;
+    if (!s->db || store_account_find(s->db, r->jid, &id, &version) != 0)
+        return 0;
+    return store_blocks_load(s->db, id, &r->arena, &r->roster.blocks);
+}
+
 static int request_run(struct store *s, struct store_request *r)
 {
     if (s->errors[r->operation])
@@ -270,7 +281,7 @@ static int request_run(struct store *s, struct store_request *r)
     if (!a)
         return STORE_NOT_FOUND;
     if (r->operation == STORE_ROSTER)
-        return roster_load(a, r);
+        return roster_load(a, r) || blocks_load(s, r);
     if (r->operation == STORE_REMOVALS)
         return removals_load(a, r);
     assert(r->operation == STORE_CREDENTIALS);

@@ -22,7 +22,7 @@
  *   cut alice / break alice      her connection ends, or is reset
  *   stall alice / unstall alice  she reads nothing
  *   short alice N                sends to her carry N bytes at most; 0: no bound
- *   store hold|go                requests wait; store fail credentials|roster|change|removals, store well
+ *   store hold|go                requests wait; store fail credentials|roster|change|removals|call, store well
  *   stored alice bob B [approved] [unlisted] [request] / stored alice bob gone
  *   counted NAME N               held, conflated, overflows, inactive, slow, flaps, damped, delayed, superseded,
  *                                changes: over all workers
