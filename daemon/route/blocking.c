@@ -187,16 +187,6 @@ void router_block(const struct service_query *q, bool is_block, const struct spa
 
 /* ---- one contact, met by the walk over the roster or found in a group ---- */
 
-/* Ask what the contact shows, now that it may be heard again: what it last showed is long past (RFC 6121
- * s. 4.3). */
-static void contact_probe(struct router *r, const struct account *a, struct span contact)
-{
-    struct jid to = jid_of_prepared(contact);
-    router_send_stanza(
-        r, stanza_presence_frame(PRESENCE_PROBE, entity_text(a->entity), contact, (struct span){0}),
-        entity_text(a->entity), &to);
-}
-
 bool router_block_meet(struct router *r, struct account *a, const struct block_list *before,
                        struct roster_item *item)
 {
@@ -214,9 +204,7 @@ bool router_block_meet(struct router *r, struct account *a, const struct block_l
     account_each_session(s, a) if (session_is_available(s)) router_request_deliver(s, item);
     if (has_from)
         router_grant(r, a, item->contact);
-    if (has_to)
-        contact_probe(r, a, jid_bare(&contact));
-    return has_to; /* and to be watched again; the probe's answer tells what it shows */
+    return has_to;
 }
 
 struct group_block {
@@ -241,7 +229,7 @@ static void group_member_meet(const struct group_block *b, struct span bare)
     if (was && view.is_from)
         router_groups_show(r, a, e);
     if (was && view.is_to && !(item && subscription_has_to(item->state)))
-        contact_probe(r, a, bare);
+        router_probe_say(r, entity_text(a->entity), bare);
     entity_give(&r->entities, e);
 }
 

@@ -129,7 +129,6 @@ void watch_request_run(struct router *r, struct route_message *base)
     answer->last = &answer->first;
     answer->session_number = m->session_number;
     answer->is_first = m->is_first;
-    answer->is_silent = m->is_silent;
     answer->len = watcher.len;
     memcpy(answer->watcher, watcher.ptr, watcher.len);
     struct jid watcher_jid = jid_of_prepared(watcher);
@@ -150,6 +149,8 @@ void watch_request_run(struct router *r, struct route_message *base)
                 publisher_text, &watcher_jid);
             continue;
         }
+        if (m->is_probe && (!item || !a->available_count))
+            router_probe_say(r, watcher, publisher_text);
         if (!item || !a->available_count || walk_will_grant(a, item))
             continue;
         if (!m->is_retry && a->interests[base->from].granted_sequence > m->seen)
@@ -196,6 +197,12 @@ static void probe_show(struct router *r, const struct frame *presence, struct sp
     struct frame *f = buffer_ok(&text) ? frame_new(buffer_span(&text), FRAME_NO_HEAD, FRAME_PRESENCE) : NULL;
     router_send_stanza(r, f, from, asker);
     buffer_fini(&text);
+}
+
+void router_probe_say(struct router *r, struct span from, struct span to)
+{
+    struct jid jid = jid_of_prepared(to);
+    router_send_stanza(r, stanza_presence_frame(PRESENCE_PROBE, from, to, (struct span){0}), from, &jid);
 }
 
 void router_probe_answer(struct router *r, struct account *a, struct span from, const struct stanza *probe)

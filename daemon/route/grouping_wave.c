@@ -293,7 +293,9 @@ static void account_answers(const struct router *r, struct wave_answer *m, const
         resource_answers(m, span_make(l->jid, l->jid_len), l->presence, is_hide, plain);
 }
 
-/* Does either block the other? */
+/* Does either block the other? Who is blocked has been told so when the block began; only one who left a group at that very
+ * moment has not, and keeps what it saw: telling the end here would show the blocker's present resources to all
+ * who leave. */
 static bool is_blocked(const struct wave_request *m, const struct account *a)
 {
     struct jid watcher = jid_of_prepared(span_make(m->watcher, m->len)), publisher = entity_jid(a->entity);

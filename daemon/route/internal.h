@@ -97,6 +97,8 @@ static inline bool router_must_wait(const struct account *a)
     return account_is_changing(a) || a->pending;
 }
 void router_deliver_later(struct router *r, struct account *a, struct frame *frame, uint32_t session_number);
+/* A probe in the name of an account, by the bare JIDs; the answer goes to all its resources. */
+void router_probe_say(struct router *r, struct span from, struct span to);
 void router_probe_answer(struct router *r, struct account *a, struct span from, const struct stanza *probe);
 
 /* ---- lost streams (damping.c) ---- */

@@ -25,8 +25,10 @@ void spread_end(struct spread *p, struct watch_cost *cost)
 void spread_to(struct spread *p, struct account *a)
 {
     struct router *r = p->router;
-    if (a->blocks && a->blocks->has_resources && router_frame_is_blocked(a, p->frame))
-        return; /* only one of the publisher's resources: the watch stands for all of them */
+    /* Only one of the publisher's resources is blocked, and the watch stands for all of them; or the walk that gives up
+     * the watches of those who are blocked since has yet to come to this one. */
+    if (a->blocks && (a->blocks->has_resources || a->walks) && router_frame_is_blocked(a, p->frame))
+        return;
     p->watchers++;
     if (router_must_wait(a)) {
         router_deliver_later(r, a, p->frame, 0);

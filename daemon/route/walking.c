@@ -119,7 +119,7 @@ static uint32_t walk_block(struct walk *w, struct roster_item *item, struct foun
         return 0;
     struct watch_request *request = watch_request_for(w->router, f->requests, to, w->account, 0);
     if (request) {
-        request->is_silent = true;
+        request->is_probe = true;
         route_list_put(&request->lists.list, contact, 0);
     }
     return 1;

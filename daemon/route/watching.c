@@ -190,7 +190,6 @@ struct told {
     uint32_t session_number; /* 0: every available session */
     bool is_first; /* this session was its account's first: a slot that is there was made since, and has told
                       it */
-    bool is_silent; /* nobody */
 };
 
 /* A grant reaches its watcher, at home here. Returns whether the grant made a slot. */
@@ -214,8 +213,7 @@ static bool granted(struct router *r, struct account *a, struct span publisher_t
     int outcome = watch_add(publisher, incarnation, a, &r->entities);
     if (outcome == 0 || (outcome == WATCH_THERE && !told.is_first)) {
         router_fanout_hurry(r, publisher, a); /* `shown` is newer */
-        if (!told.is_silent)
-            shown_deliver(r, shown, a, publisher, told.session_number);
+        shown_deliver(r, shown, a, publisher, told.session_number);
     } else if (outcome == WATCH_UNWANTED && (a->state == ACCOUNT_BUSY || a->pending)) {
         retry_later(r, a, publisher);
     }
@@ -257,7 +255,7 @@ void answer_run(struct router *r, struct route_message *base)
     struct answer_message *m = (struct answer_message *)base;
     struct account *a = router_account_find(r, span_make(m->watcher, m->len));
     struct list_message **releases = calloc(r->count, sizeof(struct list_message *));
-    const struct told told = {m->session_number, m->is_first, m->is_silent};
+    const struct told told = {m->session_number, m->is_first};
     if (!releases)
         return;
     for (struct answer_entry *e = m->first; e; e = e->next) {

@@ -267,6 +267,18 @@ static int blocks_load(struct store *s, struct store_request *r)
     return store_blocks_load(s->db, id, &r->arena, &r->roster.blocks);
 }
 
+bool fake_store_blocks(struct store *s, const char *jid, const char *whom)
+{
+    struct store_request r = {.jid = span_of(jid)};
+    bool is_there = false;
+    arena_init(&r.arena);
+    assert(blocks_load(s, &r) == 0);
+    for (uint32_t i = 0; i < r.roster.blocks.count; i++)
+        is_there |= span_equal(r.roster.blocks.jids[i], span_of(whom));
+    arena_fini(&r.arena);
+    return is_there;
+}
+
 static int request_run(struct store *s, struct store_request *r)
 {
     if (s->errors[r->operation])
