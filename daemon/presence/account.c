@@ -67,7 +67,7 @@ struct session *account_most_available(const struct account *a)
     struct session *best = NULL;
     account_each_session(s, a)
     {
-        if (!session_is_available(s) || s->priority < 0)
+        if (!session_is_hearing(s) || s->priority < 0)
             continue;
         if (!best || s->priority > best->priority ||
             (s->priority == best->priority && s->available_order > best->available_order))
@@ -80,7 +80,7 @@ uint32_t account_non_negative_count(const struct account *a)
 {
     uint32_t count = 0;
     account_each_session(s, a)
-        count += session_is_available(s) && s->priority >= 0;
+        count += session_is_hearing(s) && s->priority >= 0;
     return count;
 }
 

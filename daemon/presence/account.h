@@ -38,6 +38,7 @@ struct account {
     uint32_t changes, walks;  /* why it is BUSY */
     uint32_t session_count;
     uint32_t available_count; /* resources that contacts see as available, lost ones among them */
+    uint32_t invisible_count; /* sessions that hear and show nothing (XEP-0186) */
     uint32_t incarnation;     /* grows each time the account comes online: tells a late release from a current one */
     uint32_t next_session_number, next_available_order;
     struct list sessions;
@@ -83,7 +84,7 @@ void account_walk_ends(struct account *a);
 /* Does it hear what its contacts show? */
 static inline bool account_is_hearing(const struct account *a)
 {
-    return a->available_count > 0;
+    return a->available_count > 0 || a->invisible_count > 0;
 }
 
 /* Is nothing under way with it, for better or worse? */

@@ -251,6 +251,7 @@ void router_stream_ended(struct router *r, struct stream *stream)
     struct account *a = s->account;
     stream->session = NULL;
     router_session_unavailable(r, s, NULL);
+    router_invisible_end(r, s);
     list_remove(&s->link);
     a->session_count--;
     session_fini(s);

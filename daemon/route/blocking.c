@@ -201,7 +201,9 @@ bool router_block_meet(struct router *r, struct account *a, const struct block_l
         router_unwatch(r, a, item);
         return false;
     }
-    account_each_session(s, a) if (session_is_available(s)) router_request_deliver(s, item);
+    account_each_session(s, a)
+        if (session_is_hearing(s))
+            router_request_deliver(s, item);
     if (has_from)
         router_grant(r, a, item->contact);
     return has_to;

@@ -129,6 +129,7 @@ void watch_request_run(struct router *r, struct route_message *base)
     answer->last = &answer->first;
     answer->session_number = m->session_number;
     answer->is_first = m->is_first;
+    answer->is_silent = m->is_silent;
     answer->len = watcher.len;
     memcpy(answer->watcher, watcher.ptr, watcher.len);
     struct jid watcher_jid = jid_of_prepared(watcher);
@@ -214,7 +215,7 @@ void router_probe_answer(struct router *r, struct account *a, struct span from, 
         /* RFC 6121 s. 4.6.6: a partner of directed presence learns mere availability, of that resource only.
          */
         struct session *s = probe->to.resource_len ? account_session(a, jid_resource(&probe->to)) : NULL;
-        if (s && session_is_available(s) && directed_has(s, from))
+        if (s && directed_has(s, from))
             router_send_stanza(r, stanza_presence_frame(PRESENCE_AVAILABLE, session_jid(s), from, probe->id),
                                session_jid(s), &asker);
         else /* s. 4.3.2.1 */

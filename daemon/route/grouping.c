@@ -429,23 +429,24 @@ void router_wave_ended(struct router *r, struct group_wave *w)
 
 /* ---- coming and going ---- */
 
-void router_groups_come(struct router *r, struct session *s, bool is_first)
+void router_groups_come(struct router *r, struct session *s, const struct coming *coming)
 {
     struct account *a = s->account;
     uint32_t count;
+    struct group_wave *wave = NULL;
     a->is_in_groups = true;
     if (!a->group_count)
         return;
-    uint32_t *seen = groups_seen(a, NULL, &count), *nobody = calloc(1, sizeof *nobody);
-    struct group_wave *wave = wave_new(r, a, is_first ? 0 : s->number, false, seen, count, nobody, 0);
-    if (is_first) {
-        for (uint32_t i = 0; i < a->group_count; i++)
-            member_enter(r, a, &a->groups[i], wave);
-        struct group_audience *audience = router_audience(a, false);
-        if (audience)
-            audience_show(r, a, audience);
-        audience_unref(audience);
+    if (!coming->is_silent) {
+        uint32_t *seen = groups_seen(a, NULL, &count), *nobody = calloc(1, sizeof *nobody);
+        wave = wave_new(r, a, coming->is_heard_first ? 0 : s->number, false, seen, count, nobody, 0);
     }
+    for (uint32_t i = 0; coming->is_heard_first && i < a->group_count; i++)
+        member_enter(r, a, &a->groups[i], wave);
+    struct group_audience *audience = coming->is_shown_first ? router_audience(a, false) : NULL;
+    if (audience)
+        audience_show(r, a, audience);
+    audience_unref(audience);
     waves_go_on(a);
 }
 

@@ -217,7 +217,7 @@ static void wave_frame_deliver(struct router *r, const struct group_wave *w, str
     }
     account_each_session(s, a)
     {
-        if (!session_is_available(s) || (w->session_number && s->number != w->session_number))
+        if (!session_is_hearing(s) || (w->session_number && s->number != w->session_number))
             continue;
         r->counters.presence_deliveries++;
         stream_send(s->stream, frame_ref(frame));

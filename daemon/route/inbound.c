@@ -31,7 +31,7 @@ static enum delivery_condition condition_of(const struct account *a)
 {
     if (a->state == ACCOUNT_MISSING)
         return DELIVERY_NO_ACCOUNT;
-    if (a->available_count == a->lost_count)
+    if (a->available_count == a->lost_count && !a->invisible_count)
         return DELIVERY_NO_RESOURCES;
     uint32_t count = account_non_negative_count(a);
     if (!count)
@@ -65,7 +65,7 @@ static void inbound_message(struct router *r, struct account *a, const struct st
         return;
     case DELIVERY_ALL:
         account_each_session(s, a)
-            if (session_is_available(s) && s->priority >= 0)
+            if (session_is_hearing(s) && s->priority >= 0)
                 deliver(r, s, frame);
         return;
     case DELIVERY_OFFLINE: /* nothing stores messages here: the sender is told */
@@ -141,7 +141,7 @@ static void inbound_presence(struct router *r, struct account *a, const struct s
     if (stanza->type.presence == PRESENCE_ERROR)
         return;
     account_each_session(s, a)
-        if (session_is_available(s))
+        if (session_is_hearing(s))
             deliver_directed(r, s, frame);
 }
 

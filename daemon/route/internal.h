@@ -77,9 +77,15 @@ void router_directed_presence(struct router *r, struct session *s, const struct 
 void router_grant(struct router *r, struct account *a, const struct entity *watcher);
 void router_revoke(struct router *r, struct account *a, const struct entity *watcher);
 void router_unwatch(struct router *r, struct account *a, struct roster_item *item);
-/* The session has become available: whoever may see its account is granted (when it is the first), and its contacts are asked. */
-void router_walk_comes(struct router *r, struct session *s, bool is_first);
-/* The last session is no longer available: every watch ends. */
+/* How a session begins to hear its contacts, and to be shown to them. */
+struct coming {
+    bool is_shown_first; /* nobody has seen its account until now: whoever may is granted */
+    bool is_heard_first; /* its account has heard nobody until now */
+    bool is_silent;      /* it wants to hear what changes, and not what is */
+};
+/* The session has become available, or invisible: its contacts are asked. */
+void router_walk_comes(struct router *r, struct session *s, const struct coming *coming);
+/* No session hears any more: every watch ends. */
 void router_walk_leaves(struct router *r, struct account *a);
 /* What a broadcast tells: another presence, the end of a resource, or that of the last one. */
 enum broadcast { BROADCAST_CHANGE, BROADCAST_END, BROADCAST_LAST };
@@ -100,6 +106,15 @@ void router_deliver_later(struct router *r, struct account *a, struct frame *fra
 /* A probe in the name of an account, by the bare JIDs; the answer goes to all its resources. */
 void router_probe_say(struct router *r, struct span from, struct span to);
 void router_probe_answer(struct router *r, struct account *a, struct span from, const struct stanza *probe);
+
+/* ---- invisible sessions (XEP-0186; invisible.c) ---- */
+
+/* The session's stream ends. */
+void router_invisible_end(struct router *r, struct session *s);
+/* It says undirected presence, which nobody hears. */
+void router_invisible_presence(struct router *r, struct session *s, const struct stanza *stanza);
+/* The account has stopped hearing, if it has: every watch ends. */
+void router_hearing_end(struct router *r, struct account *a);
 
 /* ---- lost streams (damping.c) ---- */
 
@@ -137,8 +152,8 @@ void router_pace_drop(struct router *r, struct session *s);
 /* ---- shared groups (grouping.c) ---- */
 struct group_audience;
 
-/* The session has become available, or the last one of the account is it no more. */
-void router_groups_come(struct router *r, struct session *s, bool is_first);
+/* The session has begun to hear, or the last one of the account has ended to. */
+void router_groups_come(struct router *r, struct session *s, const struct coming *coming);
 void router_groups_go(struct router *r, struct account *a);
 /* Who of the groups hears what the account says (is_end: that a resource is no more); NULL: nobody. Counted. */
 struct group_audience *router_audience(const struct account *a, bool is_end);

@@ -82,6 +82,9 @@ bool router_may_see(const struct router *r, const struct account *publisher, str
 /* Change the account's block list and answer (XEP-0191): block the JIDs (prepared), or unblock them; unblocking none is
  * unblocking all. SERVICE_OWN only. */
 void router_block(const struct service_query *q, bool is_block, const struct span *jids, uint32_t count);
+/* The asking session becomes invisible, or visible again, and is answered (XEP-0186). SERVICE_OWN only. */
+void router_go_invisible(const struct service_query *q, bool is_probing /* it wants to be told what its contacts show */);
+void router_go_visible(const struct service_query *q);
 bool router_is_local(const struct router *r, struct span domain);
 /* A stanza to an account at home here or elsewhere. `frame`: complete bytes, `from` and `to` stamped; takes
  * over the reference; NULL: nothing is sent. */

@@ -37,7 +37,7 @@ void spread_to(struct spread *p, struct account *a)
     }
     account_each_session(s, a)
     {
-        if (!session_is_available(s))
+        if (!session_is_hearing(s))
             continue;
         if (conn_has_output(&s->stream->conn))
             p->queued++;

@@ -165,7 +165,7 @@ static void deliver_subscription(struct router *r, struct account *a, struct fra
 {
     account_each_session(s, a)
     {
-        if (!(is_request ? session_is_available(s) : s->is_interested)) /* s. 3.1.3 and 3.1.6, 3.2.3, 3.3.3 */
+        if (!(is_request ? session_is_hearing(s) : s->is_interested)) /* s. 3.1.3 and 3.1.6, 3.2.3, 3.3.3 */
             continue;
         r->counters.subscriptions_delivered++;
         stream_send(s->stream, frame_ref(frame));

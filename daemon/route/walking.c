@@ -23,6 +23,7 @@ struct walk {
     enum { WALK_COMES, WALK_ASKS, WALK_LEAVES, WALK_BLOCKS } kind;
     uint32_t at; /* positions before it are through; a walk that leaves: positions from it on */
     uint32_t session_number;
+    struct coming coming;
     const uint64_t *seen; /* how far each worker's messages were read when the session became available */
     uint64_t *seen_copy;  /* where that is, in a walk that goes on */
     struct block_list *before; /* WALK_BLOCKS: what the block list was; a reference in a walk that goes on */
@@ -89,7 +90,8 @@ static uint32_t walk_meet(struct walk *w, struct session *s, const struct roster
         is_asked ? watch_request_for(r, f->requests, to, a, w->session_number) : NULL;
     if (request) {
         request->seen = w->seen[to];
-        request->is_first = w->kind == WALK_COMES;
+        request->is_first = w->coming.is_heard_first;
+        request->is_silent = w->coming.is_silent;
         route_list_put(&request->lists.list, jid_bare(&contact), 0);
         entries++;
     }
@@ -145,7 +147,7 @@ static uint32_t walk_some(struct walk *w, uint32_t positions)
             used += POSITIONS_PER_ENTRY * walk_block(w, &roster->items[--w->at], &f);
     } else if (w->kind == WALK_BLOCKS) {
         w->at = 0;
-    } else if (!s || !session_is_available(s) || !has_lists) {
+    } else if (!s || !session_is_hearing(s) || !has_lists) {
         w->at = roster->count; /* nobody is left to be told; or out of memory, as every message would be */
     } else {
         for (; w->at < roster->count && used < positions; used++)
@@ -185,8 +187,8 @@ static void walk_groups(struct router *r, struct account *a, const struct walk *
         return;
     }
     struct session *s = w->kind == WALK_LEAVES ? NULL : account_session_numbered(a, w->session_number);
-    if (s && session_is_available(s))
-        router_groups_come(r, s, w->kind == WALK_COMES);
+    if (s && session_is_hearing(s))
+        router_groups_come(r, s, &w->coming);
 }
 
 static void walk_step(struct lane_work *work, uint32_t *budget)
@@ -248,15 +250,16 @@ bool walk_will_grant(const struct account *a, const struct roster_item *item)
     return w && w->kind == WALK_COMES && (uint32_t)(item - a->roster.items) >= w->at;
 }
 
-void router_walk_comes(struct router *r, struct session *s, bool is_first)
+void router_walk_comes(struct router *r, struct session *s, const struct coming *coming)
 {
     struct account *a = s->account;
     struct walk w = {.router = r,
                      .account = a,
-                     .kind = is_first ? WALK_COMES : WALK_ASKS,
+                     .kind = coming->is_shown_first ? WALK_COMES : WALK_ASKS,
+                     .coming = *coming,
                      .session_number = s->number,
                      .seen = r->received};
-    for (uint32_t to = 0; is_first && to < r->count; to++)
+    for (uint32_t to = 0; coming->is_shown_first && to < r->count; to++)
         a->interests[to] = (struct interest){0};
     walk_run(&w);
 }

@@ -137,7 +137,7 @@ static void shown_deliver_now(struct router *r, const struct shown *shown, const
 {
     account_each_session(s, a)
     {
-        if (!session_is_available(s) || (session_number && s->number != session_number))
+        if (!session_is_hearing(s) || (session_number && s->number != session_number))
             continue;
         for (uint32_t i = 0; i < shown->frame_count; i++) {
             if (router_frame_is_blocked(a, shown->frames[i]))
@@ -190,6 +190,7 @@ struct told {
     uint32_t session_number; /* 0: every available session */
     bool is_first; /* this session was its account's first: a slot that is there was made since, and has told
                       it */
+    bool is_silent; /* the session has asked not to be told */
 };
 
 /* A grant reaches its watcher, at home here. Returns whether the grant made a slot. */
@@ -201,7 +202,7 @@ static bool granted(struct router *r, struct account *a, struct span publisher_t
     if (told.session_number) {
         /* Of an earlier session: a slot made for it would be found by the next one, which it did not tell. */
         const struct session *s = account_session_numbered(a, told.session_number);
-        if (!s || !session_is_available(s))
+        if (!s || !session_is_hearing(s))
             return false;
     }
     struct jid jid = jid_of_prepared(publisher_text);
@@ -213,7 +214,8 @@ static bool granted(struct router *r, struct account *a, struct span publisher_t
     int outcome = watch_add(publisher, incarnation, a, &r->entities);
     if (outcome == 0 || (outcome == WATCH_THERE && !told.is_first)) {
         router_fanout_hurry(r, publisher, a); /* `shown` is newer */
-        shown_deliver(r, shown, a, publisher, told.session_number);
+        if (!told.is_silent)
+            shown_deliver(r, shown, a, publisher, told.session_number);
     } else if (outcome == WATCH_UNWANTED && (a->state == ACCOUNT_BUSY || a->pending)) {
         retry_later(r, a, publisher);
     }
@@ -255,7 +257,7 @@ void answer_run(struct router *r, struct route_message *base)
     struct answer_message *m = (struct answer_message *)base;
     struct account *a = router_account_find(r, span_make(m->watcher, m->len));
     struct list_message **releases = calloc(r->count, sizeof(struct list_message *));
-    const struct told told = {m->session_number, m->is_first};
+    const struct told told = {m->session_number, m->is_first, m->is_silent};
     if (!releases)
         return;
     for (struct answer_entry *e = m->first; e; e = e->next) {

@@ -9,6 +9,7 @@ static const char *const server_features[] = {
     "http://jabber.org/protocol/disco#items",
     "jabber:iq:roster",
     "urn:xmpp:blocking",
+    "urn:xmpp:invisible:1",
     "urn:xmpp:ping",
 };
 

@@ -20,6 +20,8 @@ void service_session(const struct service_query *q); /* RFC 3921 s. 3, a no-op s
 void service_blocklist(const struct service_query *q); /* XEP-0191 */
 void service_block(const struct service_query *q);
 void service_unblock(const struct service_query *q);
+void service_invisible(const struct service_query *q); /* XEP-0186 */
+void service_visible(const struct service_query *q);
 void service_disco_info(const struct service_query *q);
 void service_disco_items(const struct service_query *q);
 void service_private_get(const struct service_query *q); /* XEP-0049 */

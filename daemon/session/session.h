@@ -40,6 +40,7 @@ struct session {
     bool is_paced;
     bool has_carbons;       /* gets copies of what other resources are sent (XEP-0280) */
     bool is_told_of_blocks; /* has asked for the block list: gets its changes (XEP-0191) */
+    bool is_invisible;      /* hears, and shows nothing (XEP-0186) */
     bool is_interested;     /* has asked for the roster: gets pushes (RFC 6121 s. 2.2) */
 };
 
@@ -54,6 +55,12 @@ static inline struct span session_resource(const struct session *s)
 static inline bool session_is_available(const struct session *s)
 {
     return s->presence != NULL;
+}
+
+/* Does it hear what others show, and get what is for the account? */
+static inline bool session_is_hearing(const struct session *s)
+{
+    return session_is_available(s) || s->is_invisible;
 }
 
 /* Fill a zeroed session; copies. 0 or -ENOMEM. */
