@@ -59,7 +59,7 @@ static void resource_write(struct buffer *out, const struct session *s, struct s
     const struct stream *stream = s->stream;
     buffer_append(out, session_jid(s));
     if (!session_is_available(s)) {
-        buffer_literal(out, ": connected, not available");
+        buffer_append(out, s->is_invisible ? SPAN(": connected, invisible") : SPAN(": connected, not available"));
     } else {
         struct span show = show_of(s->presence);
         buffer_printf(out, ": available, priority %d%s", s->priority, show.len ? ", " : "");
@@ -194,8 +194,9 @@ void explain_watcher(struct explanation *e, struct router *r)
     e->is_group_wave = !list_empty(&a->waves);
     account_each_session(s, a)
     {
-        if (!session_is_available(s) || !session_is_asked_for(to, s))
+        if (!session_is_hearing(s) || !session_is_asked_for(to, s))
             continue;
+        to->is_available = true; /* for what it hears: an invisible one is */
         e->readers++;
         e->readers_holding += s->stream->held && held_has_account(s->stream->held, publisher);
     }

@@ -132,8 +132,12 @@ static void inbound_presence(struct router *r, struct account *a, const struct s
     case PRESENCE_UNKNOWN:
         return;
     }
+    struct session *match = to->resource_len ? account_session(a, jid_resource(to)) : NULL;
+    if (stanza->type.presence == PRESENCE_UNAVAILABLE) /* s. 4.6.1: who is gone does not wait for our end */
+        account_each_session(s, a)
+            if (!to->resource_len || s == match)
+                directed_remove(s, jid_full(from));
     if (to->resource_len) {
-        struct session *match = account_session(a, jid_resource(to));
         if (match)
             deliver_directed(r, match, frame);
         return;
