@@ -22,13 +22,14 @@ import test_hostile  # noqa: E402
 import test_clients  # noqa: E402
 import test_durability  # noqa: E402
 import test_errors  # noqa: E402
+import test_blocking  # noqa: E402
 import test_explain  # noqa: E402
 import test_readers  # noqa: E402
 import test_rosters  # noqa: E402
 import test_terminal  # noqa: E402
 import test_tls  # noqa: E402
 
-SUITES = (test_clients, test_errors, test_hostile, test_tls, test_admin, test_groups, test_readers, test_rosters, test_explain, test_terminal, test_durability)
+SUITES = (test_clients, test_errors, test_hostile, test_tls, test_admin, test_groups, test_readers, test_rosters, test_explain, test_blocking, test_terminal, test_durability)
 
 
 class Bench:
