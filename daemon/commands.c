@@ -174,6 +174,7 @@ static void stats_write(struct broker *b, struct buffer *out)
         {"stanzas_routed", t.router.stanzas_routed},
         {"subscriptions", t.router.subscriptions},
         {"roster_changes", t.router.roster_changes},
+        {"stanzas_blocked", t.router.blocked},
         {"stanza_errors", t.router.errors},
         {"slow_readers", t.net.slow_readers},
         {"sessions_inactive", t.stream.sessions_inactive},

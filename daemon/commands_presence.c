@@ -183,7 +183,7 @@ static void roster_read(struct broker *b, struct explained_account *a, const str
         return;
     arena_init(&arena);
     int result = broker_roster_read(b, jid_bare(&a->jid), &arena, &roster);
-    explain_stored(a, result, &roster, jid_bare(&other->jid));
+    explain_stored(a, result, &roster, &other->jid);
     arena_fini(&arena);
 }
 

@@ -23,6 +23,7 @@ struct router_settings settings_of_router(const struct config *c, const struct s
         .roster_items_max = c->limits.roster_items,
         .resources_max = c->limits.resources,
         .directed_max = c->limits.directed_presences,
+        .blocks_max = c->limits.blocked_jids,
         .requests_max = c->limits.subscription_requests,
         .detached_max = c->limits.detached_sessions,
         .offline_messages_max = c->limits.offline_messages,

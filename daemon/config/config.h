@@ -87,6 +87,7 @@ struct config {
         uint32_t login_timeout_ms;             /* 30000 */
         uint32_t connections_per_address;      /* 0: no limit; not loopback */
         uint32_t directed_presences;           /* per session: 1000 */
+        uint32_t blocked_jids;                 /* per account: 1000 */
         uint32_t subscription_requests;        /* stored per account: 1000 */
         uint32_t offline_messages;             /* kept per account: 1000 */
         uint32_t offline_bytes;                /* the same: 2 MiB */

@@ -189,6 +189,8 @@ const struct config_row config_rows[] = {
     {"limits.token_clients", CONFIG_NUMBER, AT(limits.token_clients), "32", .min = 1, .max = 1024,
      .reason = "Installations of clients per account that have a log-in token (`sasl.token_lifetime_s`); with one more, the "
                "tokens that expire first go. As many as `limits.resources`."},
+    {"limits.blocked_jids", CONFIG_NUMBER, AT(limits.blocked_jids), "1000", .min = 0, .max = 100000,
+     .reason = "Entries of one account's block list (XEP-0191); the list is in memory while the account is."},
     {"limits.held_presences", CONFIG_NUMBER, AT(limits.held_presences), "10000", .min = 1, .max = 10000000,
      .reason = "Presences held for one session that is inactive or slow (`presence.csi`, "
                "`presence.conflate_bytes`); at one more, or "

@@ -34,6 +34,8 @@ int account_init(struct account *a, struct entity *entity)
 void account_fini(struct account *a, struct entity_table *entities)
 {
     roster_fini(&a->roster, entities);
+    block_list_unref(a->blocks);
+    a->blocks = NULL;
     free(a->groups);
     free(a->archive_preferences);
     a->archive_preferences = NULL;
@@ -67,7 +69,7 @@ struct session *account_most_available(const struct account *a)
     struct session *best = NULL;
     account_each_session(s, a)
     {
-        if (!session_is_available(s) || s->priority < 0)
+        if (!session_is_hearing(s) || s->priority < 0)
             continue;
         if (!best || s->priority > best->priority ||
             (s->priority == best->priority && s->available_order > best->available_order))
@@ -80,7 +82,7 @@ uint32_t account_non_negative_count(const struct account *a)
 {
     uint32_t count = 0;
     account_each_session(s, a)
-        count += session_is_available(s) && s->priority >= 0;
+        count += session_is_hearing(s) && s->priority >= 0;
     return count;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/frame.h"
 #include "base/list.h"
+#include "roster/block.h"
 #include "roster/roster.h"
 #include "session/entity.h"
 #include "session/session.h"
@@ -37,10 +38,12 @@ struct account {
     uint32_t changes, walks;  /* why it is BUSY */
     uint32_t session_count;
     uint32_t available_count; /* resources that contacts see as available, lost ones among them */
+    uint32_t invisible_count; /* sessions that hear and show nothing (XEP-0186) */
     uint32_t incarnation;     /* grows each time the account comes online: tells a late release from a current one */
     uint32_t next_session_number, next_available_order;
     struct list sessions;
     struct roster roster;
+    struct block_list *blocks; /* a reference; NULL: nobody */
     struct walk *walk;        /* route/'s, over the roster; NULL: none */
     struct frame *head;       /* ` to='bare JID'`: goes into the gap of broadcast frames */
     struct message *pending, **pending_last; /* waits until READY, in order */
@@ -80,6 +83,12 @@ void account_change_begins(struct account *a);
 void account_change_ends(struct account *a);
 void account_walk_begins(struct account *a);
 void account_walk_ends(struct account *a);
+
+/* Does it hear what its contacts show? */
+static inline bool account_is_hearing(const struct account *a)
+{
+    return a->available_count > 0 || a->invisible_count > 0;
+}
 
 /* Is nothing under way with it, for better or worse? */
 static inline bool account_is_settled(const struct account *a)

@@ -65,6 +65,8 @@ static void account_reload(struct router *r, struct account *a)
     router_roster_discard(r, &a->roster);
     while (a->group_count)
         account_group_remove(a, &a->groups[0]);
+    block_list_unref(a->blocks);
+    a->blocks = NULL;
     a->state = router_account_load(r, a) == 0 ? ACCOUNT_LOADING : ACCOUNT_FAILED;
 }
 
@@ -251,6 +253,7 @@ void router_stream_ended(struct router *r, struct stream *stream)
     struct account *a = s->account;
     stream->session = NULL;
     router_session_unavailable(r, s, NULL);
+    router_invisible_end(r, s);
     list_remove(&s->link);
     a->session_count--;
     struct jid jid = jid_of_prepared(stream_jid(stream));

@@ -47,7 +47,8 @@ static void delivery_fini(struct route_message *base)
 static void delivery_run(struct router *r, struct route_message *base)
 {
     struct delivery_message *m = (struct delivery_message *)base;
-    if (m->incarnation != m->account->incarnation)
+    /* It went and came since; or has blocked the publisher since. */
+    if (m->incarnation != m->account->incarnation || router_frame_is_blocked(m->account, m->frame))
         return;
     account_each_session(s, m->account)
     {
@@ -124,7 +125,7 @@ void router_broadcast(struct router *r, struct account *a, struct frame *frame, 
 static void own_resources_deliver(struct account *a, struct frame *frame, const struct session *also)
 {
     account_each_session(s, a)
-        if (session_is_available(s) || s == also)
+        if (session_is_hearing(s) || s == also)
             stream_send(s->stream, frame_ref(frame));
 }
 
@@ -133,8 +134,9 @@ static void own_resources_deliver(struct account *a, struct frame *frame, const 
 static void session_becomes_available(struct router *r, struct session *s)
 {
     struct account *a = s->account;
+    struct coming coming = {.is_heard_first = !account_is_hearing(a)};
     struct frame *shown = router_damping_return(r, s);
-    bool is_first = !shown && a->available_count++ == 0;
+    bool is_first = coming.is_shown_first = !shown && a->available_count++ == 0;
     account_each_session(other, a)
         if (other != s && session_is_available(other))
             stream_send(s->stream, frame_ref(other->presence));
@@ -146,7 +148,7 @@ static void session_becomes_available(struct router *r, struct session *s)
         router_broadcast(r, a, s->presence, BROADCAST_CHANGE);
     frame_unref(shown);
     /* RFC 6121 s. 4.2.2, 4.3: who may see it does, and it what the contacts show now. The watch list makes later probes needless. */
-    router_walk_comes(r, s, is_first);
+    router_walk_comes(r, s, &coming);
 }
 
 void router_resource_gone(struct router *r, struct account *a, struct frame *frame, const struct session *also)
@@ -158,9 +160,16 @@ void router_resource_gone(struct router *r, struct account *a, struct frame *fra
         router_broadcast(r, a, frame, is_last ? BROADCAST_LAST : BROADCAST_END);
     }
     if (is_last) {
-        router_walk_leaves(r, a);
-        router_groups_go(r, a);
+        router_hearing_end(r, a);
     }
+}
+
+void router_hearing_end(struct router *r, struct account *a)
+{
+    if (account_is_hearing(a))
+        return;
+    router_walk_leaves(r, a);
+    router_groups_go(r, a);
 }
 
 void router_session_unavailable(struct router *r, struct session *s, struct frame *frame)
@@ -195,6 +204,10 @@ void router_session_unavailable(struct router *r, struct session *s, struct fram
 void router_presence(struct router *r, struct session *s, const struct stanza *stanza)
 {
     struct presence_details details = {0};
+    if (s->is_invisible) {
+        router_invisible_presence(r, s, stanza);
+        return;
+    }
     if (stanza->type.presence == PRESENCE_AVAILABLE && presence_read(stanza, &details) != 0) {
         router_refuse(r, s, stanza, STANZA_BAD_REQUEST);
         return;

@@ -39,7 +39,7 @@ static bool claim_is_same(const struct caps_claim *a, const struct caps_claim *b
 
 bool router_is_for(const struct session *s, const struct caps_node *node)
 {
-    return session_is_available(s) && (!node || caps_want(s->caps, node));
+    return session_is_hearing(s) && (!node || caps_want(s->caps, node));
 }
 
 /* ---- asking ---- */

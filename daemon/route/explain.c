@@ -59,7 +59,7 @@ static void resource_write(struct buffer *out, const struct session *s, struct s
     const struct stream *stream = s->stream;
     buffer_append(out, session_jid(s));
     if (!session_is_available(s)) {
-        buffer_literal(out, ": connected, not available");
+        buffer_append(out, s->is_invisible ? SPAN(": connected, invisible") : SPAN(": connected, not available"));
     } else {
         struct span show = show_of(s->presence);
         buffer_printf(out, ": available, priority %d%s", s->priority, show.len ? ", " : "");
@@ -118,6 +118,7 @@ static const struct account *account_read(struct explained_account *to, const st
     }
     const struct roster_item *item = item_of(a, r, &other->jid);
     item_take(to, item, item ? item->state : SUBSCRIPTION_NONE, item && item->is_approved);
+    to->is_blocking = router_blocks(a, &other->jid);
     return a;
 }
 
@@ -195,8 +196,9 @@ void explain_watcher(struct explanation *e, struct router *r)
     e->is_group_wave = !list_empty(&a->waves);
     account_each_session(s, a)
     {
-        if (!session_is_available(s) || !session_is_asked_for(to, s))
+        if (!session_is_hearing(s) || !session_is_asked_for(to, s))
             continue;
+        to->is_available = true; /* for what it hears: an invisible one is */
         e->readers++;
         e->readers_holding += s->stream->held && held_has_account(s->stream->held, publisher);
     }
@@ -206,8 +208,9 @@ void explain_watcher(struct explanation *e, struct router *r)
 }
 
 void explain_stored(struct explained_account *a, int result, const struct store_roster *roster,
-                    struct span contact)
+                    const struct jid *contact)
 {
+    struct block_list *blocks;
     if (result != 0) {
         a->existence = result < 0 ? EXPLAINED_UNREADABLE : EXPLAINED_MISSING;
         a->is_roster_known = true;
@@ -215,7 +218,11 @@ void explain_stored(struct explained_account *a, int result, const struct store_
     }
     const struct store_item *found = NULL;
     for (uint32_t i = 0; i < roster->count && !found; i++)
-        if (span_equal(roster->items[i].contact, contact))
+        if (span_equal(roster->items[i].contact, jid_bare(contact)))
             found = &roster->items[i];
     item_take(a, found, found ? found->state : SUBSCRIPTION_NONE, found && found->is_approved);
+    if (block_list_make(roster->blocks.jids, roster->blocks.count, &blocks) < 0)
+        return;
+    a->is_blocking = block_list_matches(blocks, contact) && !span_equal(jid_bare(contact), jid_bare(&a->jid));
+    block_list_unref(blocks);
 }

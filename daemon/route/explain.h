@@ -34,6 +34,7 @@ struct explained_account {
     uint32_t sessions, available, lost;
     bool has_item; /* in its roster, for the other */
     bool is_approved;
+    bool is_blocking; /* the other */
     enum subscription_state subscription;
     struct buffer resources; /* a line each */
     /* The resource of `jid`; without one, these are as for any. */
@@ -68,7 +69,7 @@ void explain_publisher(struct explanation *e, struct router *r);
 void explain_watcher(struct explanation *e, struct router *r);
 /* What the store answered to STORE_ROSTER, for an account whose roster is not known. */
 void explain_stored(struct explained_account *a, int result, const struct store_roster *roster,
-                    struct span contact);
+                    const struct jid *contact);
 
 struct verdict {
     struct buffer steps; /* sentences, a line each */

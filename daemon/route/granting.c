@@ -78,7 +78,8 @@ void grant_post(struct router *r, struct account *a, uint32_t to, struct grant_m
 
 void router_grant(struct router *r, struct account *a, const struct entity *watcher)
 {
-    if (!a->available_count)
+    struct jid jid = entity_jid(watcher);
+    if (!a->available_count || router_blocks(a, &jid))
         return;
     struct grant_message *m = grant_new(a);
     if (!m)
@@ -128,6 +129,7 @@ void watch_request_run(struct router *r, struct route_message *base)
     answer->last = &answer->first;
     answer->session_number = m->session_number;
     answer->is_first = m->is_first;
+    answer->is_silent = m->is_silent;
     answer->len = watcher.len;
     memcpy(answer->watcher, watcher.ptr, watcher.len);
     struct jid watcher_jid = jid_of_prepared(watcher);
@@ -138,6 +140,8 @@ void watch_request_run(struct router *r, struct route_message *base)
         struct account *a = router_account_find(r, publisher_text);
         const struct roster_item *item = a ? grants_to(a, watcher_entity) : NULL;
         r->counters.probes++;
+        if (a && router_blocks(a, &watcher_jid))
+            continue; /* XEP-0191 s. 3.3: no answer at all */
         if (a && a->state == ACCOUNT_READY && !item && !group_view(a, watcher).is_from) {
             /* RFC 6121 s. 4.3.2.1: the two rosters disagree (a crash between their commits): the publisher's
              * counts. */
@@ -146,6 +150,8 @@ void watch_request_run(struct router *r, struct route_message *base)
                 publisher_text, &watcher_jid);
             continue;
         }
+        if (m->is_probe && (!item || !a->available_count))
+            router_probe_say(r, watcher, publisher_text);
         if (!item || !a->available_count || walk_will_grant(a, item))
             continue;
         if (!m->is_retry && a->interests[base->from].granted_sequence > m->seen)
@@ -194,6 +200,12 @@ static void probe_show(struct router *r, const struct frame *presence, struct sp
     buffer_fini(&text);
 }
 
+void router_probe_say(struct router *r, struct span from, struct span to)
+{
+    struct jid jid = jid_of_prepared(to);
+    router_send_stanza(r, stanza_presence_frame(PRESENCE_PROBE, from, to, (struct span){0}), from, &jid);
+}
+
 void router_probe_answer(struct router *r, struct account *a, struct span from, const struct stanza *probe)
 {
     struct jid asker = jid_of_prepared(from);
@@ -203,7 +215,7 @@ void router_probe_answer(struct router *r, struct account *a, struct span from, 
         /* RFC 6121 s. 4.6.6: a partner of directed presence learns mere availability, of that resource only.
          */
         struct session *s = probe->to.resource_len ? account_session(a, jid_resource(&probe->to)) : NULL;
-        if (s && session_is_available(s) && directed_has(s, from))
+        if (s && directed_has(s, from))
             router_send_stanza(r, stanza_presence_frame(PRESENCE_AVAILABLE, session_jid(s), from, probe->id),
                                session_jid(s), &asker);
         else /* s. 4.3.2.1 */

@@ -78,6 +78,7 @@ struct group_audience *audience_make(const struct account *a, const uint32_t *to
                                         .kept_count = kept_count,
                                         .place_count = a->group_count,
                                         .has_moved = a->has_left_group,
+                                        .blocks = block_list_ref(a->blocks),
                                         .places = places};
     for (uint32_t i = 0; i < a->group_count; i++)
         places[i] = (struct group_place){a->groups[i].here->group->number, a->groups[i].stamp};
@@ -99,6 +100,7 @@ void audience_unref(struct group_audience *audience)
 {
     if (!audience || atomic_fetch_sub(&audience->references, 1) != 1)
         return;
+    block_list_unref(audience->blocks);
     free(audience->places);
     free(audience);
 }
@@ -157,6 +159,15 @@ static void group_marks(const struct group_here *here, uint32_t from, const stru
             here->members.entries[i].account->mark = mark;
 }
 
+/* Who blocks the publisher, or is blocked by it, hears nothing of it. */
+static bool is_blocked(const struct account *a, const struct group_audience *audience, const struct frame *frame)
+{
+    if (!audience->blocks)
+        return router_frame_is_blocked(a, frame);
+    struct jid watcher = entity_jid(a->entity);
+    return block_list_matches(audience->blocks, &watcher) || router_frame_is_blocked(a, frame);
+}
+
 /* Each account once, however many of the lists it is in. */
 static void group_hears(struct router *r, struct group_here *here, uint32_t from,
                         const struct group_audience *audience, const struct entity *publisher,
@@ -169,7 +180,8 @@ static void group_hears(struct router *r, struct group_here *here, uint32_t from
         if (a->mark == mark || a->entity == publisher || !(is_end_for_all(audience) || entry_hears(e, from, audience)))
             continue;
         a->mark = mark;
-        spread_to(spread, a);
+        if (!is_blocked(a, audience, spread->frame))
+            spread_to(spread, a);
     }
     for (uint32_t i = 0; i < here->parting.count; i++) {
         const struct group_entry *e = &here->parting.entries[i];
@@ -177,7 +189,8 @@ static void group_hears(struct router *r, struct group_here *here, uint32_t from
         if (a->mark == mark || a->entity == publisher || !parting_hears(e, from, audience))
             continue;
         a->mark = mark;
-        spread_to(spread, a);
+        if (!is_blocked(a, audience, spread->frame))
+            spread_to(spread, a);
     }
 }
 
@@ -324,18 +337,24 @@ static bool is_told_by_group(const struct account *a, uint32_t from, const struc
     return false;
 }
 
+static void show_spread(struct router *r, const struct show_message *m, struct account *a)
+{
+    for (uint32_t i = 0; i < m->frame_count; i++) {
+        struct spread spread = {.router = r, .frame = m->frames[i]};
+        struct watch_cost uncounted = {0}; /* of no change */
+        if (router_frame_is_blocked(a, m->frames[i]))
+            continue;
+        spread_to(&spread, a);
+        spread_end(&spread, &uncounted);
+    }
+}
+
 static void take_over_run(struct router *r, struct route_message *base)
 {
     struct show_message *m = (struct show_message *)base;
     struct account *a = router_account_find(r, span_make(m->whom, m->len));
-    if (!a || is_told_by_group(a, base->from, m->audience))
-        return;
-    for (uint32_t i = 0; i < m->frame_count; i++) {
-        struct spread spread = {.router = r, .frame = m->frames[i]};
-        struct watch_cost uncounted = {0}; /* of no change */
-        spread_to(&spread, a);
-        spread_end(&spread, &uncounted);
-    }
+    if (a && !is_told_by_group(a, base->from, m->audience))
+        show_spread(r, m, a);
 }
 
 bool router_groups_take_over(struct router *r, const struct account *a, const struct entity *watcher)
@@ -350,6 +369,31 @@ bool router_groups_take_over(struct router *r, const struct account *a, const st
         route_message_post(r, router_home(r, text), &m->base);
     audience_unref(audience);
     return true;
+}
+
+static void show_again_run(struct router *r, struct route_message *base)
+{
+    struct show_message *m = (struct show_message *)base;
+    struct account *a = router_account_find(r, span_make(m->whom, m->len));
+    struct span from = m->frame_count ? presence_frame_publisher(m->frames[0]) : (struct span){0};
+    if (!a || !from.len || !is_told_by_group(a, base->from, m->audience))
+        return;
+    struct jid jid = jid_of_prepared(from); /* its bare part is never written escaped */
+    struct jid bare = jid_of_prepared(jid_bare(&jid));
+    struct entity *publisher = entity_find(&r->entities, &bare);
+    const struct roster_item *item = publisher ? roster_find(&a->roster, publisher) : NULL;
+    if (!item || !item->watch_slot) /* which a grant has made, that came before this */
+        show_spread(r, m, a);
+}
+
+void router_groups_show(struct router *r, const struct account *a, const struct entity *watcher)
+{
+    struct span text = entity_text(watcher);
+    struct group_audience *audience = router_audience(a, false);
+    struct show_message *m = audience ? show_new(r, a, audience, text, show_again_run) : NULL;
+    if (m)
+        route_message_post(r, router_home(r, text), &m->base);
+    audience_unref(audience);
 }
 
 /* `wave` NULL: it is gone at once. */
@@ -394,23 +438,24 @@ void router_wave_ended(struct router *r, struct group_wave *w)
 
 /* ---- coming and going ---- */
 
-void router_groups_come(struct router *r, struct session *s, bool is_first)
+void router_groups_come(struct router *r, struct session *s, const struct coming *coming)
 {
     struct account *a = s->account;
     uint32_t count;
+    struct group_wave *wave = NULL;
     a->is_in_groups = true;
     if (!a->group_count)
         return;
-    uint32_t *seen = groups_seen(a, NULL, &count), *nobody = calloc(1, sizeof *nobody);
-    struct group_wave *wave = wave_new(r, a, is_first ? 0 : s->number, false, seen, count, nobody, 0);
-    if (is_first) {
-        for (uint32_t i = 0; i < a->group_count; i++)
-            member_enter(r, a, &a->groups[i], wave);
-        struct group_audience *audience = router_audience(a, false);
-        if (audience)
-            router_audience_show(r, a, audience);
-        audience_unref(audience);
+    if (!coming->is_silent) {
+        uint32_t *seen = groups_seen(a, NULL, &count), *nobody = calloc(1, sizeof *nobody);
+        wave = wave_new(r, a, coming->is_heard_first ? 0 : s->number, false, seen, count, nobody, 0);
     }
+    for (uint32_t i = 0; coming->is_heard_first && i < a->group_count; i++)
+        member_enter(r, a, &a->groups[i], wave);
+    struct group_audience *audience = coming->is_shown_first ? router_audience(a, false) : NULL;
+    if (audience)
+        router_audience_show(r, a, audience);
+    audience_unref(audience);
     waves_go_on(a);
 }
 

@@ -25,6 +25,7 @@ struct group_audience {
     bool is_hide, is_end; /* is_end: of a resource */
     bool has_moved;       /* it has left a group while it was online */
     struct group_place *places;
+    struct block_list *blocks; /* whom the publisher blocks: a reference; NULL: nobody */
     uint32_t numbers[]; /* groups whose members are told, then groups whose members have seen it before or go
                            on to */
 };

@@ -32,6 +32,7 @@ struct wave_request {
     uint32_t wave;
     bool is_hide, is_closed;
     struct group_progress at;
+    struct block_list *blocks; /* the watcher's: a reference */
     size_t len;
     const char *watcher; /* behind the numbers */
     uint32_t group_count, kept_count, own_count;
@@ -55,19 +56,25 @@ struct wave_answer {
 
 static void wave_request_run(struct router *r, struct route_message *base);
 
+static void wave_request_fini(struct route_message *base)
+{
+    block_list_unref(((struct wave_request *)base)->blocks);
+}
+
 static void wave_ask(struct group_wave *w, uint32_t to)
 {
     const struct account *a = w->account;
     struct span watcher = entity_text(a->entity);
     size_t numbers = w->group_count + w->kept_count + a->group_count;
     struct wave_request *m =
-        route_message_new(sizeof *m + numbers * sizeof *m->numbers + watcher.len, wave_request_run, NULL);
+        route_message_new(sizeof *m + numbers * sizeof *m->numbers + watcher.len, wave_request_run, wave_request_fini);
     if (!m)
         return;
     m->wave = w->number;
     m->is_hide = w->is_hide;
     m->is_closed = w->is_closed;
     m->at = w->progress[to];
+    m->blocks = block_list_ref(w->account->blocks);
     m->group_count = w->group_count;
     m->kept_count = w->kept_count;
     if (w->group_count)
@@ -206,13 +213,15 @@ static bool watch_tells(struct router *r, const struct group_wave *w, uint64_t p
 static void wave_frame_deliver(struct router *r, const struct group_wave *w, struct frame *frame)
 {
     struct account *a = w->account;
+    if (router_frame_is_blocked(a, frame))
+        return; /* since it was asked for */
     if (router_must_wait(a)) {
         router_deliver_later(r, a, frame, NULL, w->session_number);
         return;
     }
     account_each_session(s, a)
     {
-        if (!session_is_available(s) || (w->session_number && s->number != w->session_number))
+        if (!session_is_hearing(s) || (w->session_number && s->number != w->session_number))
             continue;
         r->counters.presence_deliveries++;
         stream_send(s->stream, frame_ref(frame));
@@ -314,6 +323,15 @@ static bool is_spoken_for(const struct router *r, const struct wave_request *m, 
            group_find(here->group, entity_text(a->entity), a->entity->node.hash) >= 0;
 }
 
+/* Does either block the other? Who is blocked has been told so when the block began; only one who left a group at that very
+ * moment has not, and keeps what it saw: telling the end here would show the blocker's present resources to all
+ * who leave. */
+static bool is_blocked(const struct wave_request *m, const struct account *a)
+{
+    struct jid watcher = jid_of_prepared(span_make(m->watcher, m->len)), publisher = entity_jid(a->entity);
+    return router_blocks(a, &watcher) || block_list_matches(m->blocks, &publisher);
+}
+
 /* Is the account one that this group is to speak for: no group that comes before it in the wave, none that
  * the watcher sees anyway? */
 static bool is_told_here(const struct router *r, const struct wave_request *m, const struct account *a,
@@ -353,7 +371,7 @@ static bool group_answers(struct router *r, const struct wave_request *m, struct
         if (answer->frame_count >= frames_max || ++*looks > WAVE_LOOKS_MAX)
             return false;
         at->stamp = e->stamp;
-        if (a->entity == watching || !is_told_here(r, m, a, at->group, at->started))
+        if (a->entity == watching || is_blocked(m, a) || !is_told_here(r, m, a, at->group, at->started))
             continue;
         const struct roster_item *item = watching ? roster_find(&a->roster, watching) : NULL;
         account_answers(r, answer, a, m->is_hide,

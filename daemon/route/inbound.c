@@ -79,8 +79,12 @@ static void inbound_presence(struct router *r, struct account *a, const struct s
     case PRESENCE_UNKNOWN:
         return;
     }
+    struct session *match = to->resource_len ? account_session(a, jid_resource(to)) : NULL;
+    if (stanza->type.presence == PRESENCE_UNAVAILABLE) /* s. 4.6.1: who is gone does not wait for our end */
+        account_each_session(s, a)
+            if (!to->resource_len || s == match)
+                directed_remove(s, jid_full(from));
     if (to->resource_len) {
-        struct session *match = account_session(a, jid_resource(to));
         if (match)
             deliver_directed(r, match, frame);
         return;
@@ -88,7 +92,7 @@ static void inbound_presence(struct router *r, struct account *a, const struct s
     if (stanza->type.presence == PRESENCE_ERROR)
         return;
     account_each_session(s, a)
-        if (session_is_available(s))
+        if (session_is_hearing(s))
             deliver_directed(r, s, frame);
 }
 
@@ -100,6 +104,10 @@ void router_inbound(struct router *r, struct account *a, struct frame *frame, co
     if (a->state == ACCOUNT_FAILED) {
         if (stanza->kind != STANZA_PRESENCE)
             router_bounce(r, stanza, STANZA_INTERNAL_SERVER_ERROR, to, from);
+        arena_reset(&r->arena);
+        return;
+    }
+    if (!router_admit(r, a, stanza, from, to)) {
         arena_reset(&r->arena);
         return;
     }

@@ -77,9 +77,15 @@ void router_directed_presence(struct router *r, struct session *s, const struct 
 void router_grant(struct router *r, struct account *a, const struct entity *watcher);
 void router_revoke(struct router *r, struct account *a, const struct entity *watcher);
 void router_unwatch(struct router *r, struct account *a, struct roster_item *item);
-/* The session has become available: whoever may see its account is granted (when it is the first), and its contacts are asked. */
-void router_walk_comes(struct router *r, struct session *s, bool is_first);
-/* The last session is no longer available: every watch ends. */
+/* How a session begins to hear its contacts, and to be shown to them. */
+struct coming {
+    bool is_shown_first; /* nobody has seen its account until now: whoever may is granted */
+    bool is_heard_first; /* its account has heard nobody until now */
+    bool is_silent;      /* it wants to hear what changes, and not what is */
+};
+/* The session has become available, or invisible: its contacts are asked. */
+void router_walk_comes(struct router *r, struct session *s, const struct coming *coming);
+/* No session hears any more: every watch ends. */
 void router_walk_leaves(struct router *r, struct account *a);
 /* What a broadcast tells: another presence, the end of a resource, or that of the last one. */
 enum broadcast { BROADCAST_CHANGE, BROADCAST_END, BROADCAST_LAST };
@@ -100,6 +106,8 @@ static inline bool router_must_wait(const struct account *a)
 }
 void router_deliver_later(struct router *r, struct account *a, struct frame *frame, struct caps_node *node,
                           uint32_t session_number);
+/* A probe in the name of an account, by the bare JIDs; the answer goes to all its resources. */
+void router_probe_say(struct router *r, struct span from, struct span to);
 void router_probe_answer(struct router *r, struct account *a, struct span from, const struct stanza *probe);
 
 /* ---- capabilities, and events (caps.c, event.c, latest.c) ---- */
@@ -117,6 +125,15 @@ void router_caps_tell(struct router *r, struct session *s);
 /* The last items of the nodes that `caps` wants and `told` (which may be NULL) does not. NULL: there is nothing to do, or no memory. */
 struct latest *router_latest_begin(struct router *r, struct session *s, struct caps *caps, const struct caps *told);
 void router_latest_stop(struct latest *l); /* takes NULL */
+
+/* ---- invisible sessions (XEP-0186; invisible.c) ---- */
+
+/* The session's stream ends. */
+void router_invisible_end(struct router *r, struct session *s);
+/* It says undirected presence, which nobody hears. */
+void router_invisible_presence(struct router *r, struct session *s, const struct stanza *stanza);
+/* The account has stopped hearing, if it has: every watch ends. */
+void router_hearing_end(struct router *r, struct account *a);
 
 /* ---- lost streams (damping.c) ---- */
 
@@ -154,8 +171,8 @@ void router_pace_drop(struct router *r, struct session *s);
 /* ---- shared groups (grouping.c) ---- */
 struct group_audience;
 
-/* The session has become available, or the last one of the account is it no more. */
-void router_groups_come(struct router *r, struct session *s, bool is_first);
+/* The session has begun to hear, or the last one of the account has ended to. */
+void router_groups_come(struct router *r, struct session *s, const struct coming *coming);
 void router_groups_go(struct router *r, struct account *a);
 /* Who of the groups hears what the account says (is_end: that a resource is no more); NULL: nobody. Counted. */
 struct group_audience *router_audience(const struct account *a, bool is_end);
@@ -167,6 +184,8 @@ bool router_audience_is_at(const struct router *r, const struct group_audience *
  * watcher's wave has not come to it), the watcher hears that it goes: were it to go before the wave comes, nobody
  * would say so. False: no group shows it, or not yet. */
 bool router_groups_take_over(struct router *r, const struct account *a, const struct entity *watcher);
+/* Show one who sees the account by a group what it shows now, unless a watch is about to. */
+void router_groups_show(struct router *r, const struct account *a, const struct entity *watcher);
 /* What worker `from` has sent, to all of them who are at home here and do not watch `publisher` (which may be
  * NULL). `node` as in struct spread. */
 void router_audience_hears(struct router *r, uint32_t from, const struct group_audience *audience,
@@ -197,6 +216,27 @@ void group_items_init(struct group_items *g, const struct router *r, const struc
 /* The next piece: a frame of items that is everybody's (borrowed), or NULL, and then items are appended to `out`. Until is_done. */
 struct frame *group_items_next(struct group_items *g, struct buffer *out);
 void group_items_fini(struct group_items *g);
+
+/* ---- block lists (admitting.c, blocking.c) ---- */
+
+/* Does the account block this JID? A resource's JID of a contact that is blocked in part only; the contact's bare JID
+ * when all of it is. Never its own. */
+bool router_blocks(const struct account *a, const struct jid *other);
+/* Presence that a frame with a gap for its recipient carries, from one whom the account blocks. */
+bool router_frame_is_blocked(const struct account *a, const struct frame *f);
+/* A stanza has come to the account's home: may it in? False: refused, and answered if it is to be. */
+bool router_admit(struct router *r, const struct account *a, const struct stanza *stanza, const struct jid *from,
+                  const struct jid *to);
+/* A session says something: may it go to its addressee? False: refused. */
+bool router_let_out(struct router *r, struct session *s, const struct stanza *stanza);
+/* The account's list was another `before`: presence begins and ends as the difference says (walking.c). */
+void router_walk_blocks(struct router *r, struct account *a, struct block_list *before);
+/* Of one contact. True: it is to be watched again. */
+bool router_block_meet(struct router *r, struct account *a, const struct block_list *before, struct roster_item *item);
+/* Of those whom groups show. */
+void router_block_groups(struct router *r, struct account *a, const struct block_list *before);
+/* The contact sees the account go, also what groups show of it. */
+void router_hide_at_once(struct router *r, struct account *a, const struct entity *contact);
 
 /* ---- subscriptions and rosters (commit.c, subscribing.c, rostering.c, roster_get.c) ---- */
 

@@ -48,6 +48,8 @@ static void load_end(struct load *l, int result)
     router_archive_prefer(a, l->request.roster.archive_preferences);
     if (result == 0)
         result = account_groups_load(a, &r->groups);
+    if (result == 0)
+        result = block_list_make(l->request.roster.blocks.jids, l->request.roster.blocks.count, &a->blocks);
     a->state = result == 0 ? ACCOUNT_READY : result == STORE_NOT_FOUND ? ACCOUNT_MISSING : ACCOUNT_FAILED;
     arena_fini(&l->request.arena);
     free(l);

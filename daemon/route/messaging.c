@@ -23,7 +23,7 @@ static enum delivery_condition condition_of(const struct account *a)
 {
     if (a->state == ACCOUNT_MISSING)
         return DELIVERY_NO_ACCOUNT;
-    if (a->available_count == a->lost_count)
+    if (a->available_count == a->lost_count && !a->invisible_count)
         return DELIVERY_NO_RESOURCES;
     uint32_t count = account_non_negative_count(a);
     if (!count)
@@ -99,7 +99,7 @@ static void give_opted(const struct arrival *m)
     bool is_copied = !m->is_again && router_carbon_is_due(false, m->stanza->type.message, m->content, m->from);
     give(m, account_most_available(m->account));
     account_each_session(s, m->account)
-        if (is_copied && s->has_carbons && !s->has_message && session_is_available(s) && s->priority >= 0)
+        if (is_copied && s->has_carbons && !s->has_message && session_is_hearing(s) && s->priority >= 0)
             give(m, s);
 }
 
@@ -117,7 +117,7 @@ static void deliver(const struct arrival *m, enum delivery_action action)
         return;
     case DELIVERY_ALL:
         account_each_session(s, m->account)
-            if (session_is_available(s) && s->priority >= 0)
+            if (session_is_hearing(s) && s->priority >= 0)
                 give(m, s);
         return;
     case DELIVERY_OFFLINE:

@@ -53,7 +53,7 @@ static bool offline_submit(struct offline *o, struct span jid);
 static bool page_give(struct offline *o)
 {
     struct session *s = account_session_numbered(o->account, o->session_number);
-    if (!s || !session_is_available(s) || s->priority < 0)
+    if (!s || !session_is_hearing(s) || s->priority < 0)
         return false;
     for (uint32_t i = 0; i < o->page.count; i++) {
         message_give(o->router, s, &o->page.messages[i]);

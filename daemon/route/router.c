@@ -182,6 +182,8 @@ bool router_stanza(struct router *r, struct stream *stream, const struct stanza 
     ++*received_counter(&r->counters, stanza);
     if (s->is_paced && !is_broadcast(stanza))
         router_pace_flush(r, s);
+    if (!router_let_out(r, s, stanza))
+        return true;
     switch (stanza->kind) {
     case STANZA_PRESENCE:
         presence(r, s, stanza);

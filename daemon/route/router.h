@@ -38,7 +38,7 @@ struct router_settings {
     const struct service_settings *service_settings; /* for them alone */
     const struct span *domains; /* prepared */
     uint32_t domain_count;
-    uint32_t roster_items_max, resources_max, directed_max, requests_max;
+    uint32_t roster_items_max, resources_max, directed_max, requests_max, blocks_max;
     uint32_t detached_max;  /* sessions of one account that wait to be resumed */
     uint32_t offline_messages_max, offline_bytes_max; /* kept for one account */
     uint32_t caps_max; /* sets of capabilities that are remembered */
@@ -73,6 +73,7 @@ struct router {
     uint32_t waves;        /* counts them: grouping_wave.c */
     uint32_t incarnations; /* counts how often any account here came online: never the same number twice */
     uint32_t operations; /* store requests under way */
+    uint64_t block_pushes; /* counts them, for their ids */
     uint32_t fanouts;    /* publishers whose changes are on their way to the watchers here */
     struct mailbox_batch *mailbox; /* messages that gather until the store has those before them; NULL: none */
     uint32_t mailbox_writes;       /* batches that the store has */
@@ -96,6 +97,7 @@ struct router {
         uint64_t events_published, events_delivered, caps_asked, caps_refused;
         uint64_t flaps_held, flaps_damped; /* ends of lost streams not told at once; of these: came back in time */
         uint64_t messages_rerouted; /* not acknowledged by a session that is over */
+        uint64_t blocked; /* stanzas that a block list has kept in or out */
         uint64_t presences_delayed, presences_superseded; /* by the sender's rate; replaced by a later one meanwhile */
     } counters;
 };

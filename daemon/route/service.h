@@ -94,6 +94,12 @@ void router_mailbox_flush(struct router *r);
 void router_archive_prefer(struct account *a, struct span text);
 /* May this bare JID see the account's presence, by its roster or by a group? */
 bool router_may_see(const struct router *r, const struct account *publisher, struct span watcher);
+/* Change the account's block list and answer (XEP-0191): block the JIDs (prepared), or unblock them; unblocking none is
+ * unblocking all. SERVICE_OWN only. */
+void router_block(const struct service_query *q, bool is_block, const struct span *jids, uint32_t count);
+/* The asking session becomes invisible, or visible again, and is answered (XEP-0186). SERVICE_OWN only. */
+void router_go_invisible(const struct service_query *q, bool is_probing /* it wants to be told what its contacts show */);
+void router_go_visible(const struct service_query *q);
 bool router_is_local(const struct router *r, struct span domain);
 const struct pep_limits *router_pep_limits(const struct router *r);
 /* Is it one element that declares every prefix that it uses? The arena is the caller's still. */

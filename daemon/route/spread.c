@@ -36,6 +36,10 @@ void spread_to(struct spread *p, struct account *a)
     struct router *r = p->router;
     if (p->node && !is_anybodys(p, a))
         return;
+    /* Only one of the publisher's resources is blocked, and the watch stands for all of them; or the walk that gives up
+     * the watches of those who are blocked since has yet to come to this one. */
+    if (a->blocks && (a->blocks->has_resources || a->walks) && router_frame_is_blocked(a, p->frame))
+        return;
     p->watchers++;
     if (router_must_wait(a)) {
         router_deliver_later(r, a, p->frame, p->node, 0);

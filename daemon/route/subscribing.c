@@ -40,20 +40,31 @@ static void hide_resource(struct router *r, struct span from, const struct entit
     router_send_stanza(r, f, from, &to);
 }
 
-/* RFC 6121 s. 3.2.2, 3.3.3: the contact sees the account go, from each resource, unless a group shows it on. */
-void router_hide_from(struct router *r, struct account *a, const struct entity *contact)
+static void hide_resources(struct router *r, const struct account *a, const struct entity *contact)
 {
-    struct jid to = entity_jid(contact);
-    if (!router_is_local(r, jid_domain(&to)))
-        return;
-    router_revoke(r, a, contact);
-    if (router_groups_take_over(r, a, contact))
-        return;
     account_each_session(s, a)
         if (session_is_available(s))
             hide_resource(r, session_jid(s), contact);
     for (const struct lost *l = NULL; (l = router_lost_next(r, a, l));)
         hide_resource(r, span_make(l->jid, l->jid_len), contact);
+}
+
+void router_hide_at_once(struct router *r, struct account *a, const struct entity *contact)
+{
+    router_revoke(r, a, contact);
+    hide_resources(r, a, contact);
+}
+
+/* RFC 6121 s. 3.2.2, 3.3.3: the contact sees the account go, from each resource, unless a group shows it on. One who is
+ * blocked has seen it go. */
+void router_hide_from(struct router *r, struct account *a, const struct entity *contact)
+{
+    struct jid to = entity_jid(contact);
+    if (!router_is_local(r, jid_domain(&to)) || router_blocks(a, &to))
+        return;
+    router_revoke(r, a, contact);
+    if (!router_groups_take_over(r, a, contact))
+        hide_resources(r, a, contact);
 }
 
 /* Does a client see a difference between what was and what is? */
@@ -154,7 +165,7 @@ static void deliver_subscription(struct router *r, struct account *a, struct fra
 {
     account_each_session(s, a)
     {
-        if (!(is_request ? session_is_available(s) : s->is_interested)) /* s. 3.1.3 and 3.1.6, 3.2.3, 3.3.3 */
+        if (!(is_request ? session_is_hearing(s) : s->is_interested)) /* s. 3.1.3 and 3.1.6, 3.2.3, 3.3.3 */
             continue;
         r->counters.subscriptions_delivered++;
         stream_send(s->stream, frame_ref(frame));

@@ -170,6 +170,15 @@ static enum right subscription_step(struct verdict *v, const struct explanation 
     return RIGHT_NONE;
 }
 
+/* Whoever blocks the other, neither sees the other. */
+static void block_step(struct verdict *v, const struct explained_account *a, const struct explained_account *other)
+{
+    if (!a->is_blocking)
+        return;
+    step(v, "The block list of %.*s has %.*s, or its domain.", BARE(a), JID(other));
+    fails(v, "%.*s blocks %.*s", BARE(a), JID(other));
+}
+
 static enum right right_step(struct verdict *v, const struct explanation *e)
 {
     if (!span_equal(jid_bare(&e->publisher.jid), jid_bare(&e->watcher.jid)))
@@ -266,6 +275,8 @@ void verdict_make(const struct explanation *e, struct verdict *ret)
     account_step(ret, &e->watcher);
     if (!verdict_is_seen(ret))
         return;
+    block_step(ret, &e->publisher, &e->watcher);
+    block_step(ret, &e->watcher, &e->publisher);
     enum right right = right_step(ret, e);
     if (right != RIGHT_DIRECTED) /* which needs no presence to everybody */
         available_step(ret, &e->publisher);

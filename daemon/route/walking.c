@@ -20,12 +20,20 @@ struct walk {
     struct lane_work work;
     struct router *router;
     struct account *account;
-    enum { WALK_COMES, WALK_ASKS, WALK_LEAVES } kind;
+    enum { WALK_COMES, WALK_ASKS, WALK_LEAVES, WALK_BLOCKS } kind;
     uint32_t at; /* positions before it are through; a walk that leaves: positions from it on */
     uint32_t session_number;
+    struct coming coming;
     const uint64_t *seen; /* how far each worker's messages were read when the session became available */
     uint64_t *seen_copy;  /* where that is, in a walk that goes on */
+    struct block_list *before; /* WALK_BLOCKS: what the block list was; a reference in a walk that goes on */
 };
+
+/* From the end to the beginning: who is taken out of the roster has its place filled with one that is through. */
+static bool walk_is_backward(const struct walk *w)
+{
+    return w->kind == WALK_LEAVES || w->kind == WALK_BLOCKS;
+}
 
 /* What a slice has found, for each worker. */
 struct found {
@@ -63,6 +71,8 @@ static uint32_t walk_meet(struct walk *w, struct session *s, const struct roster
     struct account *a = w->account;
     struct jid contact = entity_jid(item->contact);
     uint32_t entries = 0;
+    if (router_blocks(a, &contact))
+        return 0;
     router_request_deliver(s, item);
     bool is_granted = w->kind == WALK_COMES && subscription_has_from(item->state);
     bool is_asked = subscription_has_to(item->state);
@@ -80,7 +90,8 @@ static uint32_t walk_meet(struct walk *w, struct session *s, const struct roster
         is_asked ? watch_request_for(r, f->requests, to, a, w->session_number) : NULL;
     if (request) {
         request->seen = w->seen[to];
-        request->is_first = w->kind == WALK_COMES;
+        request->is_first = w->coming.is_heard_first;
+        request->is_silent = w->coming.is_silent;
         route_list_put(&request->lists.list, jid_bare(&contact), 0);
         entries++;
     }
@@ -101,13 +112,28 @@ static uint32_t walk_leave(struct walk *w, struct roster_item *item, struct foun
     return 1;
 }
 
+/* One contact of an account whose block list has changed. */
+static uint32_t walk_block(struct walk *w, struct roster_item *item, struct found *f)
+{
+    struct span contact = entity_text(item->contact);
+    uint32_t to = entity_home(item->contact->node.hash, w->router->count);
+    if (!router_block_meet(w->router, w->account, w->before, item))
+        return 0;
+    struct watch_request *request = watch_request_for(w->router, f->requests, to, w->account, 0);
+    if (request) {
+        request->is_probe = true;
+        route_list_put(&request->lists.list, contact, 0);
+    }
+    return 1;
+}
+
 /* Look at about `positions`. Returns at how many, dearer ones counted for more. */
 static uint32_t walk_some(struct walk *w, uint32_t positions)
 {
     struct router *r = w->router;
     struct account *a = w->account;
     struct roster *roster = &a->roster;
-    struct session *s = w->kind == WALK_LEAVES ? NULL : account_session_numbered(a, w->session_number);
+    struct session *s = account_session_numbered(a, w->session_number);
     struct found f;
     uint32_t used = 0;
     bool has_lists = found_init(&f, r);
@@ -116,7 +142,12 @@ static uint32_t walk_some(struct walk *w, uint32_t positions)
             w->at = roster->count;
         for (; w->at && used < positions; used++)
             used += POSITIONS_PER_ENTRY * walk_leave(w, &roster->items[--w->at], &f);
-    } else if (!s || !session_is_available(s) || !has_lists) {
+    } else if (w->kind == WALK_BLOCKS && has_lists) {
+        for (; w->at && used < positions; used++)
+            used += POSITIONS_PER_ENTRY * walk_block(w, &roster->items[--w->at], &f);
+    } else if (w->kind == WALK_BLOCKS) {
+        w->at = 0;
+    } else if (!s || !session_is_hearing(s) || !has_lists) {
         w->at = roster->count; /* nobody is left to be told; or out of memory, as every message would be */
     } else {
         for (; w->at < roster->count && used < positions; used++)
@@ -129,7 +160,7 @@ static uint32_t walk_some(struct walk *w, uint32_t positions)
 
 static bool walk_is_over(const struct walk *w)
 {
-    return w->at == (w->kind == WALK_LEAVES ? 0 : w->account->roster.count);
+    return w->at == (walk_is_backward(w) ? 0 : w->account->roster.count);
 }
 
 /* The account is settled by the caller. */
@@ -142,6 +173,7 @@ static void walk_free(struct walk *w)
     if (w->kind != WALK_LEAVES)
         roster_release(&a->roster, &r->entities);
     free(w->seen_copy);
+    block_list_unref(w->before);
     free(w);
     r->operations--;
     account_walk_ends(a);
@@ -150,9 +182,13 @@ static void walk_free(struct walk *w)
 /* Everybody in the roster is told and asked: now the groups are. */
 static void walk_groups(struct router *r, struct account *a, const struct walk *w)
 {
+    if (w->kind == WALK_BLOCKS) {
+        router_block_groups(r, a, w->before);
+        return;
+    }
     struct session *s = w->kind == WALK_LEAVES ? NULL : account_session_numbered(a, w->session_number);
-    if (s && session_is_available(s))
-        router_groups_come(r, s, w->kind == WALK_COMES);
+    if (s && session_is_hearing(s))
+        router_groups_come(r, s, &w->coming);
 }
 
 static void walk_step(struct lane_work *work, uint32_t *budget)
@@ -188,6 +224,7 @@ static bool walk_begin(const struct walk *first)
     }
     if (w->kind != WALK_LEAVES)
         roster_hold(&a->roster);
+    block_list_ref(w->before);
     lane_work_init(&w->work, walk_step);
     a->walk = w;
     r->operations++;
@@ -213,15 +250,16 @@ bool walk_will_grant(const struct account *a, const struct roster_item *item)
     return w && w->kind == WALK_COMES && (uint32_t)(item - a->roster.items) >= w->at;
 }
 
-void router_walk_comes(struct router *r, struct session *s, bool is_first)
+void router_walk_comes(struct router *r, struct session *s, const struct coming *coming)
 {
     struct account *a = s->account;
     struct walk w = {.router = r,
                      .account = a,
-                     .kind = is_first ? WALK_COMES : WALK_ASKS,
+                     .kind = coming->is_shown_first ? WALK_COMES : WALK_ASKS,
+                     .coming = *coming,
                      .session_number = s->number,
                      .seen = r->received};
-    for (uint32_t to = 0; is_first && to < r->count; to++)
+    for (uint32_t to = 0; coming->is_shown_first && to < r->count; to++)
         a->interests[to] = (struct interest){0};
     walk_run(&w);
 }
@@ -231,5 +269,12 @@ void router_walk_leaves(struct router *r, struct account *a)
     struct walk w = {.router = r, .account = a, .kind = WALK_LEAVES, .at = a->roster.count};
     if (a->walk)
         walk_free(a->walk);
+    walk_run(&w);
+}
+
+void router_walk_blocks(struct router *r, struct account *a, struct block_list *before)
+{
+    struct walk w = {
+        .router = r, .account = a, .kind = WALK_BLOCKS, .at = a->roster.count, .seen = r->received, .before = before};
     walk_run(&w);
 }

@@ -79,7 +79,9 @@ static void retry_run(struct router *r, struct route_message *base)
     struct retry_message *m = (struct retry_message *)base;
     struct account *a = m->account;
     const struct roster_item *item = roster_find(&a->roster, m->publisher);
-    if (!a->available_count || !item || !subscription_has_to(item->state) || item->watch_slot)
+    struct jid jid = entity_jid(m->publisher);
+    if (!account_is_hearing(a) || !item || !subscription_has_to(item->state) || item->watch_slot ||
+        router_blocks(a, &jid))
         return;
     struct watch_request **requests = calloc(r->count, sizeof(struct watch_request *));
     uint32_t to = router_home(r, entity_text(m->publisher));
@@ -135,9 +137,11 @@ static void shown_deliver_now(struct router *r, const struct shown *shown, const
 {
     account_each_session(s, a)
     {
-        if (!session_is_available(s) || (session_number && s->number != session_number))
+        if (!session_is_hearing(s) || (session_number && s->number != session_number))
             continue;
         for (uint32_t i = 0; i < shown->frame_count; i++) {
+            if (router_frame_is_blocked(a, shown->frames[i]))
+                continue;
             r->counters.presence_deliveries++;
             stream_send(s->stream, frame_ref(shown->frames[i]));
         }
@@ -186,22 +190,23 @@ struct told {
     uint32_t session_number; /* 0: every available session */
     bool is_first; /* this session was its account's first: a slot that is there was made since, and has told
                       it */
+    bool is_silent; /* the session has asked not to be told */
 };
 
 /* A grant reaches its watcher, at home here. Returns whether the grant made a slot. */
 static bool granted(struct router *r, struct account *a, struct span publisher_text, uint32_t incarnation,
                     const struct shown *shown, struct told told)
 {
-    if (!a || !a->available_count)
+    if (!a || !account_is_hearing(a))
         return false;
     if (told.session_number) {
         /* Of an earlier session: a slot made for it would be found by the next one, which it did not tell. */
         const struct session *s = account_session_numbered(a, told.session_number);
-        if (!s || !session_is_available(s))
+        if (!s || !session_is_hearing(s))
             return false;
     }
     struct jid jid = jid_of_prepared(publisher_text);
-    struct entity *publisher = entity_take(&r->entities, &jid);
+    struct entity *publisher = router_blocks(a, &jid) ? NULL : entity_take(&r->entities, &jid);
     if (!publisher)
         return false;
     if (publisher->watch && publisher->watch->incarnation != incarnation)
@@ -209,7 +214,8 @@ static bool granted(struct router *r, struct account *a, struct span publisher_t
     int outcome = watch_add(publisher, incarnation, a, &r->entities);
     if (outcome == 0 || (outcome == WATCH_THERE && !told.is_first)) {
         router_fanout_hurry(r, publisher, a); /* `shown` is newer */
-        shown_deliver(r, shown, a, publisher, told.session_number);
+        if (!told.is_silent)
+            shown_deliver(r, shown, a, publisher, told.session_number);
     } else if (outcome == WATCH_UNWANTED && (a->state == ACCOUNT_BUSY || a->pending)) {
         retry_later(r, a, publisher);
     }
@@ -251,7 +257,7 @@ void answer_run(struct router *r, struct route_message *base)
     struct answer_message *m = (struct answer_message *)base;
     struct account *a = router_account_find(r, span_make(m->watcher, m->len));
     struct list_message **releases = calloc(r->count, sizeof(struct list_message *));
-    const struct told told = {m->session_number, m->is_first};
+    const struct told told = {m->session_number, m->is_first, m->is_silent};
     if (!releases)
         return;
     for (struct answer_entry *e = m->first; e; e = e->next) {

@@ -48,7 +48,7 @@ struct answer_message {
     struct route_message base;
     struct answer_entry *first, **last;
     uint32_t session_number;
-    bool is_first; /* as the request said */
+    bool is_first, is_silent; /* as the request said */
     size_t len;
     char watcher[];
 };
@@ -73,6 +73,8 @@ struct watch_request {
     uint32_t session_number; /* who is to be told; 0: every available session */
     bool is_first;           /* the account was offline before this session */
     bool is_retry;           /* a grant was missed: answer in any case */
+    bool is_silent;          /* what the publisher shows now is not to be told */
+    bool is_probe;           /* tell also that the publisher shows nothing: the watcher may believe otherwise */
     size_t len;
     char watcher[];
 };

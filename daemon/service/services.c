@@ -8,11 +8,18 @@
 #define VCARD "vcard-temp"
 #define REGISTER "jabber:iq:register"
 #define PUBSUB "http://jabber.org/protocol/pubsub"
+#define BLOCKING "urn:xmpp:blocking"
+#define INVISIBLE "urn:xmpp:invisible:1"
 
 const struct service services[] = {
     {"ping", "urn:xmpp:ping", SERVICE_GET, SERVICE_SERVER | SERVICE_OWN, service_ping},
     {"session", "urn:ietf:params:xml:ns:xmpp-session", SERVICE_SET, SERVICE_SERVER | SERVICE_OWN,
      service_session},
+    {"blocklist", BLOCKING, SERVICE_GET, SERVICE_OWN, service_blocklist},
+    {"block", BLOCKING, SERVICE_SET, SERVICE_OWN, service_block},
+    {"unblock", BLOCKING, SERVICE_SET, SERVICE_OWN, service_unblock},
+    {"invisible", INVISIBLE, SERVICE_SET, SERVICE_OWN, service_invisible},
+    {"visible", INVISIBLE, SERVICE_SET, SERVICE_OWN, service_visible},
     {"query", DISCO "info", SERVICE_GET, SERVICE_SERVER, service_disco_info},
     {"query", DISCO "items", SERVICE_GET, SERVICE_SERVER, service_disco_items},
     {"query", PRIVATE, SERVICE_GET, SERVICE_OWN, service_private_get},

@@ -19,6 +19,11 @@ extern const struct service services[];
 /* ---- for the table, within the room ---- */
 void service_ping(const struct service_query *q);    /* XEP-0199 */
 void service_session(const struct service_query *q); /* RFC 3921 s. 3, a no-op since */
+void service_blocklist(const struct service_query *q); /* XEP-0191 */
+void service_block(const struct service_query *q);
+void service_unblock(const struct service_query *q);
+void service_invisible(const struct service_query *q); /* XEP-0186 */
+void service_visible(const struct service_query *q);
 void service_disco_info(const struct service_query *q);
 /* Append those of the features that are on. */
 void service_features_write(const struct service_query *q, struct buffer *out, const char *const *features,

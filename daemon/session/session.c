@@ -97,14 +97,30 @@ bool directed_reaches(const struct session *s, struct span bare)
     return false;
 }
 
+static bool is_any(const void *context, struct span jid)
+{
+    (void)context;
+    (void)jid;
+    return true;
+}
+
 size_t directed_take(struct session *s, char *storage, size_t storage_bytes)
 {
-    struct directed *d = s->directed;
+    return directed_take_if(s, is_any, NULL, storage, storage_bytes);
+}
+
+size_t directed_take_if(struct session *s, bool (*is_meant)(const void *context, struct span jid), const void *context,
+                        char *storage, size_t storage_bytes)
+{
+    struct directed **link = &s->directed;
+    while (*link && !is_meant(context, span_make((*link)->jid, (*link)->len)))
+        link = &(*link)->next;
+    struct directed *d = *link;
     if (!d)
         return 0;
     size_t len = d->len <= storage_bytes ? d->len : 0;
     memcpy(storage, d->jid, len);
-    s->directed = d->next;
+    *link = d->next;
     free(d);
     return len;
 }

@@ -46,6 +46,8 @@ struct session {
     bool is_paced;
     bool has_message;       /* while a message is delivered: has got it (route/messaging.c) */
     bool has_carbons;       /* gets copies of what other resources are sent (XEP-0280) */
+    bool is_told_of_blocks; /* has asked for the block list: gets its changes (XEP-0191) */
+    bool is_invisible;      /* hears, and shows nothing (XEP-0186) */
     bool is_interested;     /* has asked for the roster: gets pushes (RFC 6121 s. 2.2) */
 };
 
@@ -60,6 +62,12 @@ static inline struct span session_resource(const struct session *s)
 static inline bool session_is_available(const struct session *s)
 {
     return s->presence != NULL;
+}
+
+/* Does it hear what others show, and get what is for the account? */
+static inline bool session_is_hearing(const struct session *s)
+{
+    return session_is_available(s) || s->is_invisible;
 }
 
 /* Fill a zeroed session; copies. 0 or -ENOMEM. */
@@ -77,5 +85,8 @@ bool directed_has(const struct session *s, struct span jid);
 bool directed_reaches(const struct session *s, struct span bare);
 /* Take any entry off: writes its JID to `storage`, returns its length; 0 when there is none. */
 size_t directed_take(struct session *s, char *storage, size_t storage_bytes);
+/* The same for any entry of which `is_meant` says so. */
+size_t directed_take_if(struct session *s, bool (*is_meant)(const void *context, struct span jid), const void *context,
+                        char *storage, size_t storage_bytes);
 
 #endif

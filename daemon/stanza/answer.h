@@ -7,6 +7,9 @@
 #include "base/buffer.h"
 #include "stanza/stanza.h"
 
+/* Append a presence's content: that of an unavailable one without show and priority, which say nothing then (RFC 6121
+ * s. 4.5.1); every other as written. */
+void presence_content_write(struct buffer *out, const struct stanza *s);
 /* Append `<kind type='type' id='...' from='...' to='...'`: the id of `s` as written; an empty address is left
  * out. */
 void stanza_answer_start(struct buffer *out, const struct stanza *s, const char *type, struct span from,

@@ -12,6 +12,7 @@
  * final. */
 static const struct {
     const char *name, *type;
+    const char *application; /* the application's own condition; NULL: none */
 } stanza_errors[STANZA_ERROR_COUNT] = {
     [STANZA_BAD_REQUEST] = {"bad-request", "modify"},
     [STANZA_CONFLICT] = {"conflict", "cancel"},
@@ -35,6 +36,7 @@ static const struct {
     [STANZA_SUBSCRIPTION_REQUIRED] = {"subscription-required", "auth"},
     [STANZA_UNDEFINED_CONDITION] = {"undefined-condition", "cancel"},
     [STANZA_UNEXPECTED_REQUEST] = {"unexpected-request", "modify"},
+    [STANZA_BLOCKED] = {"not-acceptable", "cancel", "<blocked xmlns='urn:xmpp:blocking:errors'/>"},
 };
 
 const char *stanza_error_name(enum stanza_error e)
@@ -78,6 +80,8 @@ struct frame *stanza_error_frame_more(const struct stanza *s, enum stanza_error 
         xml_escape(&payload, span_of(text));
         buffer_literal(&payload, "</text>");
     }
+    if (stanza_errors[e].application)
+        buffer_append(&payload, span_of(stanza_errors[e].application));
     buffer_append(&payload, more);
     buffer_literal(&payload, "</error>");
 

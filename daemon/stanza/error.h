@@ -28,6 +28,7 @@ enum stanza_error {
     STANZA_SUBSCRIPTION_REQUIRED,
     STANZA_UNDEFINED_CONDITION,
     STANZA_UNEXPECTED_REQUEST,
+    STANZA_BLOCKED, /* not-acceptable, with the condition of XEP-0191 s. 3.3 */
     STANZA_ERROR_COUNT,
 };
 

@@ -3,6 +3,7 @@
  * the raw bytes. The scanner has found them well-formed; were they not, the answer is PRESENCE_BAD, and
  * nothing behind them is read. */
 #include "stanza/caps.h"
+#include "stanza/answer.h"
 #include "stanza/child.h"
 #include "stanza/stanza.h"
 
@@ -120,6 +121,20 @@ static bool read_priority(const struct token *t, int8_t *ret_priority)
         return false;
     *ret_priority = (int8_t)value;
     return true;
+}
+
+void presence_content_write(struct buffer *out, const struct stanza *s)
+{
+    struct span rest = s->content;
+    struct stanza_child child;
+    if (s->type.presence != PRESENCE_UNAVAILABLE) {
+        buffer_append(out, rest);
+        return;
+    }
+    for (struct span before = rest; stanza_child_next(&rest, &child) == 0; before = rest)
+        if ((!span_is(child.name, "show") && !span_is(child.name, "priority")) ||
+            is_foreign(child.attributes))
+            buffer_append(out, span_make(before.ptr, (size_t)(rest.ptr - before.ptr)));
 }
 
 int presence_read(const struct stanza *s, struct presence_details *ret_details)

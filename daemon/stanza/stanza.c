@@ -213,7 +213,10 @@ struct frame *stanza_frame(const struct stanza *s, struct span from, struct span
         buffer_literal(&out, "/>");
     } else {
         buffer_append_char(&out, '>');
-        buffer_append(&out, s->content);
+        if (s->kind == STANZA_PRESENCE)
+            presence_content_write(&out, s);
+        else
+            buffer_append(&out, s->content);
         buffer_literal(&out, "</");
         buffer_append(&out, span_of(stanza_names[s->kind]));
         buffer_append_char(&out, '>');

@@ -207,6 +207,10 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                                  " WHERE owner = ?1 AND kind = ?2 AND name = ?3",
     [STATEMENT_DOCUMENTS_BYTES] = "SELECT ifnull(sum(" STATEMENT_DOCUMENT_CHARGE "), 0) FROM documents"
                                   " WHERE owner = ?1 AND kind = ?2",
+    [STATEMENT_BLOCKS] = "SELECT jid FROM blocks WHERE owner = ?1 ORDER BY jid",
+    [STATEMENT_BLOCK_ADD] = "INSERT INTO blocks (owner, jid) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+    [STATEMENT_BLOCK_REMOVE] = "DELETE FROM blocks WHERE owner = ?1 AND jid = ?2",
+    [STATEMENT_BLOCKS_CLEAR] = "DELETE FROM blocks WHERE owner = ?1",
 };
 
 int store_error(struct store_db *db, int code)

@@ -55,12 +55,19 @@ struct store_item {
     bool is_listed;      /* visible in the roster; false: only a request or a pre-approval */
 };
 
+/* Whom an account blocks (store/blocks.h). */
+struct store_blocks {
+    struct span *jids; /* prepared, in the order of their bytes */
+    uint32_t count;
+};
+
 struct store_roster {
     struct store_item *items;
     uint32_t count;
     uint64_t version;
     bool has_offline; /* messages wait for the account (offline.h) */
     struct span archive_preferences; /* (archive.h); ptr NULL: none */
+    struct store_blocks blocks; /* they are needed wherever the roster is */
 };
 
 /* The whole roster of an existing account on `arena`; STORE_NOT_FOUND when there is no such account. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "store/archive.h"
+#include "store/blocks.h"
 #include "store/internal.h"
 
 /* Most rosters fit; a large one doubles a few times. */
@@ -71,17 +72,17 @@ int store_roster_load(struct store_db *db, struct span jid, struct arena *arena,
             error = -ENOMEM;
     }
     free(heap);
-    bool has_offline = false;
-    struct span preferences = {0};
+    struct store_roster roster = {.items = items, .count = count, .version = version};
     if (!error)
-        error = store_offline_exists(db, owner, &has_offline);
+        error = store_offline_exists(db, owner, &roster.has_offline);
     if (!error)
-        error = store_archive_preferences_load(db, jid, arena, &preferences);
+        error = store_blocks_load(db, owner, arena, &roster.blocks);
+    if (!error)
+        error = store_archive_preferences_load(db, jid, arena, &roster.archive_preferences);
     if (error == STORE_NOT_FOUND)
         error = 0;
     if (!error)
-        *ret = (struct store_roster){.items = items, .count = count, .version = version,
-                                     .has_offline = has_offline, .archive_preferences = preferences};
+        *ret = roster;
     return error;
 }
 

@@ -137,6 +137,12 @@ const char *const store_schema_steps[] = {
     " owner INTEGER PRIMARY KEY REFERENCES accounts(id) ON DELETE CASCADE,"
     " text TEXT NOT NULL"
     ") STRICT;",
+    /* block lists (XEP-0191): whom each account does not want to hear from or be seen by. */
+    "CREATE TABLE blocks ("
+    " owner INTEGER NOT NULL REFERENCES accounts(id) ON DELETE CASCADE,"
+    " jid TEXT NOT NULL CHECK (length(jid) > 0),"
+    " PRIMARY KEY (owner, jid)"
+    ") STRICT, WITHOUT ROWID;",
 };
 
 const int store_schema_version = sizeof store_schema_steps / sizeof store_schema_steps[0];

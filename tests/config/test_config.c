@@ -64,6 +64,7 @@ static void test_minimal_has_defaults(void **state)
     assert_int_equal(c->limits.connections_per_address, 0);
     assert_int_equal(c->limits.directed_presences, 1000);
     assert_int_equal(c->limits.subscription_requests, 1000);
+    assert_int_equal(c->limits.blocked_jids, 1000);
     assert_int_equal(c->limits.held_presences, 10000);
     assert_true(c->presence.csi);
     assert_int_equal(c->presence.conflate_bytes, 1048576);

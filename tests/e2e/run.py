@@ -23,6 +23,7 @@ import test_certificates  # noqa: E402
 import test_clients  # noqa: E402
 import test_durability  # noqa: E402
 import test_errors  # noqa: E402
+import test_blocking  # noqa: E402
 import test_explain  # noqa: E402
 import test_login  # noqa: E402
 import test_messages  # noqa: E402
@@ -45,6 +46,7 @@ SUITES = (
     test_resume,
     test_rosters,
     test_explain,
+    test_blocking,
     test_messages,
     test_terminal,
     test_durability,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "store/archive.h"
+#include "store/blocks.h"
 #include "store/internal.h"
 #include "store/schema.h"
 
@@ -289,6 +290,28 @@ static int call_run(struct store *s, struct store_request *r)
     return result;
 }
 
+/* They are where STORE_CALL has put them. */
+static int blocks_load(struct store *s, struct store_request *r)
+{
+    int64_t id;
+    uint64_t version;
+    if (!s->db || store_account_find(s->db, r->jid, &id, &version) != 0)
+        return 0;
+    return store_blocks_load(s->db, id, &r->arena, &r->roster.blocks);
+}
+
+bool fake_store_blocks(struct store *s, const char *jid, const char *whom)
+{
+    struct store_request r = {.jid = span_of(jid)};
+    bool is_there = false;
+    arena_init(&r.arena);
+    assert(blocks_load(s, &r) == 0);
+    for (uint32_t i = 0; i < r.roster.blocks.count; i++)
+        is_there |= span_equal(r.roster.blocks.jids[i], span_of(whom));
+    arena_fini(&r.arena);
+    return is_there;
+}
+
 static int request_run(struct store *s, struct store_request *r)
 {
     if (s->errors[r->operation])
@@ -303,7 +326,7 @@ static int request_run(struct store *s, struct store_request *r)
     if (!a)
         return STORE_NOT_FOUND;
     if (r->operation == STORE_ROSTER)
-        return roster_load(s, a, r);
+        return roster_load(s, a, r) || blocks_load(s, r);
     if (r->operation == STORE_REMOVALS)
         return removals_load(a, r);
     assert(r->operation == STORE_CREDENTIALS);

@@ -36,6 +36,8 @@ struct fake_account *fake_store_account(struct store *s, const char *jid, bool i
 void fake_store_account_remove(struct store *s, const char *jid);
 struct fake_item *fake_store_item(struct store *s, const char *jid, const char *contact, bool is_made);
 
+bool fake_store_blocks(struct store *s, const char *jid, const char *whom);
+
 /* From now on: 0 all is well, else every request of this kind ends with -error. */
 void fake_store_fail(struct store *s, enum store_operation operation, int error);
 bool fake_store_has_work(const struct store *s);

@@ -120,6 +120,7 @@ static void do_limit(struct world *w, struct words *a)
         {"resources", &w->config.limits.resources},
         {"login", &w->config.limits.login_timeout_ms},
         {"directed", &w->config.limits.directed_presences},
+        {"blocks", &w->config.limits.blocked_jids},
         {"requests", &w->config.limits.subscription_requests},
         {"held", &w->config.limits.held_presences},
         {"private", &w->config.limits.private_bytes},

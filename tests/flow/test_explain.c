@@ -20,7 +20,7 @@ static void stored_read(struct world *w, struct explained_account *a, const stru
     snprintf(jid, sizeof jid, "%.*s", (int)jid_bare(&a->jid).len, jid_bare(&a->jid).ptr);
     snprintf(contact, sizeof contact, "%.*s", (int)jid_bare(&other->jid).len, jid_bare(&other->jid).ptr);
     if (!fake_store_account(w->broker.store, jid, false)) {
-        explain_stored(a, STORE_NOT_FOUND, NULL, span_of(contact));
+        explain_stored(a, STORE_NOT_FOUND, NULL, &other->jid);
         return;
     }
     const struct fake_item *row = fake_store_item(w->broker.store, jid, contact, false);
@@ -29,7 +29,7 @@ static void stored_read(struct world *w, struct explained_account *a, const stru
         items[1] = (struct store_item){
             .contact = span_of(row->contact), .state = row->state, .is_approved = row->is_approved};
     const struct store_roster roster = {.items = items, .count = row ? 2 : 1};
-    explain_stored(a, 0, &roster, span_of(contact));
+    explain_stored(a, 0, &roster, &other->jid);
 }
 
 /* The whole answer, to be freed. */
@@ -85,6 +85,8 @@ struct row {
 #define SEES B " sees " A
 #define NOT B " does not see " A ": "
 
+#define BLOCK(jid) "<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'><item jid='" jid "'/></block></iq>"
+
 static const struct row rows[] = {
     {"no publisher", NULL, "N", "bob", NULL, A, B, NOT "there is no account " A, "There is no account " A},
     {"no watcher", "N", NULL, "alice", NULL, A, B, NOT "there is no account " B, "available: 1"},
@@ -130,6 +132,19 @@ static const struct row rows[] = {
      A "/r2", B, B " does not see " A "/r2: it is not subscribed", NULL},
     {"directed to another", "N", "N", "alice bob", "<presence to='bobby@localhost'/>", A, B,
      NOT "it is not subscribed", NULL},
+    {"the publisher is invisible", "B", "B", "alice bob", "<iq type='set' id='i'><invisible xmlns='urn:xmpp:invisible:1'/></iq>", A,
+     B, NOT A " is connected, but has not said that it is available", ": connected, invisible"},
+    {"the watcher is invisible", "B", "B", "alice bob", "<iq type='set' id='i'><invisible xmlns='urn:xmpp:invisible:1'/></iq>", B, A,
+     A " sees " B, ": connected, invisible"},
+    {"the publisher blocks", "B", "B", "alice bob", BLOCK("bob@localhost"), A, B, NOT A " blocks " B,
+     "The block list of " A " has " B ", or its domain."},
+    {"the watcher blocks", "B", "B", "alice bob", BLOCK("bob@localhost"), B, A, A " does not see " B ": " A " blocks " B,
+     "The block list of " A " has " B ", or its domain."},
+    {"a domain is blocked", "B", "B", "alice bob", BLOCK("localhost"), A, B, NOT A " blocks " B, NULL},
+    {"a domain is blocked, but not oneself", "N", "N", "alice alice2", BLOCK("localhost"), A "/r", A "/r2",
+     A "/r2 sees " A "/r", NULL},
+    {"a resource is blocked", "B", "B", "alice bob", BLOCK("bob@localhost/r"), B "/r", A,
+     A " does not see " B "/r: " A " blocks " B "/r", NULL},
     {"its own", "N", "N", "alice alice2", NULL, A "/r", A "/r2", A "/r2 sees " A "/r",
      "resources of one account"},
     {"its own, alone", "N", "N", "alice", NULL, A "/r2", A "/r",

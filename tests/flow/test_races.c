@@ -43,6 +43,7 @@ struct player {
     bool is_inactive;  /* likewise */
     unsigned status;   /* of its last presence */
     struct view views[PLAYERS_MAX];
+    bool blocks[ACCOUNTS]; /* as the server has told it on this connection */
     unsigned comings; /* how often it has become available on this connection: each time it is told anew */
     uint8_t seen[STATUSES_MAX]; /* how often each status came on this connection */
 };
@@ -56,6 +57,7 @@ struct game {
     bool has_grace;  /* lost connections are not told of before all is over */
     bool has_idlers; /* clients are inactive at times, or read nothing: what is out of date need not come */
     bool may_see[ACCOUNTS][ACCOUNTS]; /* strict: the first sees the second */
+    bool has_blocks;
     bool has_groups;
     bool is_member[GROUPS][ACCOUNTS], is_seen_by[GROUPS][GROUPS];
     unsigned group_changes; /* to come */
@@ -91,6 +93,8 @@ static void hear_presence(struct game *g, struct player *p, const struct said *s
     bool is_exact = g->is_strict && !g->has_grace;
     if ((g->is_strict || g->is_presence_only) && who != whom && !g->may_see[who][whom])
         world_fail(g->w, "%s may not see %s and is told %s", p->user->jid, s->from, s->text);
+    if (p->blocks[whom])
+        world_fail(g->w, "%s is told what %s says, whom it blocks: %s", p->user->jid, s->from, s->text);
     if (s->type && from == p) { /* it is deaf from here on, and starts anew with its next presence */
         memset(p->views, 0, sizeof p->views);
         return;
@@ -112,6 +116,35 @@ static void hear_presence(struct game *g, struct player *p, const struct said *s
     view->status = status;
 }
 
+/* A client that blocks somebody shows it as offline by itself. */
+static void blocks_set(struct game *g, struct player *p, unsigned whom, bool is_blocked)
+{
+    if (whom == account_index(p->user->jid))
+        return; /* which is without effect */
+    p->blocks[whom] = is_blocked;
+    for (unsigned n = 0; is_blocked && n < g->player_count; n++)
+        if (account_index(g->players[n].user->jid) == whom)
+            p->views[n].status = 0;
+}
+
+/* The list, or a change of it. */
+static void hear_blocks(struct game *g, struct player *p, const struct said *s)
+{
+    bool is_list = strstr(s->text, "urn:xmpp:blocking blocklist"), is_unblock = strstr(s->text, "urn:xmpp:blocking unblock");
+    if (!is_list && !is_unblock && !strstr(s->text, "urn:xmpp:blocking block"))
+        return;
+    bool is_all = is_unblock && !strstr(s->text, "jid=");
+    for (unsigned i = 0; i < ACCOUNTS; i++) {
+        char item[64];
+        snprintf(item, sizeof item, "jid=\"%s@localhost\"", accounts[i]);
+        bool is_named = strstr(s->text, item);
+        if (is_list)
+            blocks_set(g, p, i, is_named);
+        else if (is_named || is_all)
+            blocks_set(g, p, i, !is_unblock);
+    }
+}
+
 static void hear_all(struct game *g)
 {
     for (unsigned i = 0; i < g->player_count; i++) {
@@ -121,6 +154,8 @@ static void hear_all(struct game *g)
                 printf("%s is told %s\n", p->user->jid, s->text);
             if (strcmp(s->name, "presence") == 0)
                 hear_presence(g, p, s);
+            if (strcmp(s->name, "iq") == 0)
+                hear_blocks(g, p, s);
             if (strcmp(s->name, "error") == 0)
                 world_fail(g->w, "%s is told %s", p->user->jid, s->text);
             said_free(s);
@@ -150,6 +185,7 @@ static void log_in(struct game *g, struct player *p)
     p->is_gone = p->is_available = p->is_inactive = false;
     memset(p->views, 0, sizeof p->views);
     memset(p->seen, 0, sizeof p->seen);
+    memset(p->blocks, 0, sizeof p->blocks);
     p->comings = 0;
 }
 
@@ -179,6 +215,8 @@ static void be_present(struct game *g, struct player *p)
     p->comings += !p->is_available;
     p->status = ++g->next_status;
     p->is_available = true;
+    if (g->has_blocks)
+        say(p, "<iq type='get' id='l'><blocklist xmlns='urn:xmpp:blocking'/></iq>");
     say(p, "<presence><status>%u</status></presence>", p->status);
 }
 
@@ -204,6 +242,22 @@ static void change_a_subscription(struct player *p)
             to);
     else
         say(p, "<presence type='%s' to='%s@localhost'/>", types[fake_random(6)], to);
+}
+
+static void change_a_block(struct player *p)
+{
+    const char *whom = accounts[fake_random(ACCOUNTS)];
+    switch (fake_random(6)) {
+    case 0:
+        say(p, "<iq type='set' id='u'><unblock xmlns='urn:xmpp:blocking'/></iq>");
+        return;
+    case 1:
+    case 2:
+        say(p, "<iq type='set' id='u'><unblock xmlns='urn:xmpp:blocking'><item jid='%s@localhost'/></unblock></iq>", whom);
+        return;
+    default:
+        say(p, "<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'><item jid='%s@localhost'/></block></iq>", whom);
+    }
 }
 
 static void act(struct game *g, struct player *p)
@@ -244,7 +298,9 @@ static void act(struct game *g, struct player *p)
         be_present(g, p);
         return;
     default:
-        if (g->is_strict)
+        if (g->has_blocks && fake_random(2))
+            change_a_block(p);
+        else if (g->is_strict)
             idle(p, false);
         else
             change_a_subscription(p);
@@ -352,6 +408,14 @@ static bool row_has(struct world *w, unsigned owner, unsigned contact, const cha
     return strstr(states, name) != NULL;
 }
 
+static bool stored_block(struct world *w, unsigned owner, unsigned whom)
+{
+    char jids[2][64];
+    snprintf(jids[0], sizeof jids[0], "%s@localhost", accounts[owner]);
+    snprintf(jids[1], sizeof jids[1], "%s@localhost", accounts[whom]);
+    return fake_store_blocks(w->broker.store, jids[0], jids[1]);
+}
+
 static void views_check(struct game *g)
 {
     for (unsigned i = 0; i < g->player_count; i++) {
@@ -364,6 +428,8 @@ static void views_check(struct game *g)
             bool is_seen = who == whom ||
                            (row_has(g->w, who, whom, " T TPi B ") && row_has(g->w, whom, who, " F FPo B ")) ||
                            sees_by_group(g, who, whom);
+            if (who != whom && (stored_block(g->w, who, whom) || stored_block(g->w, whom, who)))
+                is_seen = false;
             unsigned expected = is_seen && other->is_available ? other->status : 0;
             /* Who has given up a contact may keep what it last saw: had the contact gone at the same moment,
              * nobody would say so. */
@@ -416,7 +482,7 @@ static void rosters_make(struct game *g)
 
 struct rules {
     const char *name;
-    bool is_strict, is_presence_only, has_idlers, has_grace, has_groups;
+    bool is_strict, is_presence_only, has_idlers, has_grace, has_groups, has_blocks;
 };
 
 static void play(uint32_t workers, uint64_t seed, const struct rules *rules)
@@ -428,11 +494,12 @@ static void play(uint32_t workers, uint64_t seed, const struct rules *rules)
                      .is_presence_only = rules->is_presence_only,
                      .has_idlers = rules->has_idlers,
                      .has_grace = rules->has_grace,
-                     .has_groups = rules->has_groups};
+                     .has_groups = rules->has_groups,
+                     .has_blocks = rules->has_blocks};
     bool is_strict = rules->is_strict;
     snprintf(where, sizeof where, "%s, seed %llu", rules->name, (unsigned long long)seed);
     g.w->where = where;
-    g.group_changes = g.has_groups && !is_strict ? ACTIONS : 0;
+    g.group_changes = g.has_groups && !is_strict && !g.has_blocks ? ACTIONS : 0;
     if (g.has_idlers) {
         g.w->config.presence.conflate_bytes = 100;
         g.w->config.limits.held_presences = ACCOUNTS - 2;
@@ -502,6 +569,13 @@ static void test_rosters_that_change(void **unused)
     play_many(&(struct rules){"rosters that change"});
 }
 
+static void test_blocks(void **unused)
+{
+    (void)unused;
+    play_many(&(struct rules){"block lists, rosters that change", .has_blocks = true});
+    play_many(&(struct rules){"block lists, groups at rest", .has_blocks = true, .has_groups = true});
+}
+
 static void test_groups_at_rest(void **unused)
 {
     (void)unused;
@@ -539,6 +613,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rosters_at_rest),
         cmocka_unit_test(test_rosters_that_change),
+        cmocka_unit_test(test_blocks),
         cmocka_unit_test(test_groups_at_rest),
         cmocka_unit_test(test_groups_that_change),
         cmocka_unit_test(test_resources_that_come_and_go),

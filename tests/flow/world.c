@@ -69,6 +69,7 @@ static void config_fill(struct world *w)
     w->config.limits.login_timeout_ms = 2000;
     w->config.limits.directed_presences = 8;
     w->config.limits.subscription_requests = 4;
+    w->config.limits.blocked_jids = 4;
     w->config.limits.held_presences = 100;
     w->config.limits.private_item_bytes = 400;
     w->config.limits.private_bytes = 1000;

@@ -31,16 +31,18 @@ static void account_check(struct world *w, struct router *r, const struct accoun
         world_fail(w, "%.*s is in memory without a session", (int)jid.len, jid.ptr);
     if (router_home(r, jid) != r->index)
         world_fail(w, "%.*s is not at home on worker %u", (int)jid.len, jid.ptr, r->index);
-    uint32_t sessions = 0, available = 0;
+    uint32_t sessions = 0, available = 0, invisible = 0;
     account_each_session(s, a)
     {
         sessions++;
         available += session_is_available(s);
+        invisible += s->is_invisible;
         if (s->stream->session != s || s->stream->worker->net->loop != r->loop)
             world_fail(w, "%s has a stream that is not its own", s->jid);
     }
     assert_int_equal(sessions, a->session_count);
     assert_int_equal(available + a->lost_count, a->available_count);
+    assert_int_equal(invisible, a->invisible_count);
     for (uint32_t i = 0; i < r->count; i++) {
         uint32_t slots = slots_count(r->peers[i], a),
                  grants = a->available_count ? a->interests[i].grants : slots;
@@ -63,7 +65,7 @@ static void watch_check(struct world *w, struct router *r, const struct watch *w
         world_fail(w, "worker %u has a stale watch of %.*s", r->index, (int)publisher.len, publisher.ptr);
     for (uint32_t i = 0; i < watch->count; i++) {
         const struct roster_item *item = roster_find(&watch->watchers[i].account->roster, watch->publisher);
-        if (!item || item->watch_slot != i + 1 || !watch->watchers[i].account->available_count)
+        if (!item || item->watch_slot != i + 1 || !account_is_hearing(watch->watchers[i].account))
             world_fail(w, "slot %u of the watch of %.*s is wrong", i, (int)publisher.len, publisher.ptr);
     }
 }
@@ -78,7 +80,7 @@ static void group_check(struct world *w, const struct router *r, const struct gr
     for (uint32_t i = 0; i < here->group->count; i++) {
         struct jid jid = jid_of_prepared(group_member_jid(here->group, i));
         const struct entity *e = entity_find(&r->entities, &jid);
-        available += e && e->account && e->account->available_count;
+        available += e && e->account && account_is_hearing(e->account);
     }
     assert_int_equal(available, here->members.count);
     for (uint32_t i = 0; i < here->members.count; i++) {

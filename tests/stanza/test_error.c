@@ -42,6 +42,7 @@ static void test_conditions(void **unused)
         {STANZA_SUBSCRIPTION_REQUIRED, "subscription-required", "auth"},
         {STANZA_UNDEFINED_CONDITION, "undefined-condition", "auth cancel continue modify wait"},
         {STANZA_UNEXPECTED_REQUEST, "unexpected-request", "wait modify"},
+        {STANZA_BLOCKED, "not-acceptable", "cancel"}, /* as XEP-0191 shows it */
     };
     _Static_assert(sizeof rows / sizeof *rows == STANZA_ERROR_COUNT, "a row for every condition");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
