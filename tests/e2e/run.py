@@ -18,6 +18,7 @@ import raw  # noqa: E402
 import servers  # noqa: E402
 import test_admin  # noqa: E402
 import test_groups  # noqa: E402
+import test_pep  # noqa: E402
 import test_hostile  # noqa: E402
 import test_certificates  # noqa: E402
 import test_clients  # noqa: E402
@@ -48,6 +49,7 @@ SUITES = (
     test_explain,
     test_blocking,
     test_messages,
+    test_pep,
     test_terminal,
     test_durability,
 )
