@@ -43,7 +43,8 @@ static int settings_make(struct broker *b)
         return -ENOMEM;
     for (uint32_t i = 0; i < c->domain_count; i++)
         b->domains[i] = span_of(c->domains[i]);
-    b->router_settings = settings_of_router(c, b->domains);
+    b->service_settings = settings_of_services(c);
+    b->router_settings = settings_of_router(c, b->domains, &b->service_settings);
     b->stream_settings = settings_of_stream(c, b->domains);
     return 0;
 }

@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "net/address.h"
 #include "ring/jobs.h"
+#include "service/services.h"
 #include "store/store.h"
 #include "tls/context.h"
 #include "worker.h"
@@ -18,6 +19,7 @@ struct broker {
     const struct config *config;
     struct span *domains;
     struct stream_settings stream_settings;
+    struct service_settings service_settings;
     struct router_settings router_settings;
     struct store *store;
     struct tls_context *tls;

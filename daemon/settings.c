@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "settings.h"
 
-#include "service/services.h"
+struct service_settings settings_of_services(const struct config *c)
+{
+    return (struct service_settings){
+        .private_item_bytes_max = c->limits.private_item_bytes,
+        .private_bytes_max = c->limits.private_bytes,
+        .vcard_bytes_max = c->limits.vcard_bytes,
+    };
+}
 
-struct router_settings settings_of_router(const struct config *c, const struct span *domains)
+struct router_settings settings_of_router(const struct config *c, const struct span *domains,
+                                          const struct service_settings *services_settings)
 {
     return (struct router_settings){
         .services = services,
+        .service_settings = services_settings,
         .domains = domains,
         .domain_count = c->domain_count,
         .roster_items_max = c->limits.roster_items,

@@ -5,10 +5,13 @@
 
 #include "config/config.h"
 #include "route/router.h"
+#include "service/services.h"
 #include "stream/stream.h"
 
-/* `domains` are those of `c`, and outlive what is made of them. */
-struct router_settings settings_of_router(const struct config *c, const struct span *domains);
+struct service_settings settings_of_services(const struct config *c);
+/* `domains` are those of `c`; they and `services_settings` outlive what is made of them. */
+struct router_settings settings_of_router(const struct config *c, const struct span *domains,
+                                          const struct service_settings *services_settings);
 /* Without `tls` and `secret`, which are not in the configuration. */
 struct stream_settings settings_of_stream(const struct config *c, const struct span *domains);
 

@@ -64,6 +64,8 @@ struct config {
         uint32_t directed_presences;           /* per session: 1000 */
         uint32_t subscription_requests;        /* stored per account: 1000 */
         uint32_t held_presences;               /* per session: 10000 */
+        uint32_t private_item_bytes, private_bytes; /* 65536; per account: 1 MiB */
+        uint32_t vcard_bytes;                  /* 131072 */
     } limits;
     enum { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG } log_level;
 };

@@ -159,6 +159,14 @@ const struct config_row config_rows[] = {
                "beyond `limits.queue_bytes`, all of them are queued. Each costs about 60 bytes besides the "
                "presence, which the sessions "
                "share; the default is a very large roster."},
+    {"limits.private_item_bytes", CONFIG_NUMBER, AT(limits.private_item_bytes), "65536", .min = 0, .max = 16777216,
+     .reason = "Largest element that a client may keep here for itself (XEP-0049). Clients keep bookmarks and settings: some "
+               "thousand bytes."},
+    {"limits.private_bytes", CONFIG_NUMBER, AT(limits.private_bytes), "1048576", .min = 0, .max = 1073741824,
+     .reason = "All that one account keeps so; each element counts 128 bytes more than its text. 0 lets nobody keep anything."},
+    {"limits.vcard_bytes", CONFIG_NUMBER, AT(limits.vcard_bytes), "131072", .min = 0, .max = 16777216,
+     .reason = "Largest vCard (XEP-0054), most of which is the photo: one of 96 KiB fits, and clients make them smaller. Everybody "
+               "may ask for it, so it is also what a stranger can make the server send. At most `limits.stanza_bytes` counts."},
     {"log_level", CONFIG_CHOICE, AT(log_level), "info", .names = log_names,
      .reason =
          "What is written to standard error: `error`, `warn`, `info` or `debug` and everything before it."},

@@ -34,7 +34,7 @@ struct config_row {
     const char *reason;       /* for the manual: what it is for, and why this default */
 };
 
-#define CONFIG_ROWS_MAX 48
+#define CONFIG_ROWS_MAX 96
 extern const struct config_row config_rows[];
 extern const unsigned config_row_count;
 

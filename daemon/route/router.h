@@ -23,11 +23,12 @@
 #define ROUTER_PACE 8
 
 struct cost;
-
 struct service;
+struct service_settings;
 
 struct router_settings {
     const struct service *services; /* what answers queries to the server and to accounts (service.h); ends with no answer() */
+    const struct service_settings *service_settings; /* for them alone */
     const struct span *domains; /* prepared */
     uint32_t domain_count;
     uint32_t roster_items_max, resources_max, directed_max, requests_max;

@@ -41,6 +41,7 @@ void router_query(struct router *r, struct session *s, const struct stanza *stan
     if (is_own && router_roster_iq(r, s, stanza))
         return;
     struct service_query q = {.router = r,
+                              .settings = r->settings->service_settings,
                               .stanza = stanza,
                               .address = is_own ? SERVICE_OWN : SERVICE_SERVER,
                               .account = a,
@@ -56,8 +57,12 @@ void router_query(struct router *r, struct session *s, const struct stanza *stan
 void router_query_account(struct router *r, struct account *a, const struct stanza *stanza,
                           const struct jid *from)
 {
-    struct service_query q = {
-        .router = r, .stanza = stanza, .address = SERVICE_ACCOUNT, .account = a, .from = jid_full(from)};
+    struct service_query q = {.router = r,
+                              .settings = r->settings->service_settings,
+                              .stanza = stanza,
+                              .address = SERVICE_ACCOUNT,
+                              .account = a,
+                              .from = jid_full(from)};
     query_run(&q);
 }
 
@@ -124,6 +129,7 @@ void *service_work_new(const struct service_query *q, size_t bytes, void (*finis
     struct arena *arena = &w->request.arena;
     arena_init(arena);
     w->router = q->router;
+    w->settings = q->settings;
     w->finish = finish;
     w->id = arena_copy(arena, q->stanza->id);
     w->from = arena_copy(arena, q->from);

@@ -12,6 +12,7 @@
 #include "store/store.h"
 
 struct router;
+struct service_settings; /* of the room above */
 
 enum service_types { SERVICE_GET = 1, SERVICE_SET = 2 };
 /* Who is asked. */
@@ -24,6 +25,7 @@ enum service_address {
 /* Everything in it is borrowed for the time of answer(). */
 struct service_query {
     struct router *router;
+    const struct service_settings *settings;
     const struct stanza *stanza;
     enum service_address address;
     /* The account asked, or for SERVICE_SERVER the asker's. With SERVICE_ACCOUNT it may be MISSING: what it
@@ -54,6 +56,7 @@ struct service_work {
     struct message message;
     struct store_request request; /* what it points to is on request.arena */
     struct router *router;
+    const struct service_settings *settings;
     /* Back on the worker: answers with service_work_result or _refuse, as request.result says. Accounts and
      * sessions are to be looked up again. A failing store (result < 0) is answered without it unless
      * handles_failure is set. Frees nothing. */

@@ -5,6 +5,12 @@
 
 #include "route/service.h"
 
+struct service_settings {
+    uint32_t private_item_bytes_max,
+        private_bytes_max; /* of an account's private elements; of all together */
+    uint32_t vcard_bytes_max;
+};
+
 /* For router_settings.services. */
 extern const struct service services[];
 
@@ -13,5 +19,10 @@ void service_ping(const struct service_query *q);    /* XEP-0199 */
 void service_session(const struct service_query *q); /* RFC 3921 s. 3, a no-op since */
 void service_disco_info(const struct service_query *q);
 void service_disco_items(const struct service_query *q);
+void service_private_get(const struct service_query *q); /* XEP-0049 */
+void service_private_set(const struct service_query *q);
+void service_forbidden(const struct service_query *q);
+void service_vcard_get(const struct service_query *q); /* XEP-0054 */
+void service_vcard_set(const struct service_query *q);
 
 #endif

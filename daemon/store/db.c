@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/document.h"
 #include "store/internal.h"
 #include "store/schema.h"
 
@@ -31,6 +32,12 @@ static const char store_pragmas[] =
 #define STATEMENT_KEY_COLUMNS                                                                                \
     "sha256_iterations, sha256_salt, sha256_stored, sha256_server,"                                          \
     " sha1_iterations, sha1_salt, sha1_stored, sha1_server"
+
+#define STATEMENT_TEXT_OF(x) #x
+#define STATEMENT_TEXT(x) STATEMENT_TEXT_OF(x)
+/* length() of text counts characters. */
+#define STATEMENT_DOCUMENT_CHARGE                                                                            \
+    "length(CAST(name AS BLOB)) + length(text) + " STATEMENT_TEXT(STORE_DOCUMENT_BYTES)
 
 static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_BEGIN] = "BEGIN",
@@ -96,6 +103,16 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_GROUP_MEMBERS] =
         "SELECT jid FROM group_members JOIN accounts ON id = member WHERE in_group = ?1 ORDER BY jid",
     [STATEMENT_GROUP_OF_MEMBER] = "SELECT in_group FROM group_members WHERE member = ?1 ORDER BY in_group",
+    [STATEMENT_DOCUMENT_GET] =
+        "SELECT text FROM documents JOIN accounts ON id = owner WHERE jid = ?1 AND kind = ?2 AND name = ?3",
+    [STATEMENT_DOCUMENT_PUT] =
+        "INSERT INTO documents (owner, kind, name, text) VALUES (?1, ?2, ?3, ?4)"
+        " ON CONFLICT DO UPDATE SET text = excluded.text",
+    [STATEMENT_DOCUMENT_REMOVE] = "DELETE FROM documents WHERE owner = ?1 AND kind = ?2 AND name = ?3",
+    [STATEMENT_DOCUMENT_BYTES] = "SELECT ifnull(sum(" STATEMENT_DOCUMENT_CHARGE "), 0) FROM documents"
+                                 " WHERE owner = ?1 AND kind = ?2 AND name = ?3",
+    [STATEMENT_DOCUMENTS_BYTES] = "SELECT ifnull(sum(" STATEMENT_DOCUMENT_CHARGE "), 0) FROM documents"
+                                  " WHERE owner = ?1 AND kind = ?2",
 };
 
 int store_error(struct store_db *db, int code)

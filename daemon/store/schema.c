@@ -57,6 +57,14 @@ const char *const store_schema_steps[] = {
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX group_viewers_viewer ON group_viewers (viewer);"
     "CREATE INDEX group_members_member ON group_members (member);",
+    /* documents: what accounts keep here (store/document.h). Texts may be long: rows of their own, found by an index. */
+    "CREATE TABLE documents ("
+    " owner INTEGER NOT NULL REFERENCES accounts(id) ON DELETE CASCADE,"
+    " kind INTEGER NOT NULL,"
+    " name TEXT NOT NULL,"
+    " text BLOB NOT NULL,"
+    " PRIMARY KEY (owner, kind, name)"
+    ") STRICT;",
 };
 
 const int store_schema_version = sizeof store_schema_steps / sizeof store_schema_steps[0];

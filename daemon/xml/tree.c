@@ -7,14 +7,9 @@
 
 #include "xml/reference.h"
 #include "xml/scan.h"
+#include "xml/write.h"
 
 #define STREAM_NAMESPACE "http://etherx.jabber.org/streams"
-
-/* A namespace declaration in scope; an empty prefix is the default namespace. */
-struct binding {
-    struct binding *outer;
-    struct span prefix, xmlns;
-};
 
 /* A run of character data as written. */
 struct piece {
@@ -25,7 +20,7 @@ struct piece {
 
 struct level {
     struct xml_node *node;
-    struct binding *outer; /* what is in scope outside the element */
+    const struct xml_declaration *outer; /* what is in scope outside the element */
     struct piece *pieces, *last_piece;
     const char *start; /* its '<' */
 };
@@ -33,7 +28,7 @@ struct level {
 struct builder {
     struct arena *arena;
     const char *p, *end;
-    struct binding *scope;
+    const struct xml_declaration *scope;
     struct level levels[XML_DEPTH_MAX];
     uint32_t depth;
     struct xml_node *root;
@@ -115,7 +110,7 @@ static struct span split_name(struct span name, struct span *ret_local)
 
 static struct span resolve(const struct builder *b, struct span prefix)
 {
-    for (const struct binding *d = b->scope; d; d = d->outer)
+    for (const struct xml_declaration *d = b->scope; d; d = d->outer)
         if (span_equal(d->prefix, prefix))
             return d->xmlns;
     return span_is(prefix, "stream") ? SPAN(STREAM_NAMESPACE) : SPAN(SCAN_XML_NAMESPACE);
@@ -123,7 +118,7 @@ static struct span resolve(const struct builder *b, struct span prefix)
 
 static void bind(struct builder *b, struct span prefix, struct span raw)
 {
-    struct binding *d = take(b, sizeof *d);
+    struct xml_declaration *d = take(b, sizeof *d);
     if (!d)
         return;
     d->prefix = prefix;
@@ -201,6 +196,7 @@ static void open_element(struct builder *b)
     b->p += is_empty ? 2 : 1;
     node->xmlns = resolve(b, split_name(name, &local));
     node->name = copy(b, local);
+    node->scope = b->scope;
     if (b->depth > 1)
         append_child(b->levels[b->depth - 2].node, node);
     else
@@ -266,9 +262,11 @@ int xml_tree_build(struct arena *arena, struct span stanza, struct span default_
 {
     if (!is_stanza(stanza))
         return -EINVAL;
-    struct binding outermost = {0};
-    struct builder b = {.arena = arena, .p = stanza.ptr, .end = stanza.ptr + stanza.len, .scope = &outermost};
-    outermost.xmlns = copy(&b, default_xmlns);
+    struct xml_declaration *outermost = arena_take(arena, sizeof *outermost);
+    if (!outermost)
+        return -ENOMEM;
+    struct builder b = {.arena = arena, .p = stanza.ptr, .end = stanza.ptr + stanza.len, .scope = outermost};
+    outermost->xmlns = copy(&b, default_xmlns);
     do {
         if (b.root)
             take_content(&b);
@@ -295,4 +293,40 @@ struct span xml_node_attribute(const struct xml_node *node, struct span name)
         if (span_equal(a->name, name))
             return a->value;
     return (struct span){NULL, 0};
+}
+
+/* Is the prefix declared by one of those from `d` on that stand before `end`? */
+static bool is_declared(const struct xml_declaration *d, const struct xml_declaration *end,
+                        struct span prefix)
+{
+    for (; d != end; d = d->outer)
+        if (span_equal(d->prefix, prefix))
+            return true;
+    return false;
+}
+
+void xml_node_write(struct buffer *out, const struct xml_node *node)
+{
+    const struct xml_declaration *outside = node->scope;
+    if (node->parent)
+        outside = node->parent->scope;
+    else /* the root: all but the default namespace that the tree was built with is its own */
+        while (outside->outer)
+            outside = outside->outer;
+    size_t name = 1;
+    while (!is_space(node->raw.ptr[name]) && node->raw.ptr[name] != '/' && node->raw.ptr[name] != '>')
+        name++;
+    buffer_append(out, span_make(node->raw.ptr, name));
+    for (const struct xml_declaration *d = outside; d; d = d->outer) {
+        if (is_declared(node->scope, d, d->prefix))
+            continue;
+        buffer_literal(out, " xmlns");
+        if (d->prefix.len)
+            buffer_append_char(out, ':');
+        buffer_append(out, d->prefix);
+        buffer_literal(out, "='");
+        xml_escape(out, d->xmlns);
+        buffer_append_char(out, '\'');
+    }
+    buffer_append(out, span_skip(node->raw, name));
 }

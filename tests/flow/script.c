@@ -119,6 +119,9 @@ static void do_limit(struct world *w, struct words *a)
         {"directed", &w->config.limits.directed_presences},
         {"requests", &w->config.limits.subscription_requests},
         {"held", &w->config.limits.held_presences},
+        {"private", &w->config.limits.private_bytes},
+        {"privateitem", &w->config.limits.private_item_bytes},
+        {"vcard", &w->config.limits.vcard_bytes},
         {"conflate", &w->config.presence.conflate_bytes},
         {"rate", &w->config.presence.rate},
         {"burst", &w->config.presence.burst},
@@ -233,7 +236,7 @@ static void do_short(struct world *w, struct words *a)
 
 static void do_store(struct world *w, struct words *a)
 {
-    static const char *const operations[] = {"credentials", "roster", "change", "removals"};
+    static const char *const operations[] = {"credentials", "roster", "change", "removals", "command", "call"};
     if (strcmp(a->at[1], "hold") == 0) {
         w->is_store_held = true;
     } else if (strcmp(a->at[1], "go") == 0) {
@@ -243,7 +246,7 @@ static void do_store(struct world *w, struct words *a)
         fake_store_run_one(w->broker.store);
         world_settle(w);
     } else {
-        for (int i = 0; i < 4; i++)
+        for (int i = 0; i <= STORE_CALL; i++)
             fake_store_fail(w->broker.store, i, a->at[2] && strcmp(a->at[2], operations[i]) == 0 ? EIO : 0);
     }
 }

@@ -38,7 +38,8 @@ void broker_worker_started(struct broker *b, int error, const char *message)
 void world_settings(struct world *w)
 {
     const struct config *c = &w->config;
-    w->broker.router_settings = settings_of_router(c, w->domains);
+    w->broker.service_settings = settings_of_services(c);
+    w->broker.router_settings = settings_of_router(c, w->domains, &w->broker.service_settings);
     w->broker.router_settings.at_once_max = w->at_once_max;
     if (!w->at_once_max)
         w->broker.router_settings.pace = 1;
@@ -68,6 +69,9 @@ static void config_fill(struct world *w)
     w->config.limits.directed_presences = 8;
     w->config.limits.subscription_requests = 4;
     w->config.limits.held_presences = 100;
+    w->config.limits.private_item_bytes = 400;
+    w->config.limits.private_bytes = 1000;
+    w->config.limits.vcard_bytes = 2000;
     w->config.presence.csi = true;
     w->config.presence.burst = 1;
 }

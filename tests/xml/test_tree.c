@@ -182,12 +182,45 @@ static void test_find(void **state)
     arena_fini(&arena);
 }
 
+static void test_write(void **state)
+{
+    static const struct {
+        const char *text, *written; /* of the first child's first child */
+    } rows[] = {
+        {"<a><b><c d='1'>x&amp;<e/></c></b></a>", "<c xmlns='jc' d='1'>x&amp;<e/></c>"},
+        {"<a><b xmlns='q'><c/></b></a>", "<c xmlns='q'/>"},
+        {"<a><b xmlns='q'><c\nxmlns=\"own\"/></b></a>", "<c\nxmlns=\"own\"/>"},
+        {"<a xmlns:p='1&amp;' xmlns:o='2'><b xmlns:p='3'><p:c o:d='e'/></b></a>",
+         "<p:c xmlns:p='3' xmlns:o='2' xmlns='jc' o:d='e'/>"},
+        {"<a><b xmlns:p='3'><p:c xmlns:p='4' xmlns=''><d xmlns:r='5'/></p:c></b></a>",
+         "<p:c xmlns:p='4' xmlns=''><d xmlns:r='5'/></p:c>"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct arena arena;
+        struct buffer out = {0};
+        struct xml_node *root;
+        arena_init(&arena);
+        assert_int_equal(build(&arena, rows[i].text, &root), 0);
+        xml_node_write(&out, root->children->children);
+        buffer_append_char(&out, 0);
+        assert_string_equal(out.ptr, rows[i].written);
+        buffer_clear(&out);
+        xml_node_write(&out, root);
+        buffer_append_char(&out, 0);
+        assert_string_not_equal(out.ptr, rows[i].text); /* the default namespace that it was read with */
+        assert_non_null(strstr(out.ptr, "xmlns='jc'"));
+        buffer_fini(&out);
+        arena_fini(&arena);
+    }
+}
+
 int main(void)
 {
     fence = feed_fence_new(8192);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_build), cmocka_unit_test(test_outlives_bytes), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_depth), cmocka_unit_test(test_find),
+        cmocka_unit_test(test_depth), cmocka_unit_test(test_find),           cmocka_unit_test(test_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
