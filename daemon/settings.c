@@ -1,13 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "settings.h"
 
+#include "base/clock.h"
+
+_Static_assert(CONFIG_CONTACTS == SERVICE_CONTACTS, "one list each");
+
 struct service_settings settings_of_services(const struct config *c)
 {
-    return (struct service_settings){
+    struct service_settings s = {
+        .started_ms = clock_now_ms(),
+        .tells_version = c->services.version,
+        .tells_os = c->services.version_os,
         .private_item_bytes_max = c->limits.private_item_bytes,
         .private_bytes_max = c->limits.private_bytes,
         .vcard_bytes_max = c->limits.vcard_bytes,
     };
+    for (int i = 0; i < SERVICE_CONTACTS; i++)
+        s.contacts[i] = (struct service_list){c->contacts[i].texts, c->contacts[i].count};
+    return s;
 }
 
 struct router_settings settings_of_router(const struct config *c, const struct span *domains,
@@ -22,6 +32,7 @@ struct router_settings settings_of_router(const struct config *c, const struct s
         .resources_max = c->limits.resources,
         .directed_max = c->limits.directed_presences,
         .requests_max = c->limits.subscription_requests,
+        .keeps_absence = c->services.last_activity,
         .flap_grace_ms = c->presence.flap_grace_ms,
         .presence_rate = c->presence.rate,
         .presence_burst = c->presence.burst,

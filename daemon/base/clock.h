@@ -7,5 +7,7 @@
 /* Monotonic time. */
 uint64_t clock_now_ms(void);
 uint64_t clock_now_ns(void);
+/* Microseconds since 1970, by the system's clock: it may be set back. */
+uint64_t clock_wall_us(void);
 
 #endif

@@ -23,6 +23,14 @@ struct config_listener {
     bool allow_plaintext; /* tls none beyond loopback is refused without it */
 };
 
+struct config_list {
+    char **texts;
+    uint32_t count;
+};
+
+/* Of whom one may ask what (XEP-0157). */
+#define CONFIG_CONTACTS 7
+
 struct config {
     char **domains; /* prepared; at least one */
     uint32_t domain_count;
@@ -67,6 +75,11 @@ struct config {
         uint32_t private_item_bytes, private_bytes; /* 65536; per account: 1 MiB */
         uint32_t vcard_bytes;                  /* 131072 */
     } limits;
+    struct {
+        bool version, version_os; /* true; false */
+        bool last_activity;       /* true */
+    } services;
+    struct config_list contacts[CONFIG_CONTACTS]; /* abuse, admin, feedback, sales, security, status, support */
     enum { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG } log_level;
 };
 

@@ -167,6 +167,28 @@ const struct config_row config_rows[] = {
     {"limits.vcard_bytes", CONFIG_NUMBER, AT(limits.vcard_bytes), "131072", .min = 0, .max = 16777216,
      .reason = "Largest vCard (XEP-0054), most of which is the photo: one of 96 KiB fits, and clients make them smaller. Everybody "
                "may ask for it, so it is also what a stranger can make the server send. At most `limits.stanza_bytes` counts."},
+    {"services.version", CONFIG_BOOL, AT(services.version), "true",
+     .reason = "Tell who asks what program this is, and which version (XEP-0092). On, because it helps those who look into trouble, "
+               "and hides nothing from who means harm."},
+    {"services.version_os", CONFIG_BOOL, AT(services.version_os), "false",
+     .reason = "Tell them the operating system, too. Off, because nobody needs it."},
+    {"services.last_activity", CONFIG_BOOL, AT(services.last_activity), "true",
+     .reason = "Keep when an account was last available and what it said then, for those who may see its presence (XEP-0012, RFC "
+               "6121 s. 4.3.2). Costs a row written whenever an account goes offline."},
+    {"contacts.abuse", CONFIG_URIS, AT(contacts[0]), NULL, .without = "none is told",
+     .reason = "Whom to ask about abuse, told to everybody (XEP-0157)."},
+    {"contacts.admin", CONFIG_URIS, AT(contacts[1]), NULL, .without = "none is told",
+     .reason = "Whom to ask about administration, told to everybody (XEP-0157)."},
+    {"contacts.feedback", CONFIG_URIS, AT(contacts[2]), NULL, .without = "none is told",
+     .reason = "Whom to ask about feedback, told to everybody (XEP-0157)."},
+    {"contacts.sales", CONFIG_URIS, AT(contacts[3]), NULL, .without = "none is told",
+     .reason = "Whom to ask about sales, told to everybody (XEP-0157)."},
+    {"contacts.security", CONFIG_URIS, AT(contacts[4]), NULL, .without = "none is told",
+     .reason = "Whom to ask about security, told to everybody (XEP-0157)."},
+    {"contacts.status", CONFIG_URIS, AT(contacts[5]), NULL, .without = "none is told",
+     .reason = "Whom to ask about the state of the service, told to everybody (XEP-0157)."},
+    {"contacts.support", CONFIG_URIS, AT(contacts[6]), NULL, .without = "none is told",
+     .reason = "Whom to ask about support, told to everybody (XEP-0157)."},
     {"log_level", CONFIG_CHOICE, AT(log_level), "info", .names = log_names,
      .reason =
          "What is written to standard error: `error`, `warn`, `info` or `debug` and everything before it."},

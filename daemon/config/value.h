@@ -6,14 +6,14 @@
 #include "config/schema.h"
 
 /* Set the row's field in `base` (struct config, or struct config_listener for its rows). False: `why` says
- * what is wrong and what is allowed. Not for CONFIG_DOMAINS and CONFIG_LISTENERS. */
+ * what is wrong and what is allowed. Not for lists. */
 bool config_value_set(const struct config_row *row, void *base, struct span text, struct buffer *why);
 /* Every field of `base` that has a default and belongs to its struct. */
 void config_defaults_set(void *base, bool is_listener);
-/* Add one domain, prepared. False: `why` says what is wrong. */
-bool config_domain_add(struct config *c, struct span text, struct buffer *why);
-/* Free the list of domains. */
-void config_domains_free(struct config *c);
+/* Add one to a list. False: `why` says what is wrong. */
+bool config_list_add(struct config *c, const struct config_row *row, struct span text, struct buffer *why);
+/* Make the list empty. */
+void config_list_free(struct config *c, const struct config_row *row);
 /* A new listener with the defaults, borrowed until the next; NULL without memory. */
 struct config_listener *config_listener_add(struct config *c);
 

@@ -151,6 +151,7 @@ void router_resource_gone(struct router *r, struct account *a, struct frame *fra
         router_broadcast(r, a, frame, is_last);
     }
     if (is_last) {
+        router_absence_begins(r, a, frame);
         router_walk_leaves(r, a);
         router_groups_go(r, a);
     }

@@ -97,6 +97,13 @@ static inline bool router_must_wait(const struct account *a)
 void router_deliver_later(struct router *r, struct account *a, struct frame *frame, uint32_t session_number);
 void router_probe_answer(struct router *r, struct account *a, struct span from, const struct stanza *probe);
 
+/* ---- since when an account is offline (absence.c) ---- */
+
+/* The account is no longer available; `frame` is what it said last, and may be NULL. */
+void router_absence_begins(struct router *r, struct account *a, const struct frame *frame);
+/* RFC 6121 s. 4.3.2.3: what a probe by `to`, who may see the account, is told when it is not available. NULL without memory. */
+struct frame *router_absence_frame(const struct account *a, struct span to, struct span id);
+
 /* ---- lost streams (damping.c) ---- */
 
 /* A resource that is shown as available although its stream is lost, for a while. */

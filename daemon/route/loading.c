@@ -44,6 +44,7 @@ static void load_end(struct load *l, int result)
     struct account *a = l->account;
     lane_work_stop(&l->work);
     a->roster.version = l->request.roster.version;
+    account_absent(a, l->request.roster.absence.since_s, l->request.roster.absence.status);
     if (result == 0)
         result = account_groups_load(a, &r->groups);
     a->state = result == 0 ? ACCOUNT_READY : result == STORE_NOT_FOUND ? ACCOUNT_MISSING : ACCOUNT_FAILED;

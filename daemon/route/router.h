@@ -32,6 +32,7 @@ struct router_settings {
     const struct span *domains; /* prepared */
     uint32_t domain_count;
     uint32_t roster_items_max, resources_max, directed_max, requests_max;
+    bool keeps_absence; /* when an account was last available is kept, and what it said then */
     uint32_t flap_grace_ms; /* until the end of a lost stream is told; 0: at once */
     uint32_t presence_rate, presence_burst; /* changes a second of one session, and at once; rate 0: no limit */
     /* ROUTER_AT_ONCE_MAX and ROUTER_PACE; tests make them small. */

@@ -66,6 +66,12 @@ void router_query_account(struct router *r, struct account *a, const struct stan
     query_run(&q);
 }
 
+bool service_may_see(const struct service_query *q)
+{
+    struct jid from = jid_of_prepared(q->from);
+    return q->address == SERVICE_OWN || router_may_see(q->router, q->account, jid_bare(&from));
+}
+
 /* ---- answering at once ---- */
 
 static void answer_send(struct router *r, struct frame *frame, struct span from, struct span to)

@@ -75,6 +75,9 @@ void service_work_refuse(const struct service_work *w, enum stanza_error e);
 
 /* ---- what a service may ask of the router ---- */
 
+/* May who asks see the presence of the account asked? */
+bool service_may_see(const struct service_query *q);
+
 /* The account in memory here, by its bare JID; NULL: it is not. */
 struct account *router_account_find(struct router *r, struct span bare);
 /* May this bare JID see the account's presence, by its roster or by a group? */

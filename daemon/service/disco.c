@@ -1,28 +1,104 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Service discovery (XEP-0030): what the server says of itself. */
+/* Service discovery (XEP-0030): what the server says of itself and of accounts. */
 #include "base/buffer.h"
 #include "service/services.h"
+#include "xml/tree.h"
+#include "xml/write.h"
 
 /* In order of the bytes, as XEP-0115 s. 5.1 hashes them. */
 static const char *const server_features[] = {
     "http://jabber.org/protocol/disco#info",
     "http://jabber.org/protocol/disco#items",
+    "jabber:iq:last",
+    "jabber:iq:private",
     "jabber:iq:roster",
+    "jabber:iq:version",
     "urn:xmpp:ping",
+    "urn:xmpp:time",
+    "vcard-temp",
 };
 
-static void features_write(struct buffer *out, const char *const *features, size_t count)
+static const char *const account_features[] = {
+    "http://jabber.org/protocol/disco#info",
+    "http://jabber.org/protocol/disco#items",
+    "jabber:iq:last",
+    "urn:xmpp:ping",
+    "vcard-temp",
+};
+
+/* XEP-0157 s. 3, as the settings list them. */
+static const char *const contact_fields[SERVICE_CONTACTS] = {
+    "abuse-addresses",    "admin-addresses",  "feedback-addresses", "sales-addresses",
+    "security-addresses", "status-addresses", "support-addresses",
+};
+
+static bool is_on(const struct service_query *q, const char *feature)
+{
+    return q->settings->tells_version || strcmp(feature, "jabber:iq:version") != 0;
+}
+
+static void features_write(const struct service_query *q, struct buffer *out, const char *const *features,
+                           size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        buffer_printf(out, "<feature var='%s'/>", features[i]);
+        if (is_on(q, features[i]))
+            buffer_printf(out, "<feature var='%s'/>", features[i]);
+}
+
+static void contacts_write(const struct service_query *q, struct buffer *out)
+{
+    const struct service_list *contacts = q->settings->contacts;
+    uint32_t count = 0;
+    for (int i = 0; i < SERVICE_CONTACTS; i++)
+        count += contacts[i].count;
+    if (!count)
+        return;
+    buffer_literal(out, "<x xmlns='jabber:x:data' type='result'><field var='FORM_TYPE' type='hidden'>"
+                        "<value>http://jabber.org/network/serverinfo</value></field>");
+    for (int i = 0; i < SERVICE_CONTACTS; i++) {
+        if (!contacts[i].count)
+            continue;
+        buffer_printf(out, "<field var='%s' type='list-multi'>", contact_fields[i]);
+        for (uint32_t n = 0; n < contacts[i].count; n++) {
+            buffer_literal(out, "<value>");
+            xml_escape(out, span_of(contacts[i].texts[n]));
+            buffer_literal(out, "</value>");
+        }
+        buffer_literal(out, "</field>");
+    }
+    buffer_literal(out, "</x>");
+}
+
+/* There are no nodes here, and what there may be of an account is not said to those who may not see it. True:
+ * refused. */
+static bool is_refused(const struct service_query *q)
+{
+    const struct xml_node *query = service_payload(q);
+    if (!query)
+        return true;
+    if (q->address == SERVICE_ACCOUNT && !service_may_see(q))
+        service_refuse(q, STANZA_SERVICE_UNAVAILABLE);
+    else if (xml_node_attribute(query, SPAN("node")).len)
+        service_refuse(q, STANZA_ITEM_NOT_FOUND);
+    else
+        return false;
+    return true;
 }
 
 void service_disco_info(const struct service_query *q)
 {
     struct buffer out = {0};
-    buffer_literal(&out, "<query xmlns='http://jabber.org/protocol/disco#info'>"
-                         "<identity category='server' type='im' name='muster'/>");
-    features_write(&out, server_features, sizeof server_features / sizeof server_features[0]);
+    if (is_refused(q))
+        return;
+    buffer_literal(&out, "<query xmlns='http://jabber.org/protocol/disco#info'>");
+    if (q->address == SERVICE_SERVER) {
+        buffer_literal(&out, "<identity category='server' type='im' name='muster'/>");
+        features_write(q, &out, server_features, sizeof server_features / sizeof *server_features);
+        contacts_write(q, &out);
+    } else {
+        buffer_literal(&out, "<identity category='account' type='registered'/>");
+        features_write(q, &out, account_features, sizeof account_features / sizeof *account_features);
+    }
     buffer_literal(&out, "</query>");
     if (buffer_ok(&out))
         service_result(q, buffer_span(&out));
@@ -33,5 +109,6 @@ void service_disco_info(const struct service_query *q)
 
 void service_disco_items(const struct service_query *q)
 {
-    service_result(q, SPAN("<query xmlns='http://jabber.org/protocol/disco#items'/>"));
+    if (!is_refused(q))
+        service_result(q, SPAN("<query xmlns='http://jabber.org/protocol/disco#items'/>"));
 }

@@ -5,7 +5,18 @@
 
 #include "route/service.h"
 
+struct service_list {
+    char *const *texts;
+    uint32_t count;
+};
+
+#define SERVICE_CONTACTS 7
+
 struct service_settings {
+    uint64_t started_ms;
+    bool tells_version, tells_os;
+    struct service_list
+        contacts[SERVICE_CONTACTS]; /* of abuse, admin, feedback, sales, security, status, support */
     uint32_t private_item_bytes_max,
         private_bytes_max; /* of an account's private elements; of all together */
     uint32_t vcard_bytes_max;
@@ -17,11 +28,14 @@ extern const struct service services[];
 /* ---- for the table, within the room ---- */
 void service_ping(const struct service_query *q);    /* XEP-0199 */
 void service_session(const struct service_query *q); /* RFC 3921 s. 3, a no-op since */
-void service_disco_info(const struct service_query *q);
+void service_version(const struct service_query *q); /* XEP-0092 */
+void service_time(const struct service_query *q);    /* XEP-0202 */
+void service_uptime(const struct service_query *q);  /* XEP-0012 */
+void service_last(const struct service_query *q);
+void service_disco_info(const struct service_query *q); /* XEP-0030 */
 void service_disco_items(const struct service_query *q);
 void service_private_get(const struct service_query *q); /* XEP-0049 */
 void service_private_set(const struct service_query *q);
-void service_forbidden(const struct service_query *q);
 void service_vcard_get(const struct service_query *q); /* XEP-0054 */
 void service_vcard_set(const struct service_query *q);
 

@@ -103,6 +103,9 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_GROUP_MEMBERS] =
         "SELECT jid FROM group_members JOIN accounts ON id = member WHERE in_group = ?1 ORDER BY jid",
     [STATEMENT_GROUP_OF_MEMBER] = "SELECT in_group FROM group_members WHERE member = ?1 ORDER BY in_group",
+    [STATEMENT_ABSENCE_GET] = "SELECT since, status FROM absences WHERE owner = ?1",
+    [STATEMENT_ABSENCE_PUT] = "INSERT OR REPLACE INTO absences (owner, since, status)"
+                              " SELECT id, ?2, ?3 FROM accounts WHERE jid = ?1",
     [STATEMENT_DOCUMENT_GET] =
         "SELECT text FROM documents JOIN accounts ON id = owner WHERE jid = ?1 AND kind = ?2 AND name = ?3",
     [STATEMENT_DOCUMENT_PUT] =

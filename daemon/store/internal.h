@@ -49,6 +49,8 @@ enum store_statement {
     STATEMENT_DOCUMENT_REMOVE,
     STATEMENT_DOCUMENT_BYTES,
     STATEMENT_DOCUMENTS_BYTES,
+    STATEMENT_ABSENCE_GET,
+    STATEMENT_ABSENCE_PUT,
     STATEMENT_COUNT,
 };
 
@@ -80,5 +82,7 @@ int store_item_import(struct store_db *db, int64_t owner, const struct store_ite
 uint64_t store_version_now(void);
 /* Give the roster the next version: now, or one more than it had. */
 int store_version_add(struct store_db *db, int64_t owner, uint64_t *ret_version);
+/* Its texts on `arena`; all zero: it was never available. */
+int store_absence_get(struct store_db *db, int64_t owner, struct arena *arena, struct store_absence *ret);
 
 #endif

@@ -70,8 +70,11 @@ int store_roster_load(struct store_db *db, struct span jid, struct arena *arena,
             error = -ENOMEM;
     }
     free(heap);
+    struct store_absence absence = {0};
     if (!error)
-        *ret = (struct store_roster){.items = items, .count = count, .version = version};
+        error = store_absence_get(db, owner, arena, &absence);
+    if (!error)
+        *ret = (struct store_roster){.absence = absence, .items = items, .count = count, .version = version};
     return error;
 }
 

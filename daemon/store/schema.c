@@ -64,6 +64,11 @@ const char *const store_schema_steps[] = {
     " name TEXT NOT NULL,"
     " text BLOB NOT NULL,"
     " PRIMARY KEY (owner, kind, name)"
+    ") STRICT;"
+    "CREATE TABLE absences ("
+    " owner INTEGER PRIMARY KEY REFERENCES accounts(id) ON DELETE CASCADE,"
+    " since INTEGER NOT NULL,"
+    " status TEXT"
     ") STRICT;",
 };
 

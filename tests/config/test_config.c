@@ -97,8 +97,12 @@ static void test_everything_set(void **state)
               "  connections_per_address: 7\n  directed_presences: 8\n  subscription_requests: 9\n"
               "  held_presences: 10\n"
               "presence: {csi: false, conflate_bytes: 4096, rate: 3, burst: 4, flap_grace_ms: 5}\n"
+              "contacts: {abuse: [\"mailto:a@b\", \"xmpp:c@d\"], support: \"mailto:e@f\"}\n"
               "log_level: debug\n",
               NULL, &message, 0);
+    assert_int_equal(c->contacts[0].count, 2);
+    assert_string_equal(c->contacts[0].texts[1], "xmpp:c@d");
+    assert_int_equal(c->contacts[6].count, 1);
     assert_int_equal(c->domain_count, 2);
     assert_string_equal(c->domains[0], "example.org");
     assert_string_equal(c->domains[1], "b.example");
@@ -219,6 +223,9 @@ static void test_errors(void **state)
         {MINIMAL "admin: {socket: \"\"}\n", "f:4:17: admin.socket: '' is not text, not empty\n"},
         {"domains: [a, b, A]\nstate: run\n", "f:1:17: domains: a is given twice\n"},
         {"domains: [a b]\nstate: run\n", "f:1:11: domains: 'a b' is not a domain name\n"},
+        {MINIMAL "contacts: {abuse: [mailto:a@b, c]}\n",
+         "f:4:32: contacts.abuse: 'c' is not a URI, as in mailto:user@example.org\n"},
+        {MINIMAL "contacts: {sales: {a: b}}\n", "f:4:19: contacts.sales: must be a list of URIs\n"},
         {"domains: [[a]]\nstate: run\n", "f:1:11: domains: must be a list of domain names\n"},
         {"domains: {a: b}\nstate: run\n", "f:1:10: domains: must be a list of domain names\n"},
         {MINIMAL "listen: []\n", "f:4:9: listen: must not be empty; without it the default is used\n"},
@@ -302,6 +309,7 @@ static void test_environment(void **state)
                            (char *)"MUSTER_TLS_CERTIFICATE=/e/cert.pem",
                            (char *)"MUSTER_LIMITS_STANZA_BYTES=30000",
                            (char *)"MUSTER_DOMAINS=B.example,c.example",
+                           (char *)"MUSTER_CONTACTS_SALES=mailto:a@b,mailto:c@d",
                            (char *)"MUSTER_ADMIN_HTTP=", /* as good as not there */
                            (char *)"MUSTER_TEST_ANYTHING=1",
                            (char *)"MUSTER_LOG_LEVEL=warn",
@@ -313,6 +321,8 @@ static void test_environment(void **state)
     assert_int_equal(c->limits.stanza_bytes, 30000);
     assert_int_equal(c->domain_count, 2);
     assert_string_equal(c->domains[0], "b.example");
+    assert_int_equal(c->contacts[3].count, 2);
+    assert_string_equal(c->contacts[3].texts[1], "mailto:c@d");
     assert_string_equal(c->admin.http, "127.0.0.1:80");
     assert_int_equal(c->log_level, CONFIG_LOG_WARN);
     config_free(c);

@@ -146,14 +146,24 @@ bool fake_store_has_work(const struct store *s)
     return s->first != NULL;
 }
 
-static int roster_load(const struct fake_account *a, struct store_request *r)
+static struct store_absence absence_load(struct store *s, const struct fake_account *a, struct store_request *r)
+{
+    int64_t owner;
+    uint64_t version;
+    struct store_absence absence = {0};
+    if (s->db && store_account_find(s->db, span_of(a->jid), &owner, &version) == 0)
+        assert(store_absence_get(s->db, owner, &r->arena, &absence) == 0);
+    return absence;
+}
+
+static int roster_load(struct store *s, const struct fake_account *a, struct store_request *r)
 {
     uint32_t count = 0;
     for (const struct fake_item *i = a->items; i; i = i->next)
         count++;
     struct store_item *items = arena_take(&r->arena, (count + 1) * sizeof *items);
     assert(items);
-    r->roster = (struct store_roster){.items = items, .count = count, .version = a->version};
+    r->roster = (struct store_roster){.absence = absence_load(s, a, r), .items = items, .count = count, .version = a->version};
     for (const struct fake_item *i = a->items; i; i = i->next, items++) {
         *items = (struct store_item){.contact = arena_copy(&r->arena, span_of(i->contact)),
                                      .name = arena_copy(&r->arena, span_of(i->name)),
@@ -270,7 +280,7 @@ static int request_run(struct store *s, struct store_request *r)
     if (!a)
         return STORE_NOT_FOUND;
     if (r->operation == STORE_ROSTER)
-        return roster_load(a, r);
+        return roster_load(s, a, r);
     if (r->operation == STORE_REMOVALS)
         return removals_load(a, r);
     assert(r->operation == STORE_CREDENTIALS);

@@ -320,10 +320,32 @@ static void do_counted(struct world *w, struct words *a)
 
 static void do_switch(struct world *w, struct words *a)
 {
-    if (strcmp(a->at[1], "csi") != 0)
+    bool is_on = strcmp(a->at[2], "on") == 0;
+    if (strcmp(a->at[1], "csi") == 0)
+        w->config.presence.csi = is_on;
+    else if (strcmp(a->at[1], "version") == 0)
+        w->config.services.version = is_on;
+    else if (strcmp(a->at[1], "os") == 0)
+        w->config.services.version_os = is_on;
+    else if (strcmp(a->at[1], "last") == 0)
+        w->config.services.last_activity = is_on;
+    else
         world_fail(w, "no switch is named %s", a->at[1]);
-    w->config.presence.csi = strcmp(a->at[2], "on") == 0;
     world_settings(w);
+}
+
+static void do_contact(struct world *w, struct words *a)
+{
+    static const char *const kinds[CONFIG_CONTACTS] = {"abuse",    "admin",  "feedback", "sales",
+                                                       "security", "status", "support"};
+    for (int i = 0; i < CONFIG_CONTACTS; i++)
+        if (strcmp(kinds[i], a->at[1]) == 0) {
+            w->contacts[i] = strdup(a->at[2]);
+            w->config.contacts[i] = (struct config_list){&w->contacts[i], 1};
+            world_settings(w);
+            return;
+        }
+    world_fail(w, "nobody is asked about %s", a->at[1]);
 }
 
 static void do_group(struct world *w, struct words *a)
@@ -368,7 +390,7 @@ static const struct {
     {"store", do_store, 2},       {"stored", do_stored, 4},     {"remove", do_remove, 2},
     {"reset", do_reset, 2},       {"shutdown", do_shutdown, 1}, {"counted", do_counted, 3},
     {"switch", do_switch, 3},     {"group", do_group, 2},       {"join", do_membership, 3},
-    {"leave", do_membership, 3},  {"ungroup", do_membership, 2},
+    {"contact", do_contact, 3},   {"leave", do_membership, 3},  {"ungroup", do_membership, 2},
 };
 
 static void say(struct world *w, const char *name, const char *bytes, bool is_settled)

@@ -241,6 +241,8 @@ void world_free(struct world *w)
     group_book_fini(&b->groups);
     for (uint32_t i = 0; i < w->group_count; i++)
         free(w->groups[i]);
+    for (int i = 0; i < CONFIG_CONTACTS; i++)
+        free(w->contacts[i]);
     free(b->workers);
     free(b->routers);
     free(b->listener_fds);
