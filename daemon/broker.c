@@ -213,7 +213,9 @@ int broker_start(struct broker *b, const struct config *config, struct buffer *r
     *b = (struct broker){.config = config};
     pthread_mutex_init(&b->lock, NULL);
     pthread_cond_init(&b->wake, NULL);
-    address_limit_init(&b->addresses, config->limits.connections_per_address);
+    address_limit_init(&b->addresses, config->limits.connections_per_address, config->limits.connection_rate,
+                       config->limits.connection_burst);
+    guesses_init(&b->guesses, config->limits.wrong_passwords, config->limits.login_delay_ms);
     descriptors_raise();
     uint32_t cores = core_count();
     b->worker_count = config->workers ? config->workers : cores < WORKERS_MIN ? WORKERS_MIN : cores;
@@ -358,6 +360,7 @@ void broker_stop(struct broker *b)
     free(b->domains);
     b->tls = tls_context_unref(b->tls);
     address_limit_fini(&b->addresses);
+    guesses_fini(&b->guesses);
     pthread_cond_destroy(&b->wake);
     pthread_mutex_destroy(&b->lock);
 }

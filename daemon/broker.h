@@ -9,6 +9,7 @@
 #include "admin/control.h"
 #include "config/config.h"
 #include "net/address.h"
+#include "net/guesses.h"
 #include "ring/jobs.h"
 #include "service/services.h"
 #include "store/store.h"
@@ -32,6 +33,7 @@ struct broker {
     uint32_t worker_count;
     int *listener_fds;       /* worker_count * config->listener_count */
     struct address_limit addresses;
+    struct guesses guesses;
     _Atomic int32_t clients; /* connections, also those between two workers */
     pthread_mutex_t lock;
     pthread_cond_t wake;

@@ -24,6 +24,8 @@ static struct worker *worker_of(struct stream *s)
 
 struct lookup {
     struct message message;
+    struct timer timer; /* before the store is asked, when the password has to wait */
+    struct list link;   /* in worker->delayed */
     struct store_request request;
     struct worker *worker;
     struct stream_auth *auth;
@@ -46,6 +48,30 @@ static void lookup_done(struct store_request *r)
     loop_post(l->worker->loop, NULL, &l->message);
 }
 
+static void lookup_submit(struct lookup *l)
+{
+    list_remove(&l->link);
+    loop_timer_stop(l->worker->loop, &l->timer);
+    store_submit(l->worker->broker->store, &l->request);
+}
+
+static void lookup_expired(struct timer *t)
+{
+    lookup_submit(container_of(t, struct lookup, timer));
+}
+
+/* How long the password waits, for wrong ones before it (RFC 6120 s. 13.11: the same for accounts that do not exist). */
+static uint64_t lookup_delay_ms(struct worker *w, const struct stream *s, struct span jid)
+{
+    char bytes[ADDRESS_BYTES];
+    struct guesses *g = &w->broker->guesses;
+    uint64_t now_ms = loop_now_ms(w->loop);
+    struct span address = {bytes, address_bytes(s->conn.fd, bytes)};
+    uint64_t by_account = guesses_delay_ms(g, GUESS_ACCOUNT, jid, now_ms);
+    uint64_t by_address = guesses_delay_ms(g, GUESS_ADDRESS, address, now_ms);
+    return by_account > by_address ? by_account : by_address;
+}
+
 static void on_credentials(struct stream *s, struct span jid, struct stream_auth *auth)
 {
     struct worker *w = worker_of(s);
@@ -65,7 +91,25 @@ static void on_credentials(struct stream *s, struct span jid, struct stream_auth
     l->request.jid = copy;
     l->request.done = lookup_done;
     w->lookups++;
-    store_submit(w->broker->store, &l->request);
+    list_init(&l->link);
+    timer_init(&l->timer, lookup_expired);
+    uint64_t delay_ms = w->is_stopping ? 0 : lookup_delay_ms(w, s, jid);
+    if (!delay_ms) {
+        lookup_submit(l);
+        return;
+    }
+    w->streams.counters.logins_delayed++;
+    list_append(&w->delayed, &l->link);
+    loop_timer_start(w->loop, &l->timer, delay_ms);
+}
+
+static void on_refused(struct stream *s, struct span jid)
+{
+    struct worker *w = worker_of(s);
+    char bytes[ADDRESS_BYTES];
+    struct span address = {bytes, address_bytes(s->conn.fd, bytes)};
+    guesses_wrong(&w->broker->guesses, GUESS_ACCOUNT, jid, loop_now_ms(w->loop));
+    guesses_wrong(&w->broker->guesses, GUESS_ADDRESS, address, loop_now_ms(w->loop));
 }
 
 /* ---- moving to the account's home ---- */
@@ -112,6 +156,7 @@ static void on_detached(struct stream *s)
 static void on_authenticated(struct stream *s, struct span jid)
 {
     struct worker *w = worker_of(s);
+    guesses_forget(&w->broker->guesses, GUESS_ACCOUNT, jid);
     if (router_home(&w->router, jid) == w->index)
         stream_settle(s);
     else
@@ -148,6 +193,7 @@ static void on_closed(struct stream *s)
 
 static const struct stream_events worker_stream_events = {
     .credentials = on_credentials,
+    .refused = on_refused,
     .authenticated = on_authenticated,
     .bind = on_bind,
     .stanza = on_stanza,
@@ -161,11 +207,12 @@ static void on_accepted(struct listener *l, int fd)
     struct worker_listener *listener = container_of(l, struct worker_listener, listener);
     struct worker *w = listener->worker;
     struct address_count *address = NULL;
-    int outcome = address_take(&w->broker->addresses, fd, &address);
+    int outcome = address_take(&w->broker->addresses, fd, loop_now_ms(w->loop), &address);
     struct client *c = outcome == 0 ? slab_take(&w->clients) : NULL;
     if (!c) {
         /* Without a word: a stream error would cost what the limit is there to save. */
         w->net.counters.refused++;
+        w->net.counters.refused_fast += outcome == ADDRESS_FAST;
         address_give(&w->broker->addresses, address);
         close(fd);
         return;
@@ -192,6 +239,7 @@ static int worker_open(struct worker *w, char *message, size_t message_bytes)
     struct broker *b = w->broker;
     const struct loop_owner owner = {worker_turn_ends, w};
     list_init(&w->client_list);
+    list_init(&w->delayed);
     slab_init(&w->clients, "client", sizeof(struct client));
     int error = loop_new(&owner, &w->loop, message, message_bytes);
     if (error)
@@ -245,6 +293,8 @@ void worker_stop(struct worker *w)
     w->is_stopping = true;
     for (uint32_t i = 0; i < w->listener_count; i++)
         listener_close(&w->listeners[i].listener);
+    while (!list_empty(&w->delayed))
+        lookup_submit(container_of(w->delayed.next, struct lookup, link));
     list_each(node, &w->client_list)
         stream_fail(&container_of(node, struct client, link)->stream, STREAM_SYSTEM_SHUTDOWN, NULL);
     router_stop(&w->router);

@@ -146,6 +146,33 @@ const struct config_row config_rows[] = {
      .reason = "Connections from one IP address at a time, loopback excepted; 0 is no limit. No limit, "
                "because an office or a mobile "
                "network may stand behind one address."},
+    {"limits.connection_rate", CONFIG_NUMBER, AT(limits.connection_rate), "200", .min = 0, .max = 1000000,
+     .reason = "New connections a second from one IP address (IPv6: one /64), loopback excepted; more are closed at once. 0 is no "
+               "limit. Enough for a large office behind one address that comes back after an outage, and little enough that "
+               "one machine cannot keep the handshake threads busy."},
+    {"limits.connection_burst", CONFIG_NUMBER, AT(limits.connection_burst), "2000", .min = 1, .max = 1000000,
+     .reason = "New connections from one address at once, before `limits.connection_rate` counts."},
+    {"limits.wrong_passwords", CONFIG_NUMBER, AT(limits.wrong_passwords), "10", .min = 0, .max = 1000000,
+     .reason = "Wrong passwords of one account, and of one IP address, that cost nothing. After each further one the next password "
+               "waits, right or wrong, a quarter of a second at first, twice as long each time; of one address one after the "
+               "other. Ten minutes without a wrong one, or for an account a right one, and it is forgotten. A client with an "
+               "old password stored tries a few times, and is not to be punished."},
+    {"limits.login_delay_ms", CONFIG_NUMBER, AT(limits.login_delay_ms), "5000", .min = 0, .max = 60000,
+     .reason = "The longest such wait, in milliseconds; 0 is no wait. Somebody else's guesses make the owner of an account wait "
+               "so long, too: therefore seconds, not minutes."},
+    {"limits.stanza_rate", CONFIG_NUMBER, AT(limits.stanza_rate), "2000", .min = 0, .max = 1000000,
+     .reason = "Stanzas a second that one client may send in the long run. Beyond that the server reads from it more slowly; nothing "
+               "is refused or lost. 0 is no limit. No person's client comes near it."},
+    {"limits.byte_rate", CONFIG_NUMBER, AT(limits.byte_rate), "8388608", .min = 0, .max = 1073741824,
+     .reason = "Bytes a second, in the same way; half of this rate and half of the other use up the allowance together. 0 is no limit."},
+    {"limits.rate_burst_s", CONFIG_NUMBER, AT(limits.rate_burst_s), "10", .min = 1, .max = 3600,
+     .reason = "For how many seconds' worth of both rates a client may send at once."},
+    {"limits.stranger_rate", CONFIG_NUMBER, AT(limits.stranger_rate), "120", .min = 0, .max = 1000000,
+     .reason = "Accounts outside its roster that one session may begin to address in a minute, in the long run: messages, queries, "
+               "directed presence, requests. Beyond that a stanza to yet another one is refused with `policy-violation`. 0 is no "
+               "limit. It slows advertisements, and who tries out names."},
+    {"limits.stranger_burst", CONFIG_NUMBER, AT(limits.stranger_burst), "1000", .min = 1, .max = 1000000,
+     .reason = "Such accounts at once, before `limits.stranger_rate` counts."},
     {"limits.directed_presences", CONFIG_NUMBER, AT(limits.directed_presences), "1000", .min = 1,
      .max = 1000000,
      .reason = "Addresses outside the roster to which one session has sent directed presence; each must be "

@@ -137,6 +137,11 @@ void router_pace_flush(struct router *r, struct session *s);
 /* Forget the delayed change: the session goes, which is all that anybody need hear. */
 void router_pace_drop(struct router *r, struct session *s);
 
+/* ---- whom a session speaks to (strangers.c) ---- */
+
+/* May the session say this stanza to whom it is addressed? False: it has addressed too many whom it does not know. */
+bool router_stranger_admits(struct router *r, struct session *s, const struct stanza *stanza);
+
 /* ---- shared groups (grouping.c) ---- */
 struct group_audience;
 

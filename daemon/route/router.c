@@ -179,6 +179,10 @@ bool router_stanza(struct router *r, struct stream *stream, const struct stanza 
     ++*received_counter(&r->counters, stanza);
     if (s->is_paced && !is_broadcast(stanza))
         router_pace_flush(r, s);
+    if (!router_stranger_admits(r, s, stanza)) {
+        router_refuse(r, s, stanza, STANZA_POLICY_VIOLATION);
+        return true;
+    }
     switch (stanza->kind) {
     case STANZA_PRESENCE:
         presence(r, s, stanza);

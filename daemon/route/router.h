@@ -34,6 +34,7 @@ struct router_settings {
     uint32_t roster_items_max, resources_max, directed_max, requests_max;
     bool keeps_absence; /* when an account was last available is kept, and what it said then */
     uint32_t flap_grace_ms; /* until the end of a lost stream is told; 0: at once */
+    uint32_t stranger_rate, stranger_burst; /* accounts outside its roster that a session may address: a minute, and at once; rate 0: no limit */
     uint32_t presence_rate, presence_burst; /* changes a second of one session, and at once; rate 0: no limit */
     /* ROUTER_AT_ONCE_MAX and ROUTER_PACE; tests make them small. */
     uint32_t at_once_max; /* walks over more contacts or watchers than this are done in slices */
@@ -70,6 +71,7 @@ struct router {
             queries_received, others_received;
         uint64_t directed_delivered, subscriptions_delivered, queries_delivered;
         uint64_t flaps_held, flaps_damped; /* ends of lost streams not told at once; of these: came back in time */
+        uint64_t strangers_refused; /* stanzas to yet another stranger */
         uint64_t presences_delayed, presences_superseded; /* by the sender's rate; replaced by a later one meanwhile */
     } counters;
 };

@@ -15,6 +15,7 @@ struct account;
 struct stream;
 struct directed;
 struct paced;
+struct strangers;
 
 /* What a session has used of its rate of presence changes: thousandths of a change, as of a moment (a clock's milliseconds, which
  * may wrap: who is idle for 50 days is credited less). 0 is a session that has used nothing. */
@@ -28,6 +29,7 @@ struct session {
     struct stream *stream;
     struct frame *presence; /* last broadcast presence, without `to`; NULL: not available */
     struct directed *directed; /* whom directed presence went to; NULL: nobody */
+    struct strangers *strangers; /* of route/: whom it has spoken to outside its roster; NULL: nobody */
     char *jid;              /* the full JID */
     union {
         struct session_pace pace;

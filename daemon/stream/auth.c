@@ -52,8 +52,28 @@ static void auth_say(struct stream *s, const char *element, struct span message,
     buffer_fini(&out);
 }
 
+static void auth_jid(const struct stream *s, struct buffer *out)
+{
+    buffer_append(out, sasl_exchange_username(s->auth->exchange));
+    buffer_literal(out, "@");
+    buffer_append(out, s->worker->settings->domains[s->domain]);
+}
+
+/* The owner counts wrong passwords. */
+static void auth_tell_refused(struct stream *s, enum sasl_error error)
+{
+    if (!s->auth || error != SASL_NOT_AUTHORIZED)
+        return;
+    struct buffer jid = {0};
+    auth_jid(s, &jid);
+    if (buffer_ok(&jid))
+        s->worker->events->refused(s, buffer_span(&jid));
+    buffer_fini(&jid);
+}
+
 static void auth_fail(struct stream *s, enum sasl_error error)
 {
+    auth_tell_refused(s, error);
     s->worker->counters.authentication_failures++;
     stream_auth_detach(s);
     stream_enter(s, STREAM_FEATURES);
@@ -98,11 +118,8 @@ static void auth_succeed(struct stream *s)
 static void auth_wait_for_keys(struct stream *s)
 {
     struct stream_auth *a = s->auth;
-    struct span username = sasl_exchange_username(a->exchange);
     struct buffer jid = {0};
-    buffer_append(&jid, username);
-    buffer_literal(&jid, "@");
-    buffer_append(&jid, s->worker->settings->domains[s->domain]);
+    auth_jid(s, &jid);
     a->is_out = true;
     s->is_waiting = true;
     s->worker->events->credentials(s, buffer_span(&jid), a);

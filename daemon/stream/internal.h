@@ -45,4 +45,11 @@ void stream_behind_expired(struct stream *s);
 /* Nothing more is held for it. */
 void stream_reader_ends(struct stream *s);
 
+/* ---- throttle.c ---- */
+void stream_throttle_init(struct stream_worker *w);
+void stream_throttle_fini(struct stream_worker *w);
+/* The stream has said something of so many bytes; it may be made to wait. */
+void stream_throttle_charge(struct stream *s, size_t bytes);
+void stream_throttle_ends(struct stream *s);
+
 #endif

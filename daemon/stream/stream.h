@@ -77,6 +77,8 @@ struct stream_settings {
     uint32_t sasl_iterations; /* of new accounts */
     uint32_t stanza_bytes_max, unauthenticated_bytes_max;
     uint32_t login_timeout_ms;
+    /* What one stream may say in the long run, and for how many seconds' worth at once; 0: no limit. */
+    uint32_t stanza_rate, byte_rate, rate_burst_s;
     uint32_t conflate_bytes; /* queued for a reader who is behind, beyond which presence is held; 0: never */
     uint32_t held_max;       /* presences held for one reader */
 };
@@ -84,6 +86,8 @@ struct stream_settings {
 struct stream_events {
     /* Credentials of the account `jid` are wanted: answer with stream_auth_provide, at once or later. `auth` lives until then. */
     void (*credentials)(struct stream *s, struct span jid, struct stream_auth *auth);
+    /* A password was wrong for account `jid`, which may not exist. */
+    void (*refused)(struct stream *s, struct span jid);
     /* SASL is done for account `jid`: see that the stream reaches the account's home worker, then stream_settle. */
     void (*authenticated)(struct stream *s, struct span jid);
     /* A resource is to be bound; `resource` is prepared, empty: the server chooses. Answer with stream_bound or stream_refuse_bind, at
@@ -111,11 +115,15 @@ struct stream_worker {
     struct arena arena;          /* reset after every item */
     uint32_t jobs;               /* password checks out on job threads */
     struct stanza stanza;        /* scratch: large */
+    struct list throttled;       /* streams that have said too much */
+    struct timer throttle;       /* runs while there are any */
     struct stream_counters {
         uint64_t opened, authenticated, authentication_failures, bound, stream_errors, stanzas, keepalives;
         uint64_t presences_held, presences_conflated; /* the latter: replaced by a later one before they were sent */
         uint64_t held_overflows;                      /* flushed because one reader's were too many */
         uint64_t sessions_inactive;                   /* now */
+        uint64_t logins_delayed;                      /* after wrong passwords */
+        uint64_t throttled;                           /* times that a stream was not read from for a while */
     } counters;
 };
 
@@ -128,6 +136,8 @@ struct stream {
     struct stream_auth *auth; /* while authenticating */
     struct session *session;  /* the owner's, from bind to end */
     struct held *held;        /* presence held back; NULL: none */
+    struct list throttled;    /* in worker->throttled */
+    uint32_t said_us, said_at_ms; /* its allowance used up, in microseconds of it; as of a moment, whose clock may wrap */
     char *jid;             /* bare from authentication, full from bind; NULL before */
     char *bind_id;         /* the bind request's id, as written, while the owner decides */
     char *lang;            /* xml:lang of the peer's header; NULL when it gave none */
@@ -139,6 +149,7 @@ struct stream {
     uint8_t auth_failures;
     bool is_waiting : 1;   /* for the owner: nothing is pulled */
     bool is_pulling : 1;
+    bool is_throttled : 1;  /* it waits for its own rate */
     bool is_header_sent : 1;
     bool is_lost : 1;       /* it ended without a word of the client's */
     bool is_inactive : 1;   /* by the client's own word (XEP-0352) */

@@ -22,12 +22,13 @@ import test_clients  # noqa: E402
 import test_durability  # noqa: E402
 import test_errors  # noqa: E402
 import test_explain  # noqa: E402
+import test_limits  # noqa: E402
 import test_readers  # noqa: E402
 import test_rosters  # noqa: E402
 import test_services  # noqa: E402
 import test_tls  # noqa: E402
 
-SUITES = (test_clients, test_errors, test_tls, test_admin, test_groups, test_readers, test_rosters, test_explain, test_services, test_durability)
+SUITES = (test_clients, test_errors, test_tls, test_admin, test_groups, test_readers, test_rosters, test_explain, test_services, test_limits, test_durability)
 
 
 class Bench:

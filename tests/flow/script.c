@@ -121,6 +121,12 @@ static void do_limit(struct world *w, struct words *a)
         {"held", &w->config.limits.held_presences},
         {"private", &w->config.limits.private_bytes},
         {"privateitem", &w->config.limits.private_item_bytes},
+        {"stanzarate", &w->config.limits.stanza_rate},
+        {"byterate", &w->config.limits.byte_rate},
+        {"strangers", &w->config.limits.stranger_rate},
+        {"strangerburst", &w->config.limits.stranger_burst},
+        {"wrong", &w->broker.guesses.free_count},
+        {"delay", &w->broker.guesses.delay_max_ms},
         {"vcard", &w->config.limits.vcard_bytes},
         {"conflate", &w->config.presence.conflate_bytes},
         {"rate", &w->config.presence.rate},
@@ -172,6 +178,12 @@ static void do_auth(struct world *w, struct words *a)
 static void do_try(struct world *w, struct words *a)
 {
     log_in_as_far_as(w, a->at[1], USER_BOUND);
+}
+
+static void do_mistake(struct world *w, struct words *a)
+{
+    world_user(w, a->at[1])->is_mistaken = true;
+    do_try(w, a);
 }
 
 static void do_login(struct world *w, struct words *a)
@@ -307,6 +319,9 @@ static void do_counted(struct world *w, struct words *a)
             {"delayed", worker->router.counters.presences_delayed},
             {"superseded", worker->router.counters.presences_superseded},
             {"changes", worker->router.counters.presence_changes},
+            {"throttled", worker->streams.counters.throttled},
+            {"strangers", worker->router.counters.strangers_refused},
+            {"logindelays", worker->streams.counters.logins_delayed},
         };
         for (size_t n = 0; n < sizeof counters / sizeof *counters; n++)
             if (strcmp(counters[n].name, a->at[1]) == 0) {
@@ -390,7 +405,8 @@ static const struct {
     {"store", do_store, 2},       {"stored", do_stored, 4},     {"remove", do_remove, 2},
     {"reset", do_reset, 2},       {"shutdown", do_shutdown, 1}, {"counted", do_counted, 3},
     {"switch", do_switch, 3},     {"group", do_group, 2},       {"join", do_membership, 3},
-    {"contact", do_contact, 3},   {"leave", do_membership, 3},  {"ungroup", do_membership, 2},
+    {"contact", do_contact, 3},   {"mistake", do_mistake, 2},
+       {"leave", do_membership, 3},  {"ungroup", do_membership, 2},
 };
 
 static void say(struct world *w, const char *name, const char *bytes, bool is_settled)

@@ -264,7 +264,7 @@ static void respond(struct user *u, const char *challenge_text)
     for (size_t i = strlen(challenge_text); challenge_text[i - 1] == '='; i--)
         len--;
     snprintf(first, sizeof first, "n=%s,r=rOprNGfwEbeRWgbNEkqO", u->account);
-    client_final(CLIENT_SHA_256, "secret", span_of(first), span_make((char *)challenge, (size_t)len),
+    client_final(CLIENT_SHA_256, u->is_mistaken ? "Secret" : "secret", span_of(first), span_make((char *)challenge, (size_t)len),
                  SPAN("n,,"), "", &final, &server_final);
     say_base64(u, "<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>", buffer_span(&final), "</response>");
     buffer_fini(&final);

@@ -35,6 +35,7 @@ struct user {
     struct said *first, **last;
     enum user_phase phase, goal; /* goal: where the log-in stops */
     bool is_refused;             /* the server has ended it, or refused something on the way */
+    bool is_mistaken;            /* about its password */
     bool is_deaf;                /* leaves what arrives where it is */
 };
 

@@ -72,6 +72,8 @@ static void config_fill(struct world *w)
     w->config.limits.private_item_bytes = 400;
     w->config.limits.private_bytes = 1000;
     w->config.limits.vcard_bytes = 2000;
+    w->config.limits.rate_burst_s = 1;
+    w->config.limits.stranger_burst = 2;
     w->config.presence.csi = true;
     w->config.presence.burst = 1;
 }
@@ -86,6 +88,7 @@ struct world *world_new(uint32_t workers, uint64_t seed, size_t receive_bytes_ma
     w->at_once_max = world_at_once_max;
     struct broker *b = &w->broker;
     b->config = &w->config;
+    guesses_init(&b->guesses, 0, 0);
     b->worker_count = workers;
     b->store = fake_store_new();
     b->workers = calloc(workers, sizeof *b->workers);
@@ -239,6 +242,7 @@ void world_free(struct world *w)
     fake_finish();
     fake_store_free(b->store);
     group_book_fini(&b->groups);
+    guesses_fini(&b->guesses);
     for (uint32_t i = 0; i < w->group_count; i++)
         free(w->groups[i]);
     for (int i = 0; i < CONFIG_CONTACTS; i++)
