@@ -212,6 +212,7 @@ int broker_start(struct broker *b, const struct config *config, struct buffer *r
 {
     *b = (struct broker){.config = config};
     pthread_mutex_init(&b->lock, NULL);
+    pthread_mutex_init(&b->commands, NULL);
     pthread_cond_init(&b->wake, NULL);
     address_limit_init(&b->addresses, config->limits.connections_per_address, config->limits.connection_rate,
                        config->limits.connection_burst);
@@ -237,6 +238,9 @@ int broker_start(struct broker *b, const struct config *config, struct buffer *r
         buffer_printf(ret_message, "cannot start the job threads: %s", strerror(errno));
         return -errno;
     }
+    b->service_settings.jobs = b->jobs;
+    b->service_settings.run = broker_command;
+    b->service_settings.run_context = b;
     error = workers_start(b, ret_message);
     if (error)
         return error;
@@ -363,4 +367,5 @@ void broker_stop(struct broker *b)
     guesses_fini(&b->guesses);
     pthread_cond_destroy(&b->wake);
     pthread_mutex_destroy(&b->lock);
+    pthread_mutex_destroy(&b->commands);
 }

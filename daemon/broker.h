@@ -27,7 +27,7 @@ struct broker {
     struct record_kernel_abilities kernel_abilities;
     struct jobs *jobs;
     struct control *control;
-    struct group_book groups; /* the control thread's, once it runs */
+    struct group_book groups; /* under `commands`, once it runs */
     struct worker *workers;
     struct router **routers;
     uint32_t worker_count;
@@ -35,6 +35,7 @@ struct broker {
     struct address_limit addresses;
     struct guesses guesses;
     _Atomic int32_t clients; /* connections, also those between two workers */
+    pthread_mutex_t commands; /* held while one runs */
     pthread_mutex_t lock;
     pthread_cond_t wake;
     uint32_t workers_ready;  /* under `lock` */

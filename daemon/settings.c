@@ -9,6 +9,8 @@ struct service_settings settings_of_services(const struct config *c)
 {
     struct service_settings s = {
         .started_ms = clock_now_ms(),
+        .admins = {c->admins.texts, c->admins.count},
+        .sasl_iterations = c->sasl.iterations,
         .tells_version = c->services.version,
         .tells_os = c->services.version_os,
         .private_item_bytes_max = c->limits.private_item_bytes,

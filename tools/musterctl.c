@@ -183,17 +183,23 @@ static int user_list(struct options *o)
     return command_finish(o, NULL, SPAN("user\tlist"), SPAN(""));
 }
 
-/* An address of a domain that is no longer served can be removed as well: the command itself checks it. */
-static int user_remove(struct options *o)
+/* The command itself checks the address. */
+static int argument_command(struct options *o, const char *words)
 {
     struct buffer command;
     if (strpbrk(o->argument, "\t\n"))
         return fail(NULL, SPAN("not an account's address (local@domain)"));
     buffer_init(&command);
-    buffer_printf(&command, "user\tremove\t%s", o->argument);
+    buffer_printf(&command, "%s\t%s", words, o->argument);
     int exit_code = command_finish(o, NULL, buffer_span(&command), SPAN(""));
     buffer_fini(&command);
     return exit_code;
+}
+
+/* An address of a domain that is no longer served can be removed as well. */
+static int user_remove(struct options *o)
+{
+    return argument_command(o, "user\tremove");
 }
 
 /* A command on groups, whose words and lines are made by `encode`. */
@@ -264,6 +270,22 @@ static int roster_import(struct options *o)
 static int session_list(struct options *o)
 {
     return command_finish(o, NULL, SPAN("session\tlist"), SPAN(""));
+}
+
+static int session_end(struct options *o)
+{
+    return argument_command(o, "session\tend");
+}
+
+static int announce(struct options *o)
+{
+    struct buffer text;
+    buffer_init(&text);
+    int error = file_read(o->argument, &text);
+    int exit_code =
+        error ? fail_errno(file_name(o), error) : command_finish(o, NULL, SPAN("announce"), buffer_span(&text));
+    buffer_fini(&text);
+    return exit_code;
 }
 
 static int stats(struct options *o)
@@ -346,6 +368,10 @@ static const struct command commands[] = {
      "FILE has lines of group, TAB, jid; - is standard input. Groups that do not exist are made. All lines are "
      "stored, or none.\n"},
     {"session", "list", NULL, NULL, session_list, "list who is connected", "Needs the running daemon.\n"},
+    {"session", "end", "JID", NULL, session_end, "end sessions",
+     "The session of a full JID, or all of a bare one's. Their clients may well connect again. Needs the running daemon.\n"},
+    {"announce", NULL, "FILE", NULL, announce, "tell everybody who is online",
+     "The text of FILE, or of standard input (-), as a headline of the server. Needs the running daemon.\n"},
     {"stats", NULL, NULL, NULL, stats, "print the daemon's counters", "Needs the running daemon.\n"},
     {.group = "explain",
      .argument = "A",

@@ -80,6 +80,7 @@ struct config {
         uint32_t private_item_bytes, private_bytes; /* 65536; per account: 1 MiB */
         uint32_t vcard_bytes;                  /* 131072 */
     } limits;
+    struct config_list admins; /* accounts that may do by ad-hoc commands what musterctl does */
     struct {
         bool version, version_os; /* true; false */
         bool last_activity;       /* true */

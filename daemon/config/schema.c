@@ -194,6 +194,9 @@ const struct config_row config_rows[] = {
     {"limits.vcard_bytes", CONFIG_NUMBER, AT(limits.vcard_bytes), "131072", .min = 0, .max = 16777216,
      .reason = "Largest vCard (XEP-0054), most of which is the photo: one of 96 KiB fits, and clients make them smaller. Everybody "
                "may ask for it, so it is also what a stranger can make the server send. At most `limits.stanza_bytes` counts."},
+    {"admins", CONFIG_JIDS, AT(admins), NULL, .without = "only `musterctl` administers",
+     .reason = "Accounts that may run the server's ad-hoc commands (XEP-0050): add and remove users, set passwords, end sessions, list "
+               "who is online, read statistics, make announcements."},
     {"services.version", CONFIG_BOOL, AT(services.version), "true",
      .reason = "Tell who asks what program this is, and which version (XEP-0092). On, because it helps those who look into trouble, "
                "and hides nothing from who means harm."},

@@ -201,17 +201,3 @@ bool router_stanza(struct router *r, struct stream *stream, const struct stanza 
     }
     return true;
 }
-
-void router_sessions_write(struct router *r, struct buffer *out)
-{
-    for (struct hash_node *n = hash_table_next(&r->entities.table, NULL); n; n = hash_table_next(&r->entities.table, n)) {
-        const struct account *a = container_of(n, struct entity, node)->account;
-        if (!a)
-            continue;
-        account_each_session(s, a)
-        {
-            buffer_append(out, session_jid(s));
-            buffer_printf(out, "\t%s\t%d\n", session_is_available(s) ? "available" : "unavailable", s->priority);
-        }
-    }
-}

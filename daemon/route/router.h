@@ -104,5 +104,9 @@ int router_groups_change(struct router **peers, uint32_t count, struct group_cha
 
 /* For the administrator: one line a session: full JID, priority, presence. */
 void router_sessions_write(struct router *r, struct buffer *out);
+/* End the session of a full JID, or all of a bare one's. Returns how many. */
+uint32_t router_sessions_end(struct router *r, struct span jid);
+/* Tell every available session, in slices. Returns how many accounts have one here. */
+uint32_t router_announce(struct router *r, struct span text);
 
 #endif

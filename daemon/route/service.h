@@ -7,6 +7,7 @@
 
 #include "base/message.h"
 #include "presence/account.h"
+#include "ring/jobs.h"
 #include "stanza/error.h"
 #include "stanza/stanza.h"
 #include "store/store.h"
@@ -63,11 +64,15 @@ struct service_work {
     void (*finish)(struct service_work *w);
     bool handles_failure;
     struct span id, from, to; /* of the query, on request.arena; id as written */
+    struct job job;
+    void (*run)(struct service_work *w);
 };
 /* Zeroed beyond the base, `bytes` in all. NULL without memory: refused already. */
 void *service_work_new(const struct service_query *q, size_t bytes, void (*finish)(struct service_work *w));
 /* Run `call` on the store thread, then finish. Takes over. */
 void service_work_submit(struct service_work *w, int (*call)(struct store_db *db, struct store_request *r));
+/* Call run on a job thread, where it may block, then finish here. Takes over. */
+void service_work_run(struct service_work *w, struct jobs *jobs, void (*run)(struct service_work *w));
 /* Give up one that was not submitted. */
 void service_work_free(struct service_work *w);
 void service_work_result(const struct service_work *w, struct span payload);

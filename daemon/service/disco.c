@@ -7,6 +7,7 @@
 
 /* In order of the bytes, as XEP-0115 s. 5.1 hashes them. */
 static const char *const server_features[] = {
+    "http://jabber.org/protocol/commands",
     "http://jabber.org/protocol/disco#info",
     "http://jabber.org/protocol/disco#items",
     "jabber:iq:last",
@@ -34,6 +35,8 @@ static const char *const contact_fields[SERVICE_CONTACTS] = {
 
 static bool is_on(const struct service_query *q, const char *feature)
 {
+    if (strcmp(feature, "http://jabber.org/protocol/commands") == 0)
+        return service_is_admin(q);
     return q->settings->tells_version || strcmp(feature, "jabber:iq:version") != 0;
 }
 
@@ -69,46 +72,77 @@ static void contacts_write(const struct service_query *q, struct buffer *out)
     buffer_literal(out, "</x>");
 }
 
-/* There are no nodes here, and what there may be of an account is not said to those who may not see it. True:
- * refused. */
-static bool is_refused(const struct service_query *q)
+/* What there may be of an account is not said to those who may not see it. False: refused. *ret_node: which one is asked for;
+ * empty: none. */
+static bool may_discover(const struct service_query *q, struct span *ret_node)
 {
     const struct xml_node *query = service_payload(q);
     if (!query)
-        return true;
-    if (q->address == SERVICE_ACCOUNT && !service_may_see(q))
-        service_refuse(q, STANZA_SERVICE_UNAVAILABLE);
-    else if (xml_node_attribute(query, SPAN("node")).len)
-        service_refuse(q, STANZA_ITEM_NOT_FOUND);
-    else
         return false;
-    return true;
+    *ret_node = xml_node_attribute(query, SPAN("node"));
+    if (q->address != SERVICE_ACCOUNT || service_may_see(q))
+        return true;
+    service_refuse(q, STANZA_SERVICE_UNAVAILABLE);
+    return false;
 }
 
+static void own_info(const struct service_query *q, struct buffer *out)
+{
+    if (q->address == SERVICE_SERVER) {
+        buffer_literal(out, "<identity category='server' type='im' name='muster'/>");
+        features_write(q, out, server_features, sizeof server_features / sizeof *server_features);
+        contacts_write(q, out);
+    } else {
+        buffer_literal(out, "<identity category='account' type='registered'/>");
+        features_write(q, out, account_features, sizeof account_features / sizeof *account_features);
+    }
+}
+
+static void query_open(struct buffer *out, const char *what, struct span node)
+{
+    buffer_printf(out, "<query xmlns='http://jabber.org/protocol/disco#%s'", what);
+    if (node.len)
+        xml_write_attribute(out, "node", node);
+    buffer_append_char(out, '>');
+}
+
+static void query_answer(const struct service_query *q, struct buffer *out, bool is_there)
+{
+    buffer_literal(out, "</query>");
+    if (!is_there)
+        service_refuse(q, STANZA_ITEM_NOT_FOUND);
+    else if (buffer_ok(out))
+        service_result(q, buffer_span(out));
+    else
+        service_refuse(q, STANZA_RESOURCE_CONSTRAINT);
+    buffer_fini(out);
+}
+
+/* Only the server has nodes, its commands. */
 void service_disco_info(const struct service_query *q)
 {
     struct buffer out = {0};
-    if (is_refused(q))
+    struct span node;
+    bool is_there = true;
+    if (!may_discover(q, &node))
         return;
-    buffer_literal(&out, "<query xmlns='http://jabber.org/protocol/disco#info'>");
-    if (q->address == SERVICE_SERVER) {
-        buffer_literal(&out, "<identity category='server' type='im' name='muster'/>");
-        features_write(q, &out, server_features, sizeof server_features / sizeof *server_features);
-        contacts_write(q, &out);
-    } else {
-        buffer_literal(&out, "<identity category='account' type='registered'/>");
-        features_write(q, &out, account_features, sizeof account_features / sizeof *account_features);
-    }
-    buffer_literal(&out, "</query>");
-    if (buffer_ok(&out))
-        service_result(q, buffer_span(&out));
+    query_open(&out, "info", node);
+    if (!node.len)
+        own_info(q, &out);
     else
-        service_refuse(q, STANZA_RESOURCE_CONSTRAINT);
-    buffer_fini(&out);
+        is_there = q->address == SERVICE_SERVER && service_command_info(q, node, &out);
+    query_answer(q, &out, is_there);
 }
 
 void service_disco_items(const struct service_query *q)
 {
-    if (!is_refused(q))
-        service_result(q, SPAN("<query xmlns='http://jabber.org/protocol/disco#items'/>"));
+    struct buffer out = {0};
+    struct span node;
+    bool is_there = true;
+    if (!may_discover(q, &node))
+        return;
+    query_open(&out, "items", node);
+    if (node.len)
+        is_there = q->address == SERVICE_SERVER && service_command_items(q, node, &out);
+    query_answer(q, &out, is_there);
 }

@@ -17,6 +17,7 @@ const struct service services[] = {
     {"time", "urn:xmpp:time", SERVICE_GET, SERVICE_SERVER, service_time},
     {"query", "jabber:iq:last", SERVICE_GET, SERVICE_SERVER, service_uptime},
     {"query", "jabber:iq:last", SERVICE_GET, SERVICE_OWN | SERVICE_ACCOUNT, service_last},
+    {"command", "http://jabber.org/protocol/commands", SERVICE_SET, SERVICE_SERVER, service_command},
     {"query", PRIVATE, SERVICE_GET, SERVICE_OWN, service_private_get},
     {"query", PRIVATE, SERVICE_SET, SERVICE_OWN, service_private_set},
     {"vCard", VCARD, SERVICE_GET, SERVICE_OWN | SERVICE_ACCOUNT, service_vcard_get},

@@ -14,6 +14,12 @@ struct service_list {
 
 struct service_settings {
     uint64_t started_ms;
+    struct service_list admins; /* bare JIDs */
+    /* What they order, on a job thread: a command as musterctl sends it. False: refused, `reply` says why. */
+    struct jobs *jobs;
+    bool (*run)(void *context, struct span command, struct span body, struct buffer *reply);
+    void *run_context;
+    uint32_t sasl_iterations; /* of the passwords they set */
     bool tells_version, tells_os;
     struct service_list
         contacts[SERVICE_CONTACTS]; /* of abuse, admin, feedback, sales, security, status, support */
@@ -34,6 +40,11 @@ void service_uptime(const struct service_query *q);  /* XEP-0012 */
 void service_last(const struct service_query *q);
 void service_disco_info(const struct service_query *q); /* XEP-0030 */
 void service_disco_items(const struct service_query *q);
+void service_command(const struct service_query *q); /* XEP-0050 */
+bool service_is_admin(const struct service_query *q);
+/* Discovery of nodes: false: there is none of that name for who asks. Append the query's content. */
+bool service_command_info(const struct service_query *q, struct span node, struct buffer *out);
+bool service_command_items(const struct service_query *q, struct span node, struct buffer *out);
 void service_private_get(const struct service_query *q); /* XEP-0049 */
 void service_private_set(const struct service_query *q);
 void service_vcard_get(const struct service_query *q); /* XEP-0054 */

@@ -10,7 +10,7 @@
 bool store_command_known(struct span command);
 
 /* Run within one transaction of its own. `command`: words separated by TAB; `body`: lines.
- *   user put [replace]   body: jid TAB keys, as store_command_keys_write makes them; many lines
+ *   user put [replace|existing]   body: jid TAB keys, as store_command_keys_write makes them; many lines
  *   user list
  *   user remove JID
  *   roster import        body: jid TAB contact TAB both|to|from|none [TAB name [TAB group,group]]

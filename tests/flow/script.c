@@ -363,6 +363,28 @@ static void do_contact(struct world *w, struct words *a)
     world_fail(w, "nobody is asked about %s", a->at[1]);
 }
 
+static void do_admin(struct world *w, struct words *a)
+{
+    if (asprintf(&w->admin, "%s@localhost", a->at[1]) < 0)
+        abort();
+    w->config.admins = (struct config_list){&w->admin, 1};
+    world_settings(w);
+}
+
+/* The last order begins so. */
+static void do_ordered(struct world *w, struct words *a)
+{
+    char expected[512] = "";
+    for (unsigned i = 1; i < a->count; i++) {
+        strncat(expected, i > 1 ? " " : "", sizeof expected - strlen(expected) - 1);
+        strncat(expected, a->at[i], sizeof expected - strlen(expected) - 1);
+    }
+    struct span orders = buffer_span(&w->orders);
+    if (strcmp(expected, "nothing") == 0 ? orders.len > 0 : !span_starts(orders, span_of(expected)))
+        world_fail(w, "ordered was %.*s", (int)orders.len, orders.len ? orders.ptr : "");
+    buffer_clear(&w->orders);
+}
+
 static void do_group(struct world *w, struct words *a)
 {
     world_group(w, a->at[1], a->count > 2 ? a->at[2] : "");
@@ -405,6 +427,7 @@ static const struct {
     {"store", do_store, 2},       {"stored", do_stored, 4},     {"remove", do_remove, 2},
     {"reset", do_reset, 2},       {"shutdown", do_shutdown, 1}, {"counted", do_counted, 3},
     {"switch", do_switch, 3},     {"group", do_group, 2},       {"join", do_membership, 3},
+    {"admin", do_admin, 2},       {"ordered", do_ordered, 2},
     {"contact", do_contact, 3},   {"mistake", do_mistake, 2},
        {"leave", do_membership, 3},  {"ungroup", do_membership, 2},
 };
