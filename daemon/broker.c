@@ -213,8 +213,11 @@ int broker_start(struct broker *b, const struct config *config, struct buffer *r
 {
     *b = (struct broker){.config = config};
     pthread_mutex_init(&b->lock, NULL);
+    pthread_mutex_init(&b->commands, NULL);
     pthread_cond_init(&b->wake, NULL);
-    address_limit_init(&b->addresses, config->limits.connections_per_address);
+    address_limit_init(&b->addresses, config->limits.connections_per_address, config->limits.connection_rate,
+                       config->limits.connection_burst);
+    guesses_init(&b->guesses, config->limits.wrong_passwords, config->limits.login_delay_ms);
     descriptors_raise();
     uint32_t cores = core_count();
     b->worker_count = config->workers ? config->workers : cores < WORKERS_MIN ? WORKERS_MIN : cores;
@@ -236,6 +239,9 @@ int broker_start(struct broker *b, const struct config *config, struct buffer *r
         buffer_printf(ret_message, "cannot start the job threads: %s", strerror(errno));
         return -errno;
     }
+    b->service_settings.jobs = b->jobs;
+    b->service_settings.run = broker_command;
+    b->service_settings.run_context = b;
     error = workers_start(b, ret_message);
     if (error)
         return error;
@@ -359,6 +365,8 @@ void broker_stop(struct broker *b)
     free(b->domains);
     b->tls = tls_context_unref(b->tls);
     address_limit_fini(&b->addresses);
+    guesses_fini(&b->guesses);
     pthread_cond_destroy(&b->wake);
     pthread_mutex_destroy(&b->lock);
+    pthread_mutex_destroy(&b->commands);
 }

@@ -9,6 +9,7 @@
 #include "admin/control.h"
 #include "config/config.h"
 #include "net/address.h"
+#include "net/guesses.h"
 #include "ring/jobs.h"
 #include "service/services.h"
 #include "store/store.h"
@@ -26,13 +27,15 @@ struct broker {
     struct record_kernel_abilities kernel_abilities;
     struct jobs *jobs;
     struct control *control;
-    struct group_book groups; /* the control thread's, once it runs */
+    struct group_book groups; /* under `commands`, once it runs */
     struct worker *workers;
     struct router **routers;
     uint32_t worker_count;
     int *listener_fds;       /* worker_count * config->listener_count */
     struct address_limit addresses;
+    struct guesses guesses;
     _Atomic int32_t clients; /* connections, also those between two workers */
+    pthread_mutex_t commands; /* held while one runs */
     pthread_mutex_t lock;
     pthread_cond_t wake;
     uint32_t workers_ready;  /* under `lock` */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What musterctl asks of the running daemon. Runs on the control thread. */
+/* What an administrator asks of the running daemon, by musterctl (on the control thread) or by ad-hoc
+ * commands (on a job thread): one at a time. */
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -9,51 +10,8 @@
 #include "base/log.h"
 #include "broker.h"
 #include "commands_presence.h"
+#include "commands_session.h"
 #include "store/command.h"
-
-struct report {
-    pthread_mutex_t lock;
-    struct buffer *out;
-};
-
-static void ask_sessions(struct worker *w, void *context)
-{
-    struct report *report = context;
-    struct buffer mine = {0};
-    router_sessions_write(&w->router, &mine);
-    pthread_mutex_lock(&report->lock);
-    buffer_append(report->out, buffer_span(&mine));
-    pthread_mutex_unlock(&report->lock);
-    buffer_fini(&mine);
-}
-
-static int line_compare(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* The same list in the same order whatever the number of workers. */
-static void lines_sort(struct buffer *text)
-{
-    size_t count = 0;
-    for (uint32_t i = 0; i < text->len; i++)
-        count += text->ptr[i] == '\n';
-    char **lines = malloc((count + 1) * sizeof *lines);
-    char *copy = lines ? strndup(text->ptr ? text->ptr : "", text->len) : NULL;
-    if (!copy) {
-        free(lines);
-        return;
-    }
-    size_t n = 0;
-    for (char *rest = copy, *line; (line = strsep(&rest, "\n")) && rest;)
-        lines[n++] = line;
-    qsort(lines, n, sizeof *lines, line_compare);
-    buffer_clear(text);
-    for (size_t i = 0; i < n; i++)
-        buffer_printf(text, "%s\n", lines[i]);
-    free(copy);
-    free(lines);
-}
 
 struct totals {
     pthread_mutex_t lock;
@@ -143,11 +101,13 @@ static void stats_write(struct broker *b, struct buffer *out)
         {"entities", (uint64_t)t.entities},
         {"connections_accepted", t.net.accepted},
         {"connections_refused", t.net.refused},
+        {"connections_refused_rate", t.net.refused_fast},
         {"tls_handshakes", t.net.handshakes},
         {"tls_handshakes_failed", t.net.handshakes_failed},
         {"tls_kernel_records", t.net.kernel_records},
         {"authentications", t.stream.authenticated},
         {"authentication_failures", t.stream.authentication_failures},
+        {"logins_delayed", t.stream.logins_delayed},
         {"sessions_bound", t.stream.bound},
         {"stream_errors", t.stream.stream_errors},
         {"stanzas_received", t.stream.stanzas},
@@ -176,6 +136,8 @@ static void stats_write(struct broker *b, struct buffer *out)
         {"roster_changes", t.router.roster_changes},
         {"stanzas_blocked", t.router.blocked},
         {"stanza_errors", t.router.errors},
+        {"strangers_refused", t.router.strangers_refused},
+        {"streams_throttled", t.stream.throttled},
         {"slow_readers", t.net.slow_readers},
         {"sessions_inactive", t.stream.sessions_inactive},
         {"sessions_detached", t.stream.sessions_detached},
@@ -287,17 +249,12 @@ static bool store_command(struct broker *b, struct span command, struct span bod
     return w.request.result == 0;
 }
 
-bool broker_command(void *context, struct span command, struct span body, struct buffer *reply)
+static bool command_run(struct broker *b, struct span command, struct span body, struct buffer *reply)
 {
-    struct broker *b = context;
     if (store_command_known(command))
         return store_command(b, command, body, reply);
-    if (span_is(command, "session\tlist")) {
-        struct report report = {PTHREAD_MUTEX_INITIALIZER, reply};
-        broker_ask(b, ask_sessions, &report);
-        lines_sort(reply);
-        return true;
-    }
+    if (command_session_known(command))
+        return command_session_run(b, command, body, reply);
     if (span_is(command, "stats")) {
         stats_write(b, reply);
         return true;
@@ -311,4 +268,13 @@ bool broker_command(void *context, struct span command, struct span body, struct
     }
     buffer_literal(reply, "unknown command");
     return false;
+}
+
+bool broker_command(void *context, struct span command, struct span body, struct buffer *reply)
+{
+    struct broker *b = context;
+    pthread_mutex_lock(&b->commands);
+    bool is_done = command_run(b, command, body, reply);
+    pthread_mutex_unlock(&b->commands);
+    return is_done;
 }

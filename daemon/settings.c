@@ -1,15 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "settings.h"
 
+#include "base/clock.h"
+
+_Static_assert(CONFIG_CONTACTS == SERVICE_CONTACTS, "one list each");
+
 struct service_settings settings_of_services(const struct config *c)
 {
-    return (struct service_settings){
+    struct service_settings s = {
+        .started_ms = clock_now_ms(),
+        .admins = {c->admins.texts, c->admins.count},
+        .sasl_iterations = c->sasl.iterations,
+        .tells_version = c->services.version,
+        .tells_os = c->services.version_os,
         .private_item_bytes_max = c->limits.private_item_bytes,
         .private_bytes_max = c->limits.private_bytes,
         .allow_password_change = c->sasl.allow_password_change,
         .vcard_bytes_max = c->limits.vcard_bytes,
         .has_archive = c->archive.enabled,
     };
+    for (int i = 0; i < SERVICE_CONTACTS; i++)
+        s.contacts[i] = (struct service_list){c->contacts[i].texts, c->contacts[i].count};
+    return s;
 }
 
 struct router_settings settings_of_router(const struct config *c, const struct span *domains,
@@ -39,7 +51,10 @@ struct router_settings settings_of_router(const struct config *c, const struct s
                                                                        : ARCHIVE_ALWAYS,
         .archive_messages_max = c->archive.messages,
         .archive_days = c->archive.days,
+        .keeps_absence = c->services.last_activity,
         .flap_grace_ms = c->presence.flap_grace_ms,
+        .stranger_rate = c->limits.stranger_rate,
+        .stranger_burst = c->limits.stranger_burst,
         .presence_rate = c->presence.rate,
         .presence_burst = c->presence.burst,
         .at_once_max = ROUTER_AT_ONCE_MAX,
@@ -62,6 +77,9 @@ struct stream_settings settings_of_stream(const struct config *c, const struct s
         .stanza_bytes_max = c->limits.stanza_bytes,
         .unauthenticated_bytes_max = c->limits.unauthenticated_stanza_bytes,
         .login_timeout_ms = c->limits.login_timeout_ms,
+        .stanza_rate = c->limits.stanza_rate,
+        .byte_rate = c->limits.byte_rate,
+        .rate_burst_s = c->limits.rate_burst_s,
         .has_csi = c->presence.csi,
         .conflate_bytes = c->presence.conflate_bytes,
         .held_max = c->limits.held_presences,

@@ -65,6 +65,7 @@ static void on_detached(struct stream *s)
 static void on_authenticated(struct stream *s, struct span jid)
 {
     struct worker *w = worker_of(s);
+    guesses_forget(&w->broker->guesses, GUESS_ACCOUNT, jid);
     if (router_home(&w->router, jid) == w->index)
         stream_settle(s);
     else
@@ -120,6 +121,7 @@ static void on_closed(struct stream *s)
 static const struct stream_events worker_stream_events = {
     .credentials = worker_credentials,
     .tokens = worker_tokens,
+    .refused = worker_refused,
     .authenticated = on_authenticated,
     .bind = on_bind,
     .stanza = on_stanza,
@@ -136,11 +138,12 @@ static void on_accepted(struct listener *l, int fd)
     struct worker_listener *listener = container_of(l, struct worker_listener, listener);
     struct worker *w = listener->worker;
     struct address_count *address = NULL;
-    int outcome = address_take(&w->broker->addresses, fd, &address);
+    int outcome = address_take(&w->broker->addresses, fd, loop_now_ms(w->loop), &address);
     struct client *c = outcome == 0 ? slab_take(&w->clients) : NULL;
     if (!c) {
         /* Without a word: a stream error would cost what the limit is there to save. */
         w->net.counters.refused++;
+        w->net.counters.refused_fast += outcome == ADDRESS_FAST;
         address_give(&w->broker->addresses, address);
         close(fd);
         return;
@@ -168,6 +171,7 @@ static int worker_open(struct worker *w, char *message, size_t message_bytes)
     struct broker *b = w->broker;
     const struct loop_owner owner = {worker_turn_ends, w};
     list_init(&w->client_list);
+    list_init(&w->delayed);
     slab_init(&w->clients, "client", sizeof(struct client));
     int error = loop_new(&owner, &w->loop, message, message_bytes);
     if (error)
@@ -224,6 +228,7 @@ void worker_stop(struct worker *w)
     for (uint32_t i = 0; i < w->listener_count; i++)
         if (w->listeners[i].worker) /* a start that failed may not have come to listening */
             listener_close(&w->listeners[i].listener);
+    worker_logins_stop(w);
     list_each(node, &w->client_list)
         stream_fail(&container_of(node, struct client, link)->stream, STREAM_SYSTEM_SHUTDOWN, NULL);
     router_stop(&w->router);

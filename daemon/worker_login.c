@@ -16,6 +16,8 @@
 
 struct lookup {
     struct message message;
+    struct timer timer; /* before the store is asked, when the log-in has to wait */
+    struct list link;   /* in worker->delayed */
     struct store_request request;
     struct worker *worker;
     struct stream_auth *auth;
@@ -37,6 +39,37 @@ static void lookup_done(struct store_request *r)
     loop_post(l->worker->loop, NULL, &l->message);
 }
 
+static void lookup_submit(struct lookup *l)
+{
+    list_remove(&l->link);
+    loop_timer_stop(l->worker->loop, &l->timer);
+    store_submit(l->worker->broker->store, &l->request);
+}
+
+static void lookup_begin(struct lookup *l, uint64_t delay_ms)
+{
+    struct worker *w = l->worker;
+    w->lookups++;
+    if (!delay_ms || w->is_stopping) {
+        lookup_submit(l);
+        return;
+    }
+    w->streams.counters.logins_delayed++;
+    list_append(&w->delayed, &l->link);
+    loop_timer_start(w->loop, &l->timer, delay_ms);
+}
+
+static void lookup_expired(struct timer *t)
+{
+    lookup_submit(container_of(t, struct lookup, timer));
+}
+
+void worker_logins_stop(struct worker *w)
+{
+    while (!list_empty(&w->delayed))
+        lookup_submit(container_of(w->delayed.next, struct lookup, link));
+}
+
 static struct lookup *lookup_new(struct stream *s, struct span jid, struct stream_auth *auth)
 {
     struct lookup *l = calloc(1, sizeof *l);
@@ -51,13 +84,9 @@ static struct lookup *lookup_new(struct stream *s, struct span jid, struct strea
     l->worker = worker_of(s);
     l->auth = auth;
     l->request.done = lookup_done;
+    list_init(&l->link);
+    timer_init(&l->timer, lookup_expired);
     return l;
-}
-
-static void lookup_submit(struct lookup *l)
-{
-    l->worker->lookups++;
-    store_submit(l->worker->broker->store, &l->request);
 }
 
 static void lookup_free(struct lookup *l)
@@ -65,6 +94,31 @@ static void lookup_free(struct lookup *l)
     arena_fini(&l->request.arena);
     explicit_bzero(l, sizeof *l);
     free(l);
+}
+
+/* ---- wrong passwords ---- */
+
+/* How long what proves the client's right is not looked at, for wrong passwords before it (RFC 6120 s. 13.11:
+ * the same for accounts that do not exist). */
+static uint64_t delay_ms(const struct stream *s, struct span jid)
+{
+    char bytes[ADDRESS_BYTES];
+    struct worker *w = container_of(s, struct client, stream)->worker;
+    struct guesses *g = &w->broker->guesses;
+    uint64_t now_ms = loop_now_ms(w->loop);
+    struct span address = {bytes, address_bytes(s->conn.fd, bytes)};
+    uint64_t by_account = guesses_delay_ms(g, GUESS_ACCOUNT, jid, now_ms);
+    uint64_t by_address = guesses_delay_ms(g, GUESS_ADDRESS, address, now_ms);
+    return by_account > by_address ? by_account : by_address;
+}
+
+void worker_refused(struct stream *s, struct span jid)
+{
+    struct worker *w = worker_of(s);
+    char bytes[ADDRESS_BYTES];
+    struct span address = {bytes, address_bytes(s->conn.fd, bytes)};
+    guesses_wrong(&w->broker->guesses, GUESS_ACCOUNT, jid, loop_now_ms(w->loop));
+    guesses_wrong(&w->broker->guesses, GUESS_ADDRESS, address, loop_now_ms(w->loop));
 }
 
 /* ---- credentials ---- */
@@ -88,7 +142,7 @@ void worker_credentials(struct stream *s, struct span jid, struct stream_auth *a
     }
     l->message.handle = credentials_handle;
     l->request.operation = STORE_CREDENTIALS;
-    lookup_submit(l);
+    lookup_begin(l, delay_ms(s, jid));
 }
 
 /* ---- tokens ---- */
@@ -170,5 +224,6 @@ void worker_tokens(struct stream *s, struct span jid, struct stream_tokens *toke
     l->tokens = tokens;
     l->lifetime_s = settings->token_lifetime_s;
     l->clients_max = settings->token_clients_max;
-    lookup_submit(l);
+    /* Only where one is shown: who wants a new one is already in. */
+    lookup_begin(l, tokens->exchange ? delay_ms(s, jid) : 0);
 }

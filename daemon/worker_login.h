@@ -5,7 +5,12 @@
 
 #include "stream/stream.h"
 
+struct worker;
+
 void worker_credentials(struct stream *s, struct span jid, struct stream_auth *auth);
+void worker_refused(struct stream *s, struct span jid);
 void worker_tokens(struct stream *s, struct span jid, struct stream_tokens *tokens, struct stream_auth *auth);
+/* Whoever waits after wrong passwords waits no longer: the worker stops. */
+void worker_logins_stop(struct worker *w);
 
 #endif

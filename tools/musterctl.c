@@ -183,17 +183,23 @@ static int user_list(struct options *o)
     return command_finish(o, NULL, SPAN("user\tlist"), SPAN(""));
 }
 
-/* An address of a domain that is no longer served can be removed as well: the command itself checks it. */
-static int user_remove(struct options *o)
+/* The command itself checks the address. */
+static int argument_command(struct options *o, const char *words)
 {
     struct buffer command;
     if (strpbrk(o->argument, "\t\n"))
         return fail(NULL, SPAN("not an account's address (local@domain)"));
     buffer_init(&command);
-    buffer_printf(&command, "user\tremove\t%s", o->argument);
+    buffer_printf(&command, "%s\t%s", words, o->argument);
     int exit_code = command_finish(o, NULL, buffer_span(&command), SPAN(""));
     buffer_fini(&command);
     return exit_code;
+}
+
+/* An address of a domain that is no longer served can be removed as well. */
+static int user_remove(struct options *o)
+{
+    return argument_command(o, "user\tremove");
 }
 
 /* A command on groups, whose words and lines are made by `encode`. */
@@ -271,6 +277,22 @@ static int session_list(struct options *o)
     return command_finish(o, NULL, SPAN("session\tlist"), SPAN(""));
 }
 
+static int session_end(struct options *o)
+{
+    return argument_command(o, "session\tend");
+}
+
+static int announce(struct options *o)
+{
+    struct buffer text;
+    buffer_init(&text);
+    int error = file_read(o->argument, &text);
+    int exit_code = error ? fail_errno(file_name(o), error)
+                          : command_finish(o, NULL, SPAN("announce"), buffer_span(&text));
+    buffer_fini(&text);
+    return exit_code;
+}
+
 static int stats(struct options *o)
 {
     return command_finish(o, NULL, SPAN("stats"), SPAN(""));
@@ -335,41 +357,57 @@ static const struct command commands[] = {
      "between\n"
      "two: give the contact's line as well when it is an account here.\n"},
     {"group", "add", "NAME", NULL, group_add, "add a shared group",
-     "Its members see each other, in each other's rosters under the group's title (--title T; the name, if none is "
+     "Its members see each other, in each other's rosters under the group's title (--title T; the name, if "
+     "none is "
      "given).\n"
-     "--hidden: they do not, and nobody sees them. --visible-to OTHER (may be repeated): the members of the group "
+     "--hidden: they do not, and nobody sees them. --visible-to OTHER (may be repeated): the members of the "
+     "group "
      "OTHER see\n"
      "them, and they themselves see nobody by this group, unless OTHER is this group.\n"},
     {"group", "set", "NAME", NULL, group_set, "change a shared group",
-     "--title T: its title from now on. --hidden, or --visible-to OTHER (may be repeated): who sees the members from "
+     "--title T: its title from now on. --hidden, or --visible-to OTHER (may be repeated): who sees the "
+     "members from "
      "now on, as\n"
      "for group add; --visible-to NAME, the group itself, lets the members see each other.\n"},
     {"group", "remove", "NAME", NULL, group_remove, "remove a shared group", "Its members leave it first.\n"},
-    {"group", "list", NULL, NULL, group_list, "list the shared groups", "Name, title, members, version, who sees it.\n"},
-    {"group", "show", "NAME", NULL, group_show, "list the members of a group", "One bare JID a line, sorted.\n"},
+    {"group", "list", NULL, NULL, group_list, "list the shared groups",
+     "Name, title, members, version, who sees it.\n"},
+    {"group", "show", "NAME", NULL, group_show, "list the members of a group",
+     "One bare JID a line, sorted.\n"},
     {"group", "join", "NAME", "JID", group_join, "add accounts to a group",
      "Who is connected is told at once: roster pushes, and presence.\n"},
     {"group", "leave", "NAME", "JID", group_leave, "take accounts off a group",
      "Presence is hidden both ways, unless a subscription or another group remains.\n"},
     {"group", "import", "FILE", NULL, group_import, "add many accounts to groups",
-     "FILE has lines of group, TAB, jid; - is standard input. Groups that do not exist are made. All lines are "
+     "FILE has lines of group, TAB, jid; - is standard input. Groups that do not exist are made. All lines "
+     "are "
      "stored, or none.\n"},
     {"session", "list", NULL, NULL, session_list, "list who is connected", "Needs the running daemon.\n"},
+    {"session", "end", "JID", NULL, session_end, "end sessions",
+     "The session of a full JID, or all of a bare one's. Their clients may well connect again. Needs the "
+     "running daemon.\n"},
+    {"announce", NULL, "FILE", NULL, announce, "tell everybody who is online",
+     "The text of FILE, or of standard input (-), as a headline of the server. Needs the running daemon.\n"},
     {"stats", NULL, NULL, NULL, stats, "print the daemon's counters", "Needs the running daemon.\n"},
     {.group = "explain",
      .argument = "A",
      .second = "B",
      .run = explain,
      .summary = "why B sees A's presence, or does not",
-     .help = "A and B are bare or full JIDs. Sentences in the order in which presence meets the conditions; the last\n"
-             "line is the verdict. --json: the same as one object. Exit status: 0 B sees A, 1 it does not, 2 wrong\n"
+     .help = "A and B are bare or full JIDs. Sentences in the order in which presence meets the conditions; "
+             "the last\n"
+             "line is the verdict. --json: the same as one object. Exit status: 0 B sees A, 1 it does not, 2 "
+             "wrong\n"
              "usage, 3 it cannot be found out (the daemon is not running).\n"},
     {.group = "top",
      .run = top,
      .summary = "print whose presence costs most",
-     .help = "Publishers, by --by deliveries (unless told otherwise), changes or bytes, --count N of them (10), over\n"
-             "the last --seconds S (60 at most), rounded up to tens. CHANGES that had watchers, the WATCHERS that the\n"
-             "largest reached, and how far off DELIVERIES may be at most (ERROR). --by queued: the sessions for whom\n"
+     .help = "Publishers, by --by deliveries (unless told otherwise), changes or bytes, --count N of them "
+             "(10), over\n"
+             "the last --seconds S (60 at most), rounded up to tens. CHANGES that had watchers, the WATCHERS "
+             "that the\n"
+             "largest reached, and how far off DELIVERIES may be at most (ERROR). --by queued: the sessions "
+             "for whom\n"
              "most waits. Needs the running daemon.\n"},
     {"shutdown", NULL, NULL, NULL, shut_down, "stop the daemon", "Needs the running daemon.\n"},
 };

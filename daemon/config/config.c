@@ -136,7 +136,9 @@ struct config *config_free(struct config *c)
 {
     if (!c)
         return NULL;
-    config_domains_free(c);
+    for (unsigned i = 0; i < config_row_count; i++)
+        if (config_row_is_list(&config_rows[i]))
+            config_list_free(c, &config_rows[i]);
     for (uint32_t i = 0; i < c->listener_count; i++)
         free(c->listeners[i].address);
     free(c->listeners);

@@ -38,6 +38,14 @@ struct config_group {
     struct config_names members; /* bare JIDs, prepared, of our domains */
 };
 
+struct config_list {
+    char **texts;
+    uint32_t count;
+};
+
+/* Of whom one may ask what (XEP-0157). */
+#define CONFIG_CONTACTS 7
+
 struct config {
     char **domains; /* prepared; at least one */
     uint32_t domain_count;
@@ -86,6 +94,13 @@ struct config {
         uint32_t resources;                    /* per account: 32 */
         uint32_t login_timeout_ms;             /* 30000 */
         uint32_t connections_per_address;      /* 0: no limit; not loopback */
+        uint32_t connection_rate,
+            connection_burst; /* of one address: 200 a second, 2000 at once; rate 0: no limit */
+        uint32_t wrong_passwords, login_delay_ms; /* 10 are free; then up to 5000; 0: no delay */
+        uint32_t stanza_rate, byte_rate;          /* of one stream: 2000 a second, 8 MiB; 0: no limit */
+        uint32_t rate_burst_s;                    /* 10 */
+        uint32_t stranger_rate,
+            stranger_burst; /* of one session: 120 a minute, 1000 at once; rate 0: no limit */
         uint32_t directed_presences;           /* per session: 1000 */
         uint32_t blocked_jids;                 /* per account: 1000 */
         uint32_t subscription_requests;        /* stored per account: 1000 */
@@ -105,6 +120,13 @@ struct config {
         uint32_t nodes, items;             /* per account: 100; per node: 1000 */
         uint32_t item_bytes, account_bytes; /* 128 KiB; 2 MiB */
     } pep;
+    struct config_list admins; /* accounts that may do by ad-hoc commands what musterctl does */
+    struct {
+        bool version, version_os; /* true; false */
+        bool last_activity;       /* true */
+    } services;
+    struct config_list
+        contacts[CONFIG_CONTACTS]; /* abuse, admin, feedback, sales, security, status, support */
     enum { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG } log_level;
 };
 

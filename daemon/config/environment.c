@@ -23,23 +23,18 @@ static const struct config_row *row_of(struct span name)
 }
 
 /* "a.example,b.example" replaces the whole list. */
-static bool domains_set(struct config *c, struct span text, struct buffer *why)
+static bool list_set(struct config *c, const struct config_row *row, struct span text, struct buffer *why)
 {
-    struct config before = *c;
-    c->domains = NULL;
-    c->domain_count = 0;
-    bool is_good = true;
-    while (is_good) {
+    config_list_free(c, row);
+    for (;;) {
         const char *comma = memchr(text.ptr, ',', text.len);
         size_t len = comma ? (size_t)(comma - text.ptr) : text.len;
-        is_good = config_domain_add(c, span_make(text.ptr, len), why);
+        if (!config_list_add(c, row, span_make(text.ptr, len), why))
+            return false;
         if (!comma)
-            break;
+            return true;
         text = span_skip(text, len + 1);
     }
-    struct config dropped = {.domains = before.domains, .domain_count = before.domain_count};
-    config_domains_free(&dropped);
-    return is_good;
 }
 
 static void variable_read(struct config_reader *r, struct span name, struct span value)
@@ -51,8 +46,8 @@ static void variable_read(struct config_reader *r, struct span name, struct span
         return;
     }
     buffer_init(&why);
-    bool is_good = row->type == CONFIG_DOMAINS ? domains_set(r->config, value, &why)
-                                               : config_value_set(row, r->config, value, &why);
+    bool is_good = config_row_is_list(row) ? list_set(r->config, row, value, &why)
+                                           : config_value_set(row, r->config, value, &why);
     if (!is_good) {
         buffer_printf(r->message, "environment: %.*s: %.*s\n", (int)name.len, name.ptr, (int)why.len,
                       why.ptr);

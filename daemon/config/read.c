@@ -17,30 +17,28 @@ bool config_is_null(const yaml_node_t *node)
             span_is(config_scalar_text(node), "null"));
 }
 
-static void read_domains(struct walk *w, const yaml_node_t *node)
+static void read_entry(struct walk *w, const struct config_row *row, const yaml_node_t *item)
 {
-    struct buffer why;
-    buffer_init(&why);
-    /* one name without the list is as clear */
-    if (node->type == YAML_SCALAR_NODE) {
-        if (!config_domain_add(w->reader->config, config_scalar_text(node), &why))
-            config_complain(w->reader, config_mark_of(&node->start_mark), "domains", "%.*s", (int)why.len,
-                            why.ptr);
-    } else if (node->type == YAML_SEQUENCE_NODE) {
-        for (yaml_node_item_t *i = node->data.sequence.items.start; i < node->data.sequence.items.top; i++) {
-            const yaml_node_t *item = yaml_document_get_node(w->document, *i);
-            buffer_clear(&why);
-            if (item->type != YAML_SCALAR_NODE)
-                buffer_literal(&why, "must be a list of domain names");
-            if (why.len || !config_domain_add(w->reader->config, config_scalar_text(item), &why))
-                config_complain(w->reader, config_mark_of(&item->start_mark), "domains", "%.*s", (int)why.len,
-                                why.ptr);
-        }
-    } else {
-        config_complain(w->reader, config_mark_of(&node->start_mark), "domains",
-                        "must be a list of domain names");
+    struct buffer why = {0};
+    if (item->type != YAML_SCALAR_NODE) {
+        buffer_literal(&why, "must be ");
+        config_value_describe(row, &why);
     }
+    if (why.len || !config_list_add(w->reader->config, row, config_scalar_text(item), &why))
+        config_complain(w->reader, config_mark_of(&item->start_mark), row->path, "%.*s", (int)why.len,
+                        why.ptr);
     buffer_fini(&why);
+}
+
+/* One entry without the list is as clear. */
+static void read_list(struct walk *w, const struct config_row *row, const yaml_node_t *node)
+{
+    if (node->type != YAML_SEQUENCE_NODE) {
+        read_entry(w, row, node);
+        return;
+    }
+    for (yaml_node_item_t *i = node->data.sequence.items.start; i < node->data.sequence.items.top; i++)
+        read_entry(w, row, yaml_document_get_node(w->document, *i));
 }
 
 static void read_value(struct walk *w, const struct config_row *row, void *base, const char *shown_path,
@@ -119,8 +117,8 @@ static void read_pair(struct walk *w, const yaml_node_t *key, const yaml_node_t 
     if (row) {
         if (!config_row_is_in_list(row))
             *config_row_mark(w->reader, row) = config_mark_of(&key->start_mark);
-        if (row->type == CONFIG_DOMAINS)
-            read_domains(w, value);
+        if (config_row_is_list(row))
+            read_list(w, row, value);
         else if (row->type == CONFIG_LISTENERS)
             read_listeners(w, value);
         else if (row->type == CONFIG_GROUPS)

@@ -23,7 +23,7 @@ static const char introduction[] =
     "\n"
     "Single values can be overridden from the environment: `MUSTER_` and the key in capitals, sections "
     "joined by `_`\n"
-    "(`MUSTER_LIMITS_STANZA_BYTES=20000` for `limits.stanza_bytes`). `MUSTER_DOMAINS` takes names separated "
+    "(`MUSTER_LIMITS_STANZA_BYTES=20000` for `limits.stanza_bytes`). Lists take entries separated "
     "by commas. Listeners\n"
     "and groups are set in the file only. An empty variable counts as not set. A variable that begins with "
     "`MUSTER_` "

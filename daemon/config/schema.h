@@ -19,6 +19,8 @@ enum config_type {
     CONFIG_PORT,        /* uint16_t */
     CONFIG_CHOICE,      /* an enum: the position among `names` */
     CONFIG_DOMAINS,     /* config.domains */
+    CONFIG_JIDS,        /* struct config_list, of bare JIDs in prepared form */
+    CONFIG_URIS,        /* struct config_list */
     CONFIG_LISTENERS,   /* config.listeners; the keys of one are the rows under "listen[]." */
     CONFIG_GROUPS,      /* config.groups; the keys of one are the rows under "groups[]." */
     CONFIG_GROUP_NAME,  /* char * */
@@ -39,6 +41,11 @@ struct config_row {
     const char *without;      /* what happens without it, for rows that have no default text */
     const char *reason;       /* for the manual: what it is for, and why this default */
 };
+
+static inline bool config_row_is_list(const struct config_row *row)
+{
+    return row->type == CONFIG_DOMAINS || row->type == CONFIG_JIDS || row->type == CONFIG_URIS;
+}
 
 #define CONFIG_ROWS_MAX 96
 extern const struct config_row config_rows[];

@@ -139,6 +139,8 @@ static bool field_set(const struct config_row *row, void *field, struct span tex
     case CONFIG_TITLE:
         return text_set(field, text, text.len <= row->max && is_xml_text(text));
     case CONFIG_DOMAINS:
+    case CONFIG_JIDS:
+    case CONFIG_URIS:
     case CONFIG_LISTENERS:
     case CONFIG_GROUPS:
     case CONFIG_MEMBERS:
@@ -176,6 +178,12 @@ void config_value_describe(const struct config_row *row, struct buffer *out)
         break;
     case CONFIG_DOMAINS:
         buffer_literal(out, "a list of domain names");
+        break;
+    case CONFIG_JIDS:
+        buffer_literal(out, "a list of bare JIDs");
+        break;
+    case CONFIG_URIS:
+        buffer_literal(out, "a list of URIs");
         break;
     case CONFIG_LISTENERS:
         buffer_literal(out, "a list of listeners");
@@ -234,32 +242,80 @@ void config_defaults_set(void *base, const char *prefix)
     buffer_fini(&why); /* a test sees to it that every default is allowed */
 }
 
-bool config_domain_add(struct config *c, struct span text, struct buffer *why)
+struct list {
+    char ***texts;
+    uint32_t *count;
+};
+
+static struct list list_of(struct config *c, const struct config_row *row)
 {
-    char storage[JID_PART_BYTES_MAX];
-    struct span domain;
-    if (!is_text(text) || jid_prepare_domain(text, storage, &domain) != 0) {
-        buffer_printf(why, "'%.*s' is not a domain name", (int)(text.len < 64 ? text.len : 64),
-                      text.len ? text.ptr : "");
+    struct config_list *list = (struct config_list *)((char *)c + row->offset);
+    return row->type == CONFIG_DOMAINS ? (struct list){&c->domains, &c->domain_count}
+                                       : (struct list){&list->texts, &list->count};
+}
+
+/* What is kept of an entry. False: it is none. */
+static bool entry_prepare(const struct config_row *row, struct span text, char storage[static JID_BYTES_MAX],
+                          struct span *ret)
+{
+    struct jid jid;
+    if (!is_text(text))
+        return false;
+    *ret = text;
+    if (row->type == CONFIG_DOMAINS)
+        return jid_prepare_domain(text, storage, ret) == 0;
+    if (row->type == CONFIG_URIS)
+        return memchr(text.ptr, ':', text.len) && !memchr(text.ptr, ' ', text.len);
+    if (jid_parse(text, storage, &jid) != 0 || !jid.local_len || jid.resource_len)
+        return false;
+    *ret = jid_bare(&jid);
+    return true;
+}
+
+static const char *entry_name(const struct config_row *row)
+{
+    return row->type == CONFIG_DOMAINS ? "a domain name"
+           : row->type == CONFIG_JIDS  ? "a bare JID, as in user@example.org"
+                                       : "a URI, as in mailto:user@example.org";
+}
+
+bool config_list_add(struct config *c, const struct config_row *row, struct span text, struct buffer *why)
+{
+    char storage[JID_BYTES_MAX];
+    struct span entry;
+    struct list list = list_of(c, row);
+    if (!entry_prepare(row, text, storage, &entry)) {
+        buffer_printf(why, "'%.*s' is not %s", (int)(text.len < 64 ? text.len : 64), text.len ? text.ptr : "",
+                      entry_name(row));
         return false;
     }
-    for (uint32_t i = 0; i < c->domain_count; i++) {
-        if (span_equal(span_of(c->domains[i]), domain)) {
-            buffer_printf(why, "%.*s is given twice", (int)domain.len, domain.ptr);
+    for (uint32_t i = 0; i < *list.count; i++) {
+        if (span_equal(span_of((*list.texts)[i]), entry)) {
+            buffer_printf(why, "%.*s is given twice", (int)entry.len, entry.ptr);
             return false;
         }
     }
     char **grown =
-        c->domain_count < CONFIG_LIST_MAX ? realloc(c->domains, (c->domain_count + 1) * sizeof *grown) : NULL;
+        *list.count < CONFIG_LIST_MAX ? realloc(*list.texts, (*list.count + 1) * sizeof *grown) : NULL;
     if (grown)
-        c->domains = grown;
-    char *copy = grown ? text_copy(domain) : NULL;
+        *list.texts = grown;
+    char *copy = grown ? text_copy(entry) : NULL;
     if (!copy) {
-        buffer_printf(why, "more than %d domains, or no memory", CONFIG_LIST_MAX);
+        buffer_printf(why, "more than %d entries, or no memory", CONFIG_LIST_MAX);
         return false;
     }
-    c->domains[c->domain_count++] = copy;
+    (*list.texts)[(*list.count)++] = copy;
     return true;
+}
+
+void config_list_free(struct config *c, const struct config_row *row)
+{
+    struct list list = list_of(c, row);
+    for (uint32_t i = 0; i < *list.count; i++)
+        free((*list.texts)[i]);
+    free(*list.texts);
+    *list.texts = NULL;
+    *list.count = 0;
 }
 
 struct config_listener *config_listener_add(struct config *c)
@@ -285,13 +341,4 @@ bool config_address_is_loopback(const char *address)
     if (inet_pton(AF_INET6, address, &six) != 1)
         return false;
     return IN6_IS_ADDR_LOOPBACK(&six) || (IN6_IS_ADDR_V4MAPPED(&six) && six.s6_addr[12] == 127);
-}
-
-void config_domains_free(struct config *c)
-{
-    for (uint32_t i = 0; i < c->domain_count; i++)
-        free(c->domains[i]);
-    free(c->domains);
-    c->domains = NULL;
-    c->domain_count = 0;
 }

@@ -11,10 +11,10 @@ bool config_value_set(const struct config_row *row, void *base, struct span text
 /* Every field of `base` that has a default: of the rows under `prefix`, or when it is empty, those of struct
  * config. */
 void config_defaults_set(void *base, const char *prefix);
-/* Add one domain, prepared. False: `why` says what is wrong. */
-bool config_domain_add(struct config *c, struct span text, struct buffer *why);
-/* Free the list of domains. */
-void config_domains_free(struct config *c);
+/* Add one to a list. False: `why` says what is wrong. */
+bool config_list_add(struct config *c, const struct config_row *row, struct span text, struct buffer *why);
+/* Make the list empty. */
+void config_list_free(struct config *c, const struct config_row *row);
 /* A new listener with the defaults, borrowed until the next; NULL without memory. */
 struct config_listener *config_listener_add(struct config *c);
 

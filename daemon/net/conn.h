@@ -36,7 +36,7 @@ struct net {
     struct list dirty;        /* have something to send, or to look at, when the turn ends */
     struct list dying;        /* at rest: to be closed or handed over when the turn ends */
     struct net_counters {
-        uint64_t accepted, refused, closed, handshakes, handshakes_failed, kernel_records;
+        uint64_t accepted, refused, refused_fast, closed, handshakes, handshakes_failed, kernel_records;
         uint64_t sends, bytes_sent, receives, bytes_received, slow_readers;
     } counters;
     uint32_t conns;        /* attached here */

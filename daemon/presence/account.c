@@ -36,6 +36,8 @@ void account_fini(struct account *a, struct entity_table *entities)
     roster_fini(&a->roster, entities);
     block_list_unref(a->blocks);
     a->blocks = NULL;
+    free(a->absent_status);
+    a->absent_status = NULL;
     free(a->groups);
     free(a->archive_preferences);
     a->archive_preferences = NULL;
@@ -119,6 +121,13 @@ void account_walk_begins(struct account *a)
 void account_walk_ends(struct account *a)
 {
     account_work_ends(a, &a->walks);
+}
+
+void account_absent(struct account *a, uint64_t since_s, struct span status)
+{
+    free(a->absent_status);
+    a->absent_since_s = since_s;
+    a->absent_status = status.len ? strndup(status.ptr, status.len) : NULL;
 }
 
 void account_pend(struct account *a, struct message *m)

@@ -58,6 +58,9 @@ struct account {
     uint16_t lost_count;      /* resources whose stream is lost, and nobody was told yet (route/damping.c) */
     bool has_offline;         /* messages wait for it in the store (route/offline.c) */
     bool is_given_offline;    /* they are on their way to a session */
+    uint64_t absent_since_s;  /* since 1970: when it last stopped being available; 0: it never has, or nobody
+                                 keeps it */
+    char *absent_status;      /* what it said then, escaped; NULL: nothing */
     bool is_settling;         /* its queue is being run: nobody else runs or forgets it */
     struct interest interests[]; /* by worker */
 };
@@ -74,6 +77,9 @@ struct session *account_session_numbered(const struct account *a, uint32_t numbe
 struct session *account_most_available(const struct account *a);
 /* Available sessions of non-negative priority. */
 uint32_t account_non_negative_count(const struct account *a);
+
+/* It has stopped being available; copies. */
+void account_absent(struct account *a, uint64_t since_s, struct span status);
 
 void account_pend(struct account *a, struct message *m);
 struct message *account_pending_take(struct account *a); /* NULL: none */

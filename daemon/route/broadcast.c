@@ -160,6 +160,7 @@ void router_resource_gone(struct router *r, struct account *a, struct frame *fra
         router_broadcast(r, a, frame, is_last ? BROADCAST_LAST : BROADCAST_END);
     }
     if (is_last) {
+        router_absence_begins(r, a, frame);
         router_hearing_end(r, a);
     }
 }

@@ -226,9 +226,7 @@ void router_probe_answer(struct router *r, struct account *a, struct span from, 
         return;
     }
     if (!a->available_count) /* s. 4.3.2.3 */
-        router_send_stanza(
-            r, stanza_presence_frame(PRESENCE_UNAVAILABLE, entity_text(a->entity), from, probe->id),
-            entity_text(a->entity), &asker);
+        router_send_stanza(r, router_absence_frame(a, from, probe->id), entity_text(a->entity), &asker);
     account_each_session(s, a)
     {
         if (!session_is_available(s) ||

@@ -135,6 +135,14 @@ void router_invisible_presence(struct router *r, struct session *s, const struct
 /* The account has stopped hearing, if it has: every watch ends. */
 void router_hearing_end(struct router *r, struct account *a);
 
+/* ---- since when an account is offline (absence.c) ---- */
+
+/* The account is no longer available; `frame` is what it said last, and may be NULL. */
+void router_absence_begins(struct router *r, struct account *a, const struct frame *frame);
+/* RFC 6121 s. 4.3.2.3: what a probe by `to`, who may see the account, is told when it is not available. NULL
+ * without memory. */
+struct frame *router_absence_frame(const struct account *a, struct span to, struct span id);
+
 /* ---- lost streams (damping.c) ---- */
 
 /* A resource that is shown as available although its stream is lost, for a while. */
@@ -167,6 +175,12 @@ bool router_pace(struct router *r, struct session *s, struct frame *frame, int8_
 void router_pace_flush(struct router *r, struct session *s);
 /* Forget the delayed change: the session goes, which is all that anybody need hear. */
 void router_pace_drop(struct router *r, struct session *s);
+
+/* ---- whom a session speaks to (strangers.c) ---- */
+
+/* May the session say this stanza to whom it is addressed? False: it has addressed too many whom it does not
+ * know. */
+bool router_stranger_admits(struct router *r, struct session *s, const struct stanza *stanza);
 
 /* ---- shared groups (grouping.c) ---- */
 struct group_audience;

@@ -184,6 +184,10 @@ bool router_stanza(struct router *r, struct stream *stream, const struct stanza 
         router_pace_flush(r, s);
     if (!router_let_out(r, s, stanza))
         return true;
+    if (!router_stranger_admits(r, s, stanza)) {
+        router_refuse(r, s, stanza, STANZA_POLICY_VIOLATION);
+        return true;
+    }
     switch (stanza->kind) {
     case STANZA_PRESENCE:
         presence(r, s, stanza);
@@ -201,19 +205,4 @@ bool router_stanza(struct router *r, struct stream *stream, const struct stanza 
         break;
     }
     return true;
-}
-
-void router_sessions_write(struct router *r, struct buffer *out)
-{
-    for (struct hash_node *n = hash_table_next(&r->entities.table, NULL); n; n = hash_table_next(&r->entities.table, n)) {
-        const struct account *a = container_of(n, struct entity, node)->account;
-        if (!a)
-            continue;
-        account_each_session(s, a)
-        {
-            buffer_append(out, session_jid(s));
-            buffer_printf(out, "\t%s\t%d%s\n", session_is_available(s) ? "available" : "unavailable", s->priority,
-                          stream_is_parked(s->stream) ? "\tdetached" : "");
-        }
-    }
 }

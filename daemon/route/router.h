@@ -47,7 +47,10 @@ struct router_settings {
     char archive_default;           /* whose messages: ARCHIVE_ALWAYS ... */
     uint32_t archive_messages_max;  /* of one account */
     uint32_t archive_days;          /* 0: for good */
+    bool keeps_absence;             /* when an account was last available is kept, and what it said then */
     uint32_t flap_grace_ms; /* until the end of a lost stream is told; 0: at once */
+    uint32_t stranger_rate, stranger_burst; /* accounts outside its roster that a session may address: a
+                                               minute, and at once; rate 0: no limit */
     uint32_t presence_rate, presence_burst; /* changes a second of one session, and at once; rate 0: no limit */
     /* ROUTER_AT_ONCE_MAX and ROUTER_PACE; tests make them small. */
     uint32_t at_once_max; /* walks over more contacts or watchers than this are done in slices */
@@ -98,6 +101,7 @@ struct router {
         uint64_t flaps_held, flaps_damped; /* ends of lost streams not told at once; of these: came back in time */
         uint64_t messages_rerouted; /* not acknowledged by a session that is over */
         uint64_t blocked; /* stanzas that a block list has kept in or out */
+        uint64_t strangers_refused;                       /* stanzas to yet another stranger */
         uint64_t presences_delayed, presences_superseded; /* by the sender's rate; replaced by a later one meanwhile */
     } counters;
 };
@@ -133,5 +137,9 @@ int router_groups_change(struct router **peers, uint32_t count, struct group_cha
 
 /* For the administrator: one line a session: full JID, presence, priority, and `detached` when it has no connection. */
 void router_sessions_write(struct router *r, struct buffer *out);
+/* End the session of a full JID, or all of a bare one's. Returns how many. */
+uint32_t router_sessions_end(struct router *r, struct span jid);
+/* Tell every available session, in slices. Returns how many accounts have one here. */
+uint32_t router_announce(struct router *r, struct span text);
 
 #endif

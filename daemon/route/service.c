@@ -68,6 +68,12 @@ void router_query_account(struct router *r, struct account *a, const struct stan
     query_run(&q);
 }
 
+bool service_may_see(const struct service_query *q)
+{
+    struct jid from = jid_of_prepared(q->from);
+    return q->address == SERVICE_OWN || router_may_see(q->router, q->account, jid_bare(&from));
+}
+
 /* ---- answering at once ---- */
 
 static void answer_send(struct router *r, struct frame *frame, struct span from, struct span to)
@@ -165,16 +171,39 @@ void *service_work_new(const struct service_query *q, size_t bytes, void (*finis
     return NULL;
 }
 
-static void work_handle(struct message *m, void *context)
+static void work_end(struct service_work *w)
 {
-    (void)context;
-    struct service_work *w = container_of(m, struct service_work, message);
     w->router->operations--;
     if (w->request.result < 0 && !w->handles_failure)
         service_work_refuse(w, STANZA_INTERNAL_SERVER_ERROR);
     else
         w->finish(w);
     service_work_free(w);
+}
+
+static void work_handle(struct message *m, void *context)
+{
+    (void)context;
+    work_end(container_of(m, struct service_work, message));
+}
+
+static void work_job_run(struct job *j)
+{
+    struct service_work *w = container_of(j, struct service_work, job);
+    w->run(w);
+}
+
+static void work_job_done(struct job *j)
+{
+    work_end(container_of(j, struct service_work, job));
+}
+
+void service_work_run(struct service_work *w, struct jobs *jobs, void (*run)(struct service_work *w))
+{
+    w->run = run;
+    w->job = (struct job){.home = w->router->loop, .run = work_job_run, .done = work_job_done};
+    w->router->operations++;
+    jobs_submit(jobs, &w->job);
 }
 
 static void work_done(struct store_request *request)
@@ -203,7 +232,7 @@ static void prepare_done(struct job *j)
 {
     struct service_work *w = container_of(j, struct service_work, job);
     if (w->request.result < 0) {
-        work_handle(&w->message, NULL);
+        work_end(w);
         return;
     }
     w->router->operations--;

@@ -66,8 +66,9 @@ struct service_work {
      * handles_failure is set. Frees nothing. */
     void (*finish)(struct service_work *w);
     bool handles_failure;
-    struct job job; /* service_work_submit_prepared */
-    int (*prepare)(struct service_work *w);
+    struct job job;                         /* on a job thread: */
+    int (*prepare)(struct service_work *w); /* of service_work_submit_prepared */
+    void (*run)(struct service_work *w);    /* of service_work_run */
     struct span id, from, to; /* of the query, on request.arena; id as written */
 };
 /* Zeroed beyond the base, `bytes` in all. NULL without memory: refused already. */
@@ -78,6 +79,8 @@ void service_work_submit(struct service_work *w, int (*call)(struct store_db *db
  * `call` is not run. */
 void service_work_submit_prepared(struct service_work *w, struct jobs *jobs, int (*prepare)(struct service_work *w),
                                   int (*call)(struct store_db *db, struct store_request *r));
+/* Call run on a job thread, where it may block, then finish here. Takes over. */
+void service_work_run(struct service_work *w, struct jobs *jobs, void (*run)(struct service_work *w));
 /* Give up one that was not submitted. */
 void service_work_free(struct service_work *w);
 void service_work_result(const struct service_work *w, struct span payload);
@@ -85,6 +88,9 @@ void service_work_refuse(const struct service_work *w, enum stanza_error e);
 void service_work_refuse_more(const struct service_work *w, enum stanza_error e, struct span more);
 
 /* ---- what a service may ask of the router ---- */
+
+/* May who asks see the presence of the account asked? */
+bool service_may_see(const struct service_query *q);
 
 /* The account in memory here, by its bare JID; NULL: it is not. */
 struct account *router_account_find(struct router *r, struct span bare);

@@ -34,10 +34,13 @@ static const char *const account_features[] = {
     PUBSUB "#retrieve-affiliations",
     PUBSUB "#retrieve-items",
     PUBSUB "#rsm",
+    "jabber:iq:last",
     "urn:xmpp:mam:2",
     "urn:xmpp:mam:2#extended",
     "urn:xmpp:mam:2#groupchat-field",
+    "urn:xmpp:ping",
     "urn:xmpp:sid:0",
+    "vcard-temp",
 };
 
 static void account_info(const struct service_query *q)

@@ -11,8 +11,10 @@
 #define BLOCKING "urn:xmpp:blocking"
 #define INVISIBLE "urn:xmpp:invisible:1"
 
+#define ANYBODY (SERVICE_SERVER | SERVICE_OWN | SERVICE_ACCOUNT)
+
 const struct service services[] = {
-    {"ping", "urn:xmpp:ping", SERVICE_GET, SERVICE_SERVER | SERVICE_OWN, service_ping},
+    {"ping", "urn:xmpp:ping", SERVICE_GET, ANYBODY, service_ping},
     {"session", "urn:ietf:params:xml:ns:xmpp-session", SERVICE_SET, SERVICE_SERVER | SERVICE_OWN,
      service_session},
     {"blocklist", BLOCKING, SERVICE_GET, SERVICE_OWN, service_blocklist},
@@ -22,12 +24,15 @@ const struct service services[] = {
     {"visible", INVISIBLE, SERVICE_SET, SERVICE_OWN, service_visible},
     {"query", DISCO "info", SERVICE_GET, SERVICE_SERVER, service_disco_info},
     {"query", DISCO "items", SERVICE_GET, SERVICE_SERVER, service_disco_items},
+    {"query", "jabber:iq:version", SERVICE_GET, SERVICE_SERVER, service_version},
+    {"time", "urn:xmpp:time", SERVICE_GET, SERVICE_SERVER, service_time},
+    {"query", "jabber:iq:last", SERVICE_GET, SERVICE_SERVER, service_uptime},
+    {"query", "jabber:iq:last", SERVICE_GET, SERVICE_OWN | SERVICE_ACCOUNT, service_last},
+    {"command", "http://jabber.org/protocol/commands", SERVICE_SET, SERVICE_SERVER, service_command},
     {"query", PRIVATE, SERVICE_GET, SERVICE_OWN, service_private_get},
     {"query", PRIVATE, SERVICE_SET, SERVICE_OWN, service_private_set},
-    {"query", PRIVATE, SERVICE_GET | SERVICE_SET, SERVICE_ACCOUNT, service_forbidden},
     {"vCard", VCARD, SERVICE_GET, SERVICE_OWN | SERVICE_ACCOUNT, service_vcard_get},
     {"vCard", VCARD, SERVICE_SET, SERVICE_OWN, service_vcard_set},
-    {"vCard", VCARD, SERVICE_SET, SERVICE_ACCOUNT, service_forbidden},
     {"query", REGISTER, SERVICE_GET, SERVICE_SERVER | SERVICE_OWN, service_register_get},
     {"query", REGISTER, SERVICE_SET, SERVICE_SERVER | SERVICE_OWN, service_register_set},
     {"query", DISCO "info", SERVICE_GET, SERVICE_OWN | SERVICE_ACCOUNT, service_account_info},

@@ -5,7 +5,24 @@
 
 #include "route/service.h"
 
+struct service_list {
+    char *const *texts;
+    uint32_t count;
+};
+
+#define SERVICE_CONTACTS 7
+
 struct service_settings {
+    uint64_t started_ms;
+    struct service_list admins; /* bare JIDs */
+    /* What they order, on a job thread: a command as musterctl sends it. False: refused, `reply` says why. */
+    struct jobs *jobs;
+    bool (*run)(void *context, struct span command, struct span body, struct buffer *reply);
+    void *run_context;
+    uint32_t sasl_iterations; /* of the passwords they set */
+    bool tells_version, tells_os;
+    struct service_list
+        contacts[SERVICE_CONTACTS]; /* of abuse, admin, feedback, sales, security, status, support */
     uint32_t private_item_bytes_max,
         private_bytes_max; /* of an account's private elements; of all together */
     uint32_t vcard_bytes_max;
@@ -24,11 +41,20 @@ void service_block(const struct service_query *q);
 void service_unblock(const struct service_query *q);
 void service_invisible(const struct service_query *q); /* XEP-0186 */
 void service_visible(const struct service_query *q);
-void service_disco_info(const struct service_query *q);
+void service_version(const struct service_query *q); /* XEP-0092 */
+void service_time(const struct service_query *q);    /* XEP-0202 */
+void service_uptime(const struct service_query *q);  /* XEP-0012 */
+void service_last(const struct service_query *q);
+void service_disco_info(const struct service_query *q); /* XEP-0030 */
 /* Append those of the features that are on. */
 void service_features_write(const struct service_query *q, struct buffer *out, const char *const *features,
                             size_t count);
 void service_disco_items(const struct service_query *q);
+void service_command(const struct service_query *q); /* XEP-0050 */
+bool service_is_admin(const struct service_query *q);
+/* Discovery of nodes: false: there is none of that name for who asks. Append the query's content. */
+bool service_command_info(const struct service_query *q, struct span node, struct buffer *out);
+bool service_command_items(const struct service_query *q, struct span node, struct buffer *out);
 void service_private_get(const struct service_query *q); /* XEP-0049 */
 void service_private_set(const struct service_query *q);
 void service_forbidden(const struct service_query *q);

@@ -34,6 +34,8 @@ void session_fini(struct session *s)
         s->directed = next;
     }
     s->presence = frame_unref(s->presence);
+    free(s->strangers);
+    s->strangers = NULL;
     free(s->jid);
     s->jid = NULL;
 }

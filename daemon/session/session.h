@@ -18,6 +18,7 @@ struct capable;
 struct latest;
 struct directed;
 struct paced;
+struct strangers;
 
 /* What a session has used of its rate of presence changes: thousandths of a change, as of a moment (a clock's milliseconds, which
  * may wrap: who is idle for 50 days is credited less). 0 is a session that has used nothing. */
@@ -31,6 +32,7 @@ struct session {
     struct stream *stream;
     struct frame *presence; /* last broadcast presence, without `to`; NULL: not available */
     struct directed *directed; /* whom directed presence went to; NULL: nobody */
+    struct strangers *strangers; /* of route/: whom it has spoken to outside its roster; NULL: nobody */
     char *jid;              /* the full JID */
     struct caps *caps;      /* a reference: what it wants to hear of; NULL: it claims nothing */
     struct capable *capable; /* of route/: its claim; NULL as above */

@@ -163,3 +163,16 @@ int presence_read(const struct stanza *s, struct presence_details *ret_details)
     *ret_details = details;
     return 0;
 }
+
+struct span presence_status(struct span presence)
+{
+    struct stanza_child child;
+    struct span content = {0};
+    if (stanza_child_next(&presence, &child) == 0)
+        content = child.content;
+    while (stanza_child_next(&content, &child) == 0)
+        if (span_is(child.name, "status") && !is_foreign(child.attributes))
+            return child.content.len && memchr(child.content.ptr, '<', child.content.len) ? (struct span){0}
+                                                                                          : child.content;
+    return (struct span){0};
+}

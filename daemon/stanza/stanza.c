@@ -226,6 +226,12 @@ struct frame *stanza_frame(const struct stanza *s, struct span from, struct span
 
 struct frame *stanza_presence_frame(enum presence_type type, struct span from, struct span to, struct span id)
 {
+    return stanza_presence_frame_with(type, from, to, id, (struct span){0});
+}
+
+struct frame *stanza_presence_frame_with(enum presence_type type, struct span from, struct span to,
+                                         struct span id, struct span content)
+{
     struct buffer out;
     uint16_t head_at;
     buffer_init(&out);
@@ -235,7 +241,13 @@ struct frame *stanza_presence_frame(enum presence_type type, struct span from, s
         write_written(&out, "type", span_of(name));
     if (id.len)
         write_written(&out, "id", id);
-    buffer_literal(&out, "/>");
+    if (content.len) {
+        buffer_append_char(&out, '>');
+        buffer_append(&out, content);
+        buffer_literal(&out, "</presence>");
+    } else {
+        buffer_literal(&out, "/>");
+    }
     return take_frame(&out, head_at, presence_frame_kind(type));
 }
 

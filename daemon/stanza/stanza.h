@@ -78,6 +78,9 @@ struct frame *stanza_frame(const struct stanza *s, struct span from, struct span
  * written) may be empty. */
 struct frame *stanza_presence_frame(enum presence_type type, struct span from, struct span to,
                                     struct span id);
+/* The same with `content`, complete XML, in it. */
+struct frame *stanza_presence_frame_with(enum presence_type type, struct span from, struct span to,
+                                         struct span id, struct span content);
 
 /* Who says the presence that a frame with a gap for its recipient carries: a broadcast's `from`, as written (the same full JID
  * is always written the same); empty: it is no such frame. Borrowed from `f`. */
@@ -101,6 +104,10 @@ struct presence_details {
 /* More than one show or priority, an unknown show, a priority out of range: bad-request. */
 enum { PRESENCE_BAD = 1 };
 int presence_read(const struct stanza *s, struct presence_details *ret_details);
+
+/* The text of the first `status` in a whole presence, escaped as written; empty: there is none, or it is more
+ * than text. */
+struct span presence_status(struct span presence);
 
 /* Is there exactly one element within? RFC 6120 s. 8.2.3 asks it of an iq request. */
 bool stanza_has_one_child(const struct stanza *s);

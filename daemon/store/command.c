@@ -9,27 +9,6 @@
 #include "store/import.h"
 #include "store/internal.h"
 
-void store_command_keys_write(const struct sasl_credentials *credentials, struct buffer *out)
-{
-    const struct sasl_keys *sets[] = {&credentials->sha256, &credentials->sha1};
-    bool is_first = true;
-    for (int i = 0; i < 2; i++) {
-        const struct sasl_keys *keys = sets[i];
-        if (keys->hash_bytes == 0)
-            continue;
-        buffer_printf(out, "%s%x,", is_first ? "" : ";", keys->iterations);
-        for (int b = 0; b < SASL_SALT_BYTES; b++)
-            buffer_printf(out, "%02x", keys->salt[b]);
-        buffer_append_char(out, ',');
-        for (int b = 0; b < keys->hash_bytes; b++)
-            buffer_printf(out, "%02x", keys->stored_key[b]);
-        buffer_append_char(out, ',');
-        for (int b = 0; b < keys->hash_bytes; b++)
-            buffer_printf(out, "%02x", keys->server_key[b]);
-        is_first = false;
-    }
-}
-
 static int hex_value(char c)
 {
     if (c >= '0' && c <= '9')
@@ -117,7 +96,10 @@ static bool account_read(const struct command *c, struct span in, char storage[s
     return false;
 }
 
-static int user_put_line(struct command *c, struct span line, bool is_replacing)
+/* What is put where. */
+enum put_kind { PUT_NEW, PUT_ANY, PUT_EXISTING };
+
+static int user_put_line(struct command *c, struct span line, enum put_kind kind)
 {
     char storage[JID_BYTES_MAX];
     struct sasl_credentials credentials;
@@ -129,8 +111,17 @@ static int user_put_line(struct command *c, struct span line, bool is_replacing)
         buffer_literal(c->reply, ": malformed keys");
         return 1;
     }
-    int error = store_account_put(c->db, bare, &credentials, is_replacing);
+    struct sasl_credentials before;
+    int error = kind == PUT_EXISTING ? store_account_get(c->db, bare, &before) : 0;
+    explicit_bzero(&before, sizeof before);
+    if (!error)
+        error = store_account_put(c->db, bare, &credentials, kind != PUT_NEW);
     explicit_bzero(&credentials, sizeof credentials);
+    if (error == STORE_NOT_FOUND) {
+        store_quote(c->reply, bare);
+        buffer_literal(c->reply, ": no such account");
+        return 1;
+    }
     if (error == STORE_EXISTS) {
         store_quote(c->reply, bare);
         buffer_literal(c->reply, ": the account exists (--replace changes its password)");
@@ -147,8 +138,10 @@ static int user_put_line(struct command *c, struct span line, bool is_replacing)
 static int user_put(struct command *c)
 {
     unsigned long count = 0, number = 0;
-    bool is_replacing = span_is(c->argument, "replace");
-    if (c->argument.len && !is_replacing) {
+    enum put_kind kind = span_is(c->argument, "replace")    ? PUT_ANY
+                         : span_is(c->argument, "existing") ? PUT_EXISTING
+                                                            : PUT_NEW;
+    if (c->argument.len && kind == PUT_NEW) {
         store_quote(c->reply, c->argument);
         buffer_literal(c->reply, ": unknown word after user put");
         return 1;
@@ -161,7 +154,7 @@ static int user_put(struct command *c)
         if (line.len == 0)
             continue;
         buffer_printf(c->reply, "line %lu: ", number);
-        int error = user_put_line(c, line, is_replacing);
+        int error = user_put_line(c, line, kind);
         if (error)
             return error;
         c->reply->len = said;

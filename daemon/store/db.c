@@ -101,8 +101,7 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_GROUP_FIND] = "SELECT id, from_file FROM groups WHERE name = ?1",
     [STATEMENT_GROUP_COUNT] = "SELECT count(*) FROM groups",
     [STATEMENT_GROUP_REMOVE] = "DELETE FROM groups WHERE id = ?1",
-    [STATEMENT_GROUP_LIST] =
-        GROUP_ROW " ORDER BY id",
+    [STATEMENT_GROUP_LIST] = GROUP_ROW " ORDER BY id",
     [STATEMENT_GROUP_GET] = GROUP_ROW " WHERE id = ?1",
     [STATEMENT_GROUP_FROM_FILE_SET] = "UPDATE groups SET from_file = 1 WHERE id = ?1",
     [STATEMENT_GROUPS_FROM_FILE] = "SELECT id, name FROM groups WHERE from_file ORDER BY id",
@@ -123,8 +122,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_GROUP_LEAVE] = "DELETE FROM group_members WHERE in_group = ?1 AND member = ?2",
     [STATEMENT_GROUP_MEMBERS] =
         "SELECT jid FROM group_members JOIN accounts ON id = member WHERE in_group = ?1 ORDER BY jid",
-    [STATEMENT_OFFLINE_FIRST] =
-        "SELECT number, length(CAST(stanza AS BLOB)), total FROM offline WHERE owner = ?1 ORDER BY number LIMIT 1",
+    [STATEMENT_OFFLINE_FIRST] = "SELECT number, length(CAST(stanza AS BLOB)), total FROM offline WHERE owner "
+                                "= ?1 ORDER BY number LIMIT 1",
     [STATEMENT_OFFLINE_LAST] =
         "SELECT number, 0, total FROM offline WHERE owner = ?1 ORDER BY number DESC LIMIT 1",
     [STATEMENT_OFFLINE_ADD] =
@@ -141,10 +140,11 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_PEP_USE] = "SELECT count(*), ifnull(sum(bytes), 0) FROM pep_nodes WHERE owner = ?1",
     [STATEMENT_PEP_NODE_ADD] =
         "INSERT INTO pep_nodes (owner, name, access, flags, items_max) VALUES (?1, ?2, ?3, ?4, ?5)",
-    [STATEMENT_PEP_NODE_CHANGE] = "UPDATE pep_nodes SET access = ?2, flags = ?3, items_max = ?4 WHERE id = ?1",
+    [STATEMENT_PEP_NODE_CHANGE] =
+        "UPDATE pep_nodes SET access = ?2, flags = ?3, items_max = ?4 WHERE id = ?1",
     [STATEMENT_PEP_NODE_REMOVE] = "DELETE FROM pep_nodes WHERE id = ?1",
-    [STATEMENT_PEP_NODE_COUNT] =
-        "UPDATE pep_nodes SET bytes = (SELECT ifnull(sum(bytes), 0) FROM pep_items WHERE node = ?1) WHERE id = ?1",
+    [STATEMENT_PEP_NODE_COUNT] = "UPDATE pep_nodes SET bytes = (SELECT ifnull(sum(bytes), 0) FROM pep_items "
+                                 "WHERE node = ?1) WHERE id = ?1",
     [STATEMENT_PEP_ITEM] = "SELECT id, published, payload FROM pep_items WHERE node = ?1 AND id = ?2",
     [STATEMENT_PEP_ITEM_PUT] = "INSERT OR REPLACE INTO pep_items (node, id, bytes, published, payload)"
                                " VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -158,31 +158,35 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                                  " WHERE node = ?1 AND id <> ?2 ORDER BY number DESC LIMIT ?3)",
     [STATEMENT_PEP_ITEMS_TRIM] = "DELETE FROM pep_items WHERE number IN (SELECT number FROM pep_items"
                                  " WHERE node = ?1 ORDER BY number DESC LIMIT -1 OFFSET ?2)",
-    /* The states of RFC 6121 A.1 in which the owner sees the contact, and in which the contact sees the owner. */
-    [STATEMENT_PEP_CONTACTS] = "SELECT r.contact, r.state IN (4, 5, 8) FROM accounts a JOIN roster r ON r.owner = a.id"
-                               " WHERE a.jid = ?1 AND r.contact > ?2 ORDER BY r.contact LIMIT ?3",
+    /* The states of RFC 6121 A.1 in which the owner sees the contact, and in which the contact sees the
+       owner. */
+    [STATEMENT_PEP_CONTACTS] =
+        "SELECT r.contact, r.state IN (4, 5, 8) FROM accounts a JOIN roster r ON r.owner = a.id"
+        " WHERE a.jid = ?1 AND r.contact > ?2 ORDER BY r.contact LIMIT ?3",
     [STATEMENT_PEP_STATE] = "SELECT state IN (6, 7, 8) FROM roster WHERE owner = ?1 AND contact = ?2",
     [STATEMENT_ARCHIVE_FIRST] = "SELECT number, us, id FROM archive WHERE owner = ?1 ORDER BY number LIMIT 1",
     [STATEMENT_ARCHIVE_LAST] =
         "SELECT number, us, id FROM archive WHERE owner = ?1 ORDER BY number DESC LIMIT 1",
     [STATEMENT_ARCHIVE_AT] = "SELECT number, us, id FROM archive WHERE owner = ?1 AND number = ?2",
     [STATEMENT_ARCHIVE_ID] = "SELECT number, us, id FROM archive WHERE owner = ?1 AND id = ?2",
-    [STATEMENT_ARCHIVE_ADD] =
-        "INSERT INTO archive (owner, number, id, us, peer, resource, stanza) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [STATEMENT_ARCHIVE_ADD] = "INSERT INTO archive (owner, number, id, us, peer, resource, stanza) VALUES "
+                              "(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [STATEMENT_ARCHIVE_REMOVE] = "DELETE FROM archive WHERE owner = ?1 AND number <= ?2",
-    [STATEMENT_ARCHIVE_FORWARD] = STATEMENT_ARCHIVE_PAGE "NOT INDEXED" STATEMENT_ARCHIVE_RANGE " ORDER BY number",
+    [STATEMENT_ARCHIVE_FORWARD] =
+        STATEMENT_ARCHIVE_PAGE "NOT INDEXED" STATEMENT_ARCHIVE_RANGE " ORDER BY number",
     [STATEMENT_ARCHIVE_BACKWARD] =
         STATEMENT_ARCHIVE_PAGE "NOT INDEXED" STATEMENT_ARCHIVE_RANGE " ORDER BY number DESC",
     [STATEMENT_ARCHIVE_WITH_FORWARD] = STATEMENT_ARCHIVE_PAGE
-        "INDEXED BY archive_peer" STATEMENT_ARCHIVE_RANGE STATEMENT_ARCHIVE_WITH " ORDER BY number",
+    "INDEXED BY archive_peer" STATEMENT_ARCHIVE_RANGE STATEMENT_ARCHIVE_WITH " ORDER BY number",
     [STATEMENT_ARCHIVE_WITH_BACKWARD] = STATEMENT_ARCHIVE_PAGE
-        "INDEXED BY archive_peer" STATEMENT_ARCHIVE_RANGE STATEMENT_ARCHIVE_WITH " ORDER BY number DESC",
+    "INDEXED BY archive_peer" STATEMENT_ARCHIVE_RANGE STATEMENT_ARCHIVE_WITH " ORDER BY number DESC",
     [STATEMENT_ARCHIVE_WITH_COUNT] =
         "SELECT count(*) FROM archive INDEXED BY archive_peer" STATEMENT_ARCHIVE_RANGE STATEMENT_ARCHIVE_WITH,
     [STATEMENT_ARCHIVE_NEXT] = "SELECT owner FROM archive WHERE owner >= ?1 ORDER BY owner LIMIT 1",
     [STATEMENT_ARCHIVE_PREFERENCES] =
         "SELECT text FROM archive_preferences WHERE owner = (SELECT id FROM accounts WHERE jid = ?1)",
-    [STATEMENT_ARCHIVE_PREFERENCES_PUT] = "INSERT OR REPLACE INTO archive_preferences (owner, text) VALUES (?1, ?2)",
+    [STATEMENT_ARCHIVE_PREFERENCES_PUT] =
+        "INSERT OR REPLACE INTO archive_preferences (owner, text) VALUES (?1, ?2)",
     [STATEMENT_GROUP_OF_MEMBER] = "SELECT in_group FROM group_members WHERE member = ?1 ORDER BY in_group",
     [STATEMENT_TOKENS] = "SELECT slot, token, expires, uses FROM tokens"
                          " WHERE account = ?1 AND client = ?2 AND mechanism = ?3 ORDER BY slot DESC",
@@ -198,6 +202,9 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         "DELETE FROM tokens WHERE account = ?1 AND client IN (SELECT client FROM tokens WHERE account = ?1"
         " GROUP BY client ORDER BY client = ?2 DESC, max(expires) DESC LIMIT -1 OFFSET ?3)",
     [STATEMENT_TOKENS_REVOKE] = "DELETE FROM tokens WHERE account = (SELECT id FROM accounts WHERE jid = ?1)",
+    [STATEMENT_ABSENCE_GET] = "SELECT since, status FROM absences WHERE owner = ?1",
+    [STATEMENT_ABSENCE_PUT] = "INSERT OR REPLACE INTO absences (owner, since, status)"
+                              " SELECT id, ?2, ?3 FROM accounts WHERE jid = ?1",
     [STATEMENT_DOCUMENT_GET] =
         "SELECT text FROM documents JOIN accounts ON id = owner WHERE jid = ?1 AND kind = ?2 AND name = ?3",
     [STATEMENT_DOCUMENT_PUT] = "INSERT INTO documents (owner, kind, name, text) VALUES (?1, ?2, ?3, ?4)"

@@ -61,7 +61,15 @@ struct store_blocks {
     uint32_t count;
 };
 
+/* Since when an account is not available (but for the time after a crash). */
+struct store_absence {
+    uint64_t since_s;   /* since 1970; 0: it never was */
+    struct span status; /* what it said last, escaped; empty: nothing */
+};
+int store_absence_put(struct store_db *db, struct span owner, const struct store_absence *absence);
+
 struct store_roster {
+    struct store_absence absence;
     struct store_item *items;
     uint32_t count;
     uint64_t version;

@@ -107,6 +107,8 @@ enum store_statement {
     STATEMENT_BLOCK_ADD,
     STATEMENT_BLOCK_REMOVE,
     STATEMENT_BLOCKS_CLEAR,
+    STATEMENT_ABSENCE_GET,
+    STATEMENT_ABSENCE_PUT,
     STATEMENT_COUNT,
 };
 
@@ -140,5 +142,7 @@ int store_offline_exists(struct store_db *db, int64_t owner, bool *ret_exists);
 uint64_t store_version_now(void);
 /* Give the roster the next version: now, or one more than it had. */
 int store_version_add(struct store_db *db, int64_t owner, uint64_t *ret_version);
+/* Its texts on `arena`; all zero: it was never available. */
+int store_absence_get(struct store_db *db, int64_t owner, struct arena *arena, struct store_absence *ret);
 
 #endif

@@ -67,8 +67,8 @@ const char *const store_schema_steps[] = {
     " text BLOB NOT NULL,"
     " PRIMARY KEY (owner, kind, name)"
     ") STRICT;",
-    /* offline: messages that wait. `total`: bytes of all that were put up to this one since the queue was empty, this one among
-     * them. */
+    /* offline: messages that wait. `total`: bytes of all that were put up to this one since the queue was
+     * empty, this one among them. */
     "CREATE TABLE offline ("
     " owner INTEGER NOT NULL REFERENCES accounts(id) ON DELETE CASCADE,"
     " number INTEGER NOT NULL,"
@@ -90,8 +90,8 @@ const char *const store_schema_steps[] = {
     " uses INTEGER NOT NULL,"
     " PRIMARY KEY (account, client, slot)"
     ") STRICT, WITHOUT ROWID;",
-    /* pep: what accounts publish (store/pep.h). The number of an item grows with each publication: it is the order. What an item takes is in an index,
-     * so that adding up does not read the items. */
+    /* pep: what accounts publish (store/pep.h). The number of an item grows with each publication: it is the
+     * order. What an item takes is in an index, so that adding up does not read the items. */
     "CREATE TABLE pep_nodes ("
     " id INTEGER PRIMARY KEY,"
     " owner INTEGER NOT NULL REFERENCES accounts(id) ON DELETE CASCADE,"
@@ -143,6 +143,12 @@ const char *const store_schema_steps[] = {
     " jid TEXT NOT NULL CHECK (length(jid) > 0),"
     " PRIMARY KEY (owner, jid)"
     ") STRICT, WITHOUT ROWID;",
+    /* absences: since when accounts are not available (store/absence.c). */
+    "CREATE TABLE absences ("
+    " owner INTEGER PRIMARY KEY REFERENCES accounts(id) ON DELETE CASCADE,"
+    " since INTEGER NOT NULL,"
+    " status TEXT"
+    ") STRICT;",
 };
 
 const int store_schema_version = sizeof store_schema_steps / sizeof store_schema_steps[0];

@@ -45,8 +45,30 @@ void stream_auth_detach(struct stream *s)
         auth_free(a);
 }
 
+/* The account's JID, to be freed. */
+static struct buffer auth_jid(const struct stream *s)
+{
+    struct buffer jid = {0};
+    buffer_append(&jid, sasl_exchange_username(s->auth->exchange));
+    buffer_literal(&jid, "@");
+    buffer_append(&jid, s->worker->settings->domains[s->domain]);
+    return jid;
+}
+
+/* The owner counts wrong passwords, tokens and certificates. */
+static void auth_tell_refused(struct stream *s, enum sasl_error error)
+{
+    if (!s->auth || error != SASL_NOT_AUTHORIZED)
+        return;
+    struct buffer jid = auth_jid(s);
+    if (buffer_ok(&jid))
+        s->worker->events->refused(s, buffer_span(&jid));
+    buffer_fini(&jid);
+}
+
 void stream_auth_fail(struct stream *s, const struct auth_wire *wire, enum sasl_error error)
 {
+    auth_tell_refused(s, error);
     s->worker->counters.authentication_failures++;
     stream_auth_detach(s);
     stream_enter(s, STREAM_FEATURES);
@@ -99,16 +121,6 @@ static void auth_succeed(struct stream *s)
     stream_enter(s, STREAM_MOVING);
     s->is_waiting = true;
     s->worker->events->authenticated(s, stream_bare_jid(s));
-}
-
-/* The account's JID, to be freed. */
-static struct buffer auth_jid(const struct stream *s)
-{
-    struct buffer jid = {0};
-    buffer_append(&jid, sasl_exchange_username(s->auth->exchange));
-    buffer_literal(&jid, "@");
-    buffer_append(&jid, s->worker->settings->domains[s->domain]);
-    return jid;
 }
 
 static void auth_wait_for_keys(struct stream *s)

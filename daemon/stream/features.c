@@ -95,6 +95,14 @@ static void features_bind(const struct stream *s, struct buffer *out)
         buffer_literal(out, "<csi xmlns='urn:xmpp:csi:0'/>");
 }
 
+/* XEP-0478; idle-seconds is left out, for nobody is disconnected for being silent. */
+static void features_limits(const struct stream *s, struct buffer *out)
+{
+    const struct stream_settings *settings = s->worker->settings;
+    buffer_printf(out, "<limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>%u</max-bytes></limits>",
+                  s->jid ? settings->stanza_bytes_max : settings->unauthenticated_bytes_max);
+}
+
 void stream_features_write(const struct stream *s, struct buffer *out)
 {
     buffer_literal(out, "<stream:features>");
@@ -104,6 +112,7 @@ void stream_features_write(const struct stream *s, struct buffer *out)
         buffer_literal(out, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls>");
     else
         features_mechanisms(s, out);
+    features_limits(s, out);
     buffer_literal(out, "</stream:features>");
 }
 

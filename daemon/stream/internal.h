@@ -187,4 +187,11 @@ void stream_parked_rest(struct stream *s);
 void stream_keep(struct stream *s, struct frame *f);
 void stream_management_ends(struct stream *s);
 
+/* throttle.c */
+void stream_throttle_init(struct stream_worker *w);
+void stream_throttle_fini(struct stream_worker *w);
+/* The stream has said something of so many bytes; it may be made to wait. */
+void stream_throttle_charge(struct stream *s, size_t bytes);
+void stream_throttle_ends(struct stream *s);
+
 #endif

@@ -326,6 +326,7 @@ void stream_park(struct stream *s)
     stream_enter(s, STREAM_PARKED);
     stream_activate(s);
     s->conn.is_holding = false;
+    stream_throttle_ends(s);
     s->is_waiting = false;
     s->is_discarding = true;
     s->behind_kib = 0;

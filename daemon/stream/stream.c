@@ -293,10 +293,12 @@ static size_t stream_consume(struct stream *s, struct span in)
             stream_item(s, &item, &is_kept);
         arena_reset(&w->arena);
         stream_scan_give(s, scan);
-        if (is_kept)
+        if (is_kept) {
             s->is_waiting = true;
-        else if (outcome == 0)
+        } else if (outcome == 0) {
             done += used;
+            stream_throttle_charge(s, used);
+        }
         if (outcome != 0)
             break;
     }
@@ -305,7 +307,7 @@ static size_t stream_consume(struct stream *s, struct span in)
 
 static void stream_pull(struct stream *s)
 {
-    if (s->is_waiting || s->is_pulling || s->in.len == 0)
+    if (s->is_waiting || s->is_pulling)
         return;
     s->is_pulling = true;
     buffer_consume(&s->in, stream_consume(s, buffer_span(&s->in)));
@@ -333,12 +335,14 @@ static void stream_received(struct conn *c, struct span bytes)
     }
     if (!buffer_ok(&s->in))
         stream_fail(s, STREAM_INTERNAL_SERVER_ERROR, NULL);
-    else if (s->is_waiting && s->in.len > WAITING_BYTES_MAX)
+    else if (s->is_throttled || (s->is_waiting && s->in.len > WAITING_BYTES_MAX))
         conn_pause(&s->conn);
 }
 
 void stream_continue(struct stream *s)
 {
+    if (s->is_throttled)
+        return;
     s->is_waiting = false;
     stream_pull(s);
 }
@@ -377,6 +381,7 @@ static void stream_conn_closed(struct conn *c)
         return;
     }
     loop_timer_stop(s->worker->net->loop, &s->timer);
+    stream_throttle_ends(s);
     if (s->state != STREAM_CLOSING) { /* aborted under us: a slow reader */
         s->is_lost = true;
         stream_ends(s);
@@ -416,6 +421,7 @@ void stream_open(struct stream *s, struct stream_worker *w, int fd, enum stream_
 {
     s->worker = w;
     s->tls = (uint8_t)tls;
+    list_init(&s->throttled);
     timer_init(&s->timer, stream_timer_expired);
     loop_timer_start(w->net->loop, &s->timer, w->settings->login_timeout_ms);
     conn_open(&s->conn, w->net, fd, &stream_conn_events);
@@ -473,12 +479,14 @@ int stream_worker_init(struct stream_worker *w, const struct stream_settings *se
     w->limits.stanza_bytes = settings->stanza_bytes_max;
     net->hold_bytes = settings->conflate_bytes ? settings->conflate_bytes : UINT64_MAX;
     arena_init(&w->arena);
+    stream_throttle_init(w);
     w->ack_request = frame_new(SPAN("<r xmlns='" XMLNS_SM_TEXT "'/>"), FRAME_NO_HEAD, 0);
     return w->ack_request ? 0 : -ENOMEM;
 }
 
 void stream_worker_fini(struct stream_worker *w)
 {
+    stream_throttle_fini(w);
     w->spare_scan = xml_scan_free(w->spare_scan);
     w->ack_request = frame_unref(w->ack_request);
     free(w->past);

@@ -108,6 +108,8 @@ struct stream_settings {
     uint32_t token_clients_max; /* installations of one account that have some */
     uint32_t stanza_bytes_max, unauthenticated_bytes_max;
     uint32_t login_timeout_ms;
+    /* What one stream may say in the long run, and for how many seconds' worth at once; 0: no limit. */
+    uint32_t stanza_rate, byte_rate, rate_burst_s;
     uint32_t conflate_bytes; /* queued for a reader who is behind, beyond which presence is held; 0: never */
     uint32_t held_max;       /* presences held for one reader */
     uint32_t resume_ms;      /* that a session may be without a connection; 0: none may (XEP-0198) */
@@ -130,6 +132,9 @@ struct stream_events {
     /* Tokens of the account `jid`: answer with stream_auth_tokens, at once or later. `tokens` lives until
      * then, as `auth` does. */
     void (*tokens)(struct stream *s, struct span jid, struct stream_tokens *tokens, struct stream_auth *auth);
+    /* A log-in as account `jid`, which may not exist, was refused: the password, token or certificate was
+     * wrong. */
+    void (*refused)(struct stream *s, struct span jid);
     /* SASL is done for account `jid`: see that the stream reaches the account's home worker, then
      * stream_settle. */
     void (*authenticated)(struct stream *s, struct span jid);
@@ -166,7 +171,9 @@ struct stream_worker {
     struct frame *ack_request;   /* <r/>, everybody's */
     struct past_session *past;   /* sessions that are over (resume.c); NULL: none yet */
     uint32_t past_next;
-    struct stanza stanza; /* scratch: large */
+    struct list throttled; /* streams that have said too much */
+    struct timer throttle; /* runs while there are any */
+    struct stanza stanza;  /* scratch: large */
     struct stream_counters {
         uint64_t opened, authenticated, authentication_failures, bound, stream_errors, stanzas, keepalives;
         uint64_t presences_held,
@@ -179,6 +186,8 @@ struct stream_worker {
         uint64_t sm_enabled, sm_parked, sm_resumed, sm_expired, sm_refused, sm_requests, sm_resent,
             sm_overflows;
         uint64_t sessions_detached; /* now */
+        uint64_t logins_delayed;    /* after wrong passwords */
+        uint64_t throttled;         /* times that a stream was not read from for a while */
     } counters;
 };
 
@@ -192,6 +201,9 @@ struct stream {
     struct session *session;       /* the owner's, from bind to end */
     struct held *held;             /* presence held back; NULL: none */
     struct management *management; /* XEP-0198; NULL: not enabled */
+    struct list throttled;         /* in worker->throttled */
+    uint32_t said_us,
+        said_at_ms; /* its allowance used up, in microseconds of it; as of a moment, whose clock may wrap */
     char *jid;                     /* bare from authentication, full from bind; NULL before */
     struct stream_login *login;    /* what is kept until a resource is bound; NULL: nothing */
     struct stream_certificate *certificate; /* that the client logged in with; NULL: none */
@@ -204,6 +216,7 @@ struct stream {
     uint8_t auth_failures;
     bool is_waiting : 1; /* for the owner: nothing is pulled */
     bool is_pulling : 1;
+    bool is_throttled : 1; /* it waits for its own rate */
     bool is_header_sent : 1;
     bool is_lost : 1;       /* it ended without a word of the client's */
     bool is_inactive : 1;   /* by the client's own word (XEP-0352) */

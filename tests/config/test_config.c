@@ -99,12 +99,17 @@ static void test_everything_set(void **state)
               "  connections_per_address: 7\n  directed_presences: 8\n  subscription_requests: 9\n"
               "  held_presences: 10\n"
               "presence: {csi: false, conflate_bytes: 4096, rate: 3, burst: 4, flap_grace_ms: 5}\n"
+              "contacts: {abuse: [\"mailto:a@b\", \"xmpp:c@d\"], support: \"mailto:e@f\"}\n"
               "log_level: debug\n"
               "groups:\n"
-              "  - {name: staff, title: The Staff, members: [Ann@Example.ORG, ben@b.example], visible_to: [later, staff]}\n"
+              "  - {name: staff, title: The Staff, members: [Ann@Example.ORG, ben@b.example], visible_to: "
+              "[later, staff]}\n"
               "  - name: later\n    visible_to: hidden\n    members:\n      - ann@example.org\n"
               "  - {name: third, members: , visible_to: members}\n",
               NULL, &message, 0);
+    assert_int_equal(c->contacts[0].count, 2);
+    assert_string_equal(c->contacts[0].texts[1], "xmpp:c@d");
+    assert_int_equal(c->contacts[6].count, 1);
     assert_int_equal(c->domain_count, 2);
     assert_string_equal(c->domains[0], "example.org");
     assert_string_equal(c->domains[1], "b.example");
@@ -244,6 +249,9 @@ static void test_errors(void **state)
         {MINIMAL "admin: {socket: \"\"}\n", "f:4:17: admin.socket: '' is not text, not empty\n"},
         {"domains: [a, b, A]\nstate: run\n", "f:1:17: domains: a is given twice\n"},
         {"domains: [a b]\nstate: run\n", "f:1:11: domains: 'a b' is not a domain name\n"},
+        {MINIMAL "contacts: {abuse: [mailto:a@b, c]}\n",
+         "f:4:32: contacts.abuse: 'c' is not a URI, as in mailto:user@example.org\n"},
+        {MINIMAL "contacts: {sales: {a: b}}\n", "f:4:19: contacts.sales: must be a list of URIs\n"},
         {"domains: [[a]]\nstate: run\n", "f:1:11: domains: must be a list of domain names\n"},
         {"domains: {a: b}\nstate: run\n", "f:1:10: domains: must be a list of domain names\n"},
         {MINIMAL "listen: []\n", "f:4:9: listen: must not be empty; without it the default is used\n"},
@@ -268,7 +276,8 @@ static void test_errors(void **state)
          "f:1:1: tls.certificate: is required, because listen[1] uses TLS\n"},
         {MINIMAL "groups: staff\n",
          "f:4:9: groups: must be a list of groups, each {name, title, members, visible_to}\n"},
-        {MINIMAL "groups: [staff]\n", "f:4:10: groups[0]: must be a group: {name, title, members, visible_to}\n"},
+        {MINIMAL "groups: [staff]\n",
+         "f:4:10: groups[0]: must be a group: {name, title, members, visible_to}\n"},
         {MINIMAL "groups: [{title: x}]\n", "f:4:10: groups[0]: name is required\n"},
         {MINIMAL "groups: [{name: \"a,b\"}]\n",
          "f:4:17: groups[0].name: 'a,b' is not text without commas, not empty, at most 255 bytes\n"},
@@ -290,18 +299,22 @@ static void test_errors(void **state)
          "f:4:29: groups[0].members: must be a list of accounts' addresses (local@domain)\n"},
         {MINIMAL "groups: [{name: a, members: [{x: y}]}]\n",
          "f:4:30: groups[0].members: must be a list of accounts' addresses (local@domain)\n"},
-        {MINIMAL "groups:\n  - name: a\n    members:\n      - x@localhost/desk\n      - localhost\n      - x y@localhost\n",
+        {MINIMAL "groups:\n  - name: a\n    members:\n      - x@localhost/desk\n      - localhost\n      - x "
+                 "y@localhost\n",
          "f:7:9: groups[0].members: 'x@localhost/desk' is not an account's address (local@domain)\n"
          "f:8:9: groups[0].members: 'localhost' is not an account's address (local@domain)\n"
          "f:9:9: groups[0].members: 'x y@localhost' is not an account's address (local@domain)\n"},
         {MINIMAL "groups: [{name: a, members: [x@localhost, y@localhost, X@LocalHost]}]\n",
          "f:4:56: groups[0].members: x@localhost is given twice\n"},
-        {MINIMAL "groups:\n  - name: a\n    members: [x@localhost]\n  - name: b\n    members: [x@localhost, y@elsewhere]\n",
+        {MINIMAL "groups:\n  - name: a\n    members: [x@localhost]\n  - name: b\n    members: [x@localhost, "
+                 "y@elsewhere]\n",
          "f:8:28: groups[1].members: 'y@elsewhere' is not of a domain served here\n"},
         {MINIMAL "groups: [{name: a, visible_to: everybody}]\n",
-         "f:4:32: groups[0].visible_to: 'everybody' is not members, hidden or a list of groups of this file\n"},
+         "f:4:32: groups[0].visible_to: 'everybody' is not members, hidden or a list of groups of this "
+         "file\n"},
         {MINIMAL "groups: [{name: a, visible_to: {b: c}}]\n",
-         "f:4:32: groups[0].visible_to: must be one value: members, hidden or a list of groups of this file\n"},
+         "f:4:32: groups[0].visible_to: must be one value: members, hidden or a list of groups of this "
+         "file\n"},
         {MINIMAL "groups: [{name: a, visible_to: [[a]]}]\n",
          "f:4:33: groups[0].visible_to: must be members, hidden or a list of groups of this file\n"},
         {MINIMAL "groups: [{name: a, visible_to: [\"\"]}]\n",
@@ -373,6 +386,7 @@ static void test_environment(void **state)
                            (char *)"MUSTER_TLS_CERTIFICATE=/e/cert.pem",
                            (char *)"MUSTER_LIMITS_STANZA_BYTES=30000",
                            (char *)"MUSTER_DOMAINS=B.example,c.example",
+                           (char *)"MUSTER_CONTACTS_SALES=mailto:a@b,mailto:c@d",
                            (char *)"MUSTER_ADMIN_HTTP=", /* as good as not there */
                            (char *)"MUSTER_TEST_ANYTHING=1",
                            (char *)"MUSTER_LOG_LEVEL=warn",
@@ -384,6 +398,8 @@ static void test_environment(void **state)
     assert_int_equal(c->limits.stanza_bytes, 30000);
     assert_int_equal(c->domain_count, 2);
     assert_string_equal(c->domains[0], "b.example");
+    assert_int_equal(c->contacts[3].count, 2);
+    assert_string_equal(c->contacts[3].texts[1], "mailto:c@d");
     assert_string_equal(c->admin.http, "127.0.0.1:80");
     assert_int_equal(c->log_level, CONFIG_LOG_WARN);
     config_free(c);

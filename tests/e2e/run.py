@@ -26,11 +26,13 @@ import test_durability  # noqa: E402
 import test_errors  # noqa: E402
 import test_blocking  # noqa: E402
 import test_explain  # noqa: E402
+import test_limits  # noqa: E402
 import test_login  # noqa: E402
 import test_messages  # noqa: E402
 import test_readers  # noqa: E402
 import test_resume  # noqa: E402
 import test_rosters  # noqa: E402
+import test_services  # noqa: E402
 import test_terminal  # noqa: E402
 import test_tls  # noqa: E402
 
@@ -50,6 +52,8 @@ SUITES = (
     test_blocking,
     test_messages,
     test_pep,
+    test_services,
+    test_limits,
     test_terminal,
     test_durability,
 )

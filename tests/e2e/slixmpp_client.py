@@ -9,6 +9,7 @@ import select
 import signal
 import socket
 import sys
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 logging.basicConfig(level=logging.CRITICAL)  # before slixmpp is there to say that it lacks a faster stringprep
@@ -16,6 +17,53 @@ import slixmpp  # noqa: E402
 from slixmpp.exceptions import IqError, IqTimeout
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
+
+
+async def vcard_set(client, command):
+    card = client["xep_0054"].make_vcard()
+    card["FN"] = command["name"]
+    await client["xep_0054"].publish_vcard(card, timeout=15)
+    return {}
+
+
+async def vcard_get(client, command):
+    reply = await client["xep_0054"].get_vcard(command["to"], timeout=15)
+    return {"name": reply["vcard_temp"]["FN"]}
+
+
+async def private_set(client, command):
+    iq = client.make_iq_set()
+    iq.enable("private")
+    iq["private"].xml.append(ElementTree.fromstring(command["xml"]))
+    await iq.send(timeout=15)
+    return {}
+
+
+async def private_get(client, command):
+    iq = client.make_iq_get()
+    iq.enable("private")
+    iq["private"].xml.append(ElementTree.fromstring(command["xml"]))
+    reply = await iq.send(timeout=15)
+    return {"text": "".join(reply.xml.itertext()).strip()}
+
+
+async def version(client, command):
+    reply = await client["xep_0092"].get_version(command["to"], timeout=15)
+    return {key: reply["software_version"][key] for key in ("name", "version", "os")}
+
+
+async def entity_time(client, command):
+    reply = await client["xep_0202"].get_entity_time(command["to"], timeout=15)
+    return {"utc": reply.xml.findtext(".//{urn:xmpp:time}utc")}  # it would put a second Z behind it
+
+
+async def last(client, command):
+    reply = await client["xep_0012"].get_last_activity(command["to"], timeout=15)
+    return {"seconds": str(reply["last_activity"]["seconds"]), "status": reply["last_activity"]["status"]}
+
+
+SERVICES = {"vcard-set": vcard_set, "vcard-get": vcard_get, "private-set": private_set, "private-get": private_get,
+            "version": version, "time": entity_time, "last": last}
 
 
 class Adapter(slixmpp.ClientXMPP):
@@ -26,6 +74,8 @@ class Adapter(slixmpp.ClientXMPP):
         self.ca_certs = Path(command["ca"])
         self.register_plugin("xep_0030")
         self.register_plugin("xep_0199")
+        for plugin in ("xep_0012", "xep_0049", "xep_0050", "xep_0054", "xep_0092", "xep_0202"):
+            self.register_plugin(plugin)
         for plugin in ("xep_0203", "xep_0280", "xep_0313"):
             self.register_plugin(plugin)
         self.is_online = self.is_losing = False
@@ -114,6 +164,9 @@ class Adapter(slixmpp.ClientXMPP):
             elif do == "archive":
                 await self.archive(command)
                 self.emit("reply", id=request, type="result")
+                return
+            elif do in SERVICES:
+                self.emit("reply", id=request, type="result", **await SERVICES[do](self, command))
                 return
             elif do == "disco":
                 reply = await self["xep_0030"].get_info(jid=command["to"], timeout=15, cached=False)

@@ -125,6 +125,12 @@ static void do_limit(struct world *w, struct words *a)
         {"held", &w->config.limits.held_presences},
         {"private", &w->config.limits.private_bytes},
         {"privateitem", &w->config.limits.private_item_bytes},
+        {"stanzarate", &w->config.limits.stanza_rate},
+        {"byterate", &w->config.limits.byte_rate},
+        {"strangers", &w->config.limits.stranger_rate},
+        {"strangerburst", &w->config.limits.stranger_burst},
+        {"wrong", &w->broker.guesses.free_count},
+        {"delay", &w->broker.guesses.delay_max_ms},
         {"vcard", &w->config.limits.vcard_bytes},
         {"offline", &w->config.limits.offline_messages},
         {"conflate", &w->config.presence.conflate_bytes},
@@ -187,6 +193,12 @@ static void do_auth(struct world *w, struct words *a)
 static void do_try(struct world *w, struct words *a)
 {
     log_in_as_far_as(w, a->at[1], USER_BOUND);
+}
+
+static void do_mistake(struct world *w, struct words *a)
+{
+    world_user(w, a->at[1])->is_mistaken = true;
+    do_try(w, a);
 }
 
 /* What stands for `$header` or `$id(NAME)` at `text`; *ret_len: of these. NULL: neither. */
@@ -373,6 +385,9 @@ static void do_counted(struct world *w, struct words *a)
             {"events", worker->router.counters.events_delivered},
             {"capsasked", worker->router.counters.caps_asked},
             {"capsrefused", worker->router.counters.caps_refused},
+            {"throttled", worker->streams.counters.throttled},
+            {"strangers", worker->router.counters.strangers_refused},
+            {"logindelays", worker->streams.counters.logins_delayed},
         };
         for (size_t n = 0; n < sizeof counters / sizeof *counters; n++)
             if (strcmp(counters[n].name, a->at[1]) == 0) {
@@ -388,11 +403,50 @@ static void do_switch(struct world *w, struct words *a)
 {
     bool *at = strcmp(a->at[1], "csi") == 0       ? &w->config.presence.csi
                : strcmp(a->at[1], "archive") == 0 ? &w->config.archive.enabled
+               : strcmp(a->at[1], "version") == 0 ? &w->config.services.version
+               : strcmp(a->at[1], "os") == 0      ? &w->config.services.version_os
+               : strcmp(a->at[1], "last") == 0    ? &w->config.services.last_activity
                                                   : NULL;
     if (!at)
         world_fail(w, "no switch is named %s", a->at[1]);
     *at = strcmp(a->at[2], "on") == 0;
     world_settings(w);
+}
+
+static void do_contact(struct world *w, struct words *a)
+{
+    static const char *const kinds[CONFIG_CONTACTS] = {"abuse",    "admin",  "feedback", "sales",
+                                                       "security", "status", "support"};
+    for (int i = 0; i < CONFIG_CONTACTS; i++)
+        if (strcmp(kinds[i], a->at[1]) == 0) {
+            w->contacts[i] = strdup(a->at[2]);
+            w->config.contacts[i] = (struct config_list){&w->contacts[i], 1};
+            world_settings(w);
+            return;
+        }
+    world_fail(w, "nobody is asked about %s", a->at[1]);
+}
+
+static void do_admin(struct world *w, struct words *a)
+{
+    if (asprintf(&w->admin, "%s@localhost", a->at[1]) < 0)
+        abort();
+    w->config.admins = (struct config_list){&w->admin, 1};
+    world_settings(w);
+}
+
+/* The last order begins so. */
+static void do_ordered(struct world *w, struct words *a)
+{
+    char expected[512] = "";
+    for (unsigned i = 1; i < a->count; i++) {
+        strncat(expected, i > 1 ? " " : "", sizeof expected - strlen(expected) - 1);
+        strncat(expected, a->at[i], sizeof expected - strlen(expected) - 1);
+    }
+    struct span orders = buffer_span(&w->orders);
+    if (strcmp(expected, "nothing") == 0 ? orders.len > 0 : !span_starts(orders, span_of(expected)))
+        world_fail(w, "ordered was %.*s", (int)orders.len, orders.len ? orders.ptr : "");
+    buffer_clear(&w->orders);
 }
 
 static void do_group(struct world *w, struct words *a)
@@ -484,17 +538,25 @@ static const struct {
     void (*act)(struct world *w, struct words *words);
     unsigned words_min;
 } commands[] = {
-    {"account", do_account, 2},   {"row", do_row, 4},           {"limit", do_limit, 3},
-    {"conflict", do_conflict, 2}, {"connect", do_connect, 2},   {"open", do_open, 2},
-    {"auth", do_auth, 2},         {"try", do_try, 2},           {"login", do_login, 2}, {"sasl2", do_sasl2, 2}, {"fast", do_sasl2, 2},
-    {"online", do_online, 2},     {"forget", do_forget, 1},     {"settle", do_settle, 1},
-    {"advance", do_advance, 2},   {"cut", do_cut, 2},           {"break", do_break, 2},
-    {"stall", do_stall, 2},       {"unstall", do_unstall, 2},   {"short", do_short, 3},
-    {"store", do_store, 2},       {"stored", do_stored, 4},     {"remove", do_remove, 2},
-    {"reset", do_reset, 2},       {"shutdown", do_shutdown, 1}, {"counted", do_counted, 3},
-    {"switch", do_switch, 3},     {"group", do_group, 2},       {"join", do_membership, 3},
-    {"set", do_group_set, 3},       {"leave", do_membership, 3},  {"ungroup", do_membership, 2},
-    {"capable", do_capable, 2},
+    {"account", do_account, 2},   {"row", do_row, 4},
+    {"limit", do_limit, 3},       {"conflict", do_conflict, 2},
+    {"connect", do_connect, 2},   {"open", do_open, 2},
+    {"auth", do_auth, 2},         {"try", do_try, 2},
+    {"login", do_login, 2},       {"sasl2", do_sasl2, 2},
+    {"fast", do_sasl2, 2},        {"online", do_online, 2},
+    {"forget", do_forget, 1},     {"settle", do_settle, 1},
+    {"advance", do_advance, 2},   {"cut", do_cut, 2},
+    {"break", do_break, 2},       {"stall", do_stall, 2},
+    {"unstall", do_unstall, 2},   {"short", do_short, 3},
+    {"store", do_store, 2},       {"stored", do_stored, 4},
+    {"remove", do_remove, 2},     {"reset", do_reset, 2},
+    {"shutdown", do_shutdown, 1}, {"counted", do_counted, 3},
+    {"switch", do_switch, 3},     {"group", do_group, 2},
+    {"join", do_membership, 3},   {"set", do_group_set, 3},
+    {"leave", do_membership, 3},  {"ungroup", do_membership, 2},
+    {"capable", do_capable, 2},   {"admin", do_admin, 2},
+    {"ordered", do_ordered, 2},   {"contact", do_contact, 3},
+    {"mistake", do_mistake, 2},
 };
 
 static void say(struct world *w, const char *name, const char *bytes, bool is_settled)

@@ -300,8 +300,8 @@ static void respond(struct user *u, const char *xmlns, const char *challenge_tex
     for (size_t i = strlen(challenge_text); challenge_text[i - 1] == '='; i--)
         len--;
     snprintf(first, sizeof first, "n=%s,r=rOprNGfwEbeRWgbNEkqO", u->account);
-    client_final(CLIENT_SHA_256, "secret", span_of(first), span_make((char *)challenge, (size_t)len),
-                 SPAN("n,,"), "", &final, &server_final);
+    client_final(CLIENT_SHA_256, u->is_mistaken ? "Secret" : "secret", span_of(first),
+                 span_make((char *)challenge, (size_t)len), SPAN("n,,"), "", &final, &server_final);
     char element[64];
     snprintf(element, sizeof element, "<response xmlns='%s'>", xmlns);
     say_base64(u, element, buffer_span(&final), "</response>");

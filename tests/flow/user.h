@@ -43,6 +43,7 @@ struct user {
     bool is_fast;                /* logs in with it */
     const char *wanted; /* of a SASL2 log-in: what <authenticate/> holds besides; the caller's */
     bool is_refused;             /* the server has ended it, or refused something on the way */
+    bool is_mistaken;            /* about its password */
     bool is_deaf;                /* leaves what arrives where it is */
     bool is_mute;                /* what it says goes nowhere */
     /* So much passes on one connection; then it is deaf, or mute. UINT64_MAX, as at first: all. */

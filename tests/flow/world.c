@@ -35,10 +35,33 @@ void broker_worker_started(struct broker *b, int error, const char *message)
     b->workers_ready += error == 0;
 }
 
+/* What musterctl would be told, without the daemon's threads to ask. */
+static bool order_take(void *context, struct span command, struct span body, struct buffer *reply)
+{
+    struct world *w = context;
+    buffer_append(&w->orders, command);
+    buffer_append_char(&w->orders, ' ');
+    buffer_append(&w->orders, body);
+    buffer_append_char(&w->orders, '\n');
+    for (uint32_t i = 0; i < w->orders.len; i++)
+        if (w->orders.ptr[i] == '\t')
+            w->orders.ptr[i] = ' ';
+    if (span_is(command, "session\tlist"))
+        buffer_literal(
+            reply, "a@b/1\tavailable\t0\na@b/2\tunavailable\t0\nc@d/<\tavailable\t1\ne@f/x\tavailable\t1\n");
+    else if (span_is(command, "stats"))
+        buffer_literal(reply, "sessions\t3\n");
+    else
+        buffer_literal(reply, "so it is\n");
+    return !memmem(command.ptr, command.len, "refuse", 6);
+}
+
 void world_settings(struct world *w)
 {
     const struct config *c = &w->config;
     w->broker.service_settings = settings_of_services(c);
+    w->broker.service_settings.run = order_take;
+    w->broker.service_settings.run_context = w;
     w->broker.router_settings = settings_of_router(c, w->domains, &w->broker.service_settings);
     w->broker.router_settings.at_once_max = w->at_once_max;
     if (!w->at_once_max)
@@ -89,6 +112,8 @@ static void config_fill(struct world *w)
     w->config.pep.item_bytes = 100;
     w->config.pep.account_bytes = 300;
     w->config.archive.messages = 1000;
+    w->config.limits.rate_burst_s = 1;
+    w->config.limits.stranger_burst = 2;
     w->config.presence.csi = true;
     w->config.presence.burst = 1;
 }
@@ -103,6 +128,7 @@ struct world *world_new(uint32_t workers, uint64_t seed, size_t receive_bytes_ma
     w->at_once_max = world_at_once_max;
     struct broker *b = &w->broker;
     b->config = &w->config;
+    guesses_init(&b->guesses, 0, 0);
     b->worker_count = workers;
     b->store = fake_store_new();
     b->workers = calloc(workers, sizeof *b->workers);
@@ -256,8 +282,13 @@ void world_free(struct world *w)
     fake_finish();
     fake_store_free(b->store);
     group_book_fini(&b->groups);
+    guesses_fini(&b->guesses);
     for (uint32_t i = 0; i < w->group_count; i++)
         free(w->groups[i]);
+    for (int i = 0; i < CONFIG_CONTACTS; i++)
+        free(w->contacts[i]);
+    free(w->admin);
+    buffer_fini(&w->orders);
     free(b->workers);
     free(b->routers);
     free(b->listener_fds);

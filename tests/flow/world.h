@@ -17,6 +17,9 @@ struct world {
     struct config_listener listener;
     char *domain_texts[1];
     struct span domains[1];
+    char *contacts[CONFIG_CONTACTS];
+    char *admin;
+    struct buffer orders; /* what administrators have ordered, a line each; TABs are blanks */
     struct user users[WORLD_USERS_MAX];
     uint32_t user_count, connections;
     uint32_t at_once_max; /* for the routers' settings */

@@ -81,18 +81,18 @@ static void test_limit_counts_by_address(void **state)
     struct address_limit limit;
     struct address_count *first, *second, *third, *other;
     int one[2], two[2];
-    address_limit_init(&limit, 2);
+    address_limit_init(&limit, 2, 0, 0);
     pair_from("192.0.2.1", one);
     pair_from("192.0.2.2", two);
-    assert_int_equal(address_take(&limit, one[1], &first), 0);
+    assert_int_equal(address_take(&limit, one[1], 0, &first), 0);
     assert_non_null(first);
-    assert_int_equal(address_take(&limit, one[1], &second), 0);
-    assert_int_equal(address_take(&limit, one[1], &third), ADDRESS_FULL);
+    assert_int_equal(address_take(&limit, one[1], 0, &second), 0);
+    assert_int_equal(address_take(&limit, one[1], 0, &third), ADDRESS_FULL);
     assert_null(third);
-    assert_int_equal(address_take(&limit, two[1], &other), 0);
+    assert_int_equal(address_take(&limit, two[1], 0, &other), 0);
     address_give(&limit, second);
-    assert_int_equal(address_take(&limit, one[1], &third), 0);
-    assert_int_equal(address_take(&limit, one[1], &second), ADDRESS_FULL);
+    assert_int_equal(address_take(&limit, one[1], 0, &third), 0);
+    assert_int_equal(address_take(&limit, one[1], 0, &second), ADDRESS_FULL);
     address_give(&limit, first);
     address_give(&limit, third);
     address_give(&limit, other);
@@ -108,13 +108,13 @@ static void test_loopback_and_no_limit_count_nothing(void **state)
     struct address_limit limit, none;
     struct address_count *count;
     int fds[2];
-    address_limit_init(&limit, 1);
-    address_limit_init(&none, 0);
+    address_limit_init(&limit, 1, 1, 1);
+    address_limit_init(&none, 0, 0, 0);
     pair_from("127.0.0.1", fds);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(address_take(&limit, fds[1], &count), 0);
+        assert_int_equal(address_take(&limit, fds[1], 0, &count), 0);
         assert_null(count);
-        assert_int_equal(address_take(&none, fds[1], &count), 0);
+        assert_int_equal(address_take(&none, fds[1], 0, &count), 0);
         assert_null(count);
     }
     address_give(&limit, NULL);
@@ -123,10 +123,47 @@ static void test_loopback_and_no_limit_count_nothing(void **state)
     address_limit_fini(&none);
 }
 
+static void test_rate_by_address(void **state)
+{
+    (void)state;
+    if (!has_namespace)
+        skip();
+    struct address_limit limit;
+    struct address_count *count, *other;
+    int one[2], two[2];
+    uint64_t now_ms = 1000000;
+    address_limit_init(&limit, 0, 2, 3);
+    pair_from("192.0.2.1", one);
+    pair_from("192.0.2.2", two);
+    for (int i = 0; i < 3; i++) { /* closing gives nothing back */
+        assert_int_equal(address_take(&limit, one[1], now_ms, &count), 0);
+        address_give(&limit, count);
+    }
+    assert_int_equal(address_take(&limit, one[1], now_ms, &count), ADDRESS_FAST);
+    assert_null(count);
+    assert_int_equal(address_take(&limit, two[1], now_ms, &other), 0);
+    assert_int_equal(address_take(&limit, one[1], now_ms + 499, &count), ADDRESS_FAST);
+    assert_int_equal(address_take(&limit, one[1], now_ms + 500, &count), 0);
+    address_give(&limit, count);
+    assert_int_equal(address_take(&limit, one[1], now_ms + 501, &count), ADDRESS_FAST);
+    assert_int_equal(limit.counts.count, 2);
+    assert_int_equal(limit.idle_count, 1);
+    address_give(&limit, other);
+    /* When there is nothing left to remember, nothing is. */
+    assert_int_equal(address_take(&limit, two[1], now_ms + 60000, &other), 0);
+    assert_int_equal(limit.counts.count, 1);
+    assert_int_equal(limit.idle_count, 0);
+    address_give(&limit, other);
+    pair_close(one);
+    pair_close(two);
+    address_limit_fini(&limit);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limit_counts_by_address),
+        cmocka_unit_test(test_rate_by_address),
         cmocka_unit_test(test_loopback_and_no_limit_count_nothing),
     };
     return cmocka_run_group_tests_name("net/address", tests, namespace_enter, NULL);
