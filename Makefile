@@ -21,7 +21,7 @@ help:
 	@echo "make build        build everything into $(BUILD)/ (musterd, musterctl, tests)"
 	@echo "make test         build and run every test that this machine can run"
 	@echo "make test-guest   the suites under Debian's kernels 6.12 and 7.3 in qemu, TLS records by the kernel"
-	@echo "make bench        compare with the floor, Prosody and ejabberd, about an hour; BENCH=--quick: minutes, --full: hours, --help: parts"
+	@echo "make bench        compare with the floor, Prosody and ejabberd, an hour and a half; BENCH=--quick: minutes, --full: hours, --help: parts"
 	@echo "make asan         the same with AddressSanitizer and UndefinedBehaviorSanitizer, in $(BUILD)-asan/"
 	@echo "make tsan         what crosses threads, with ThreadSanitizer, in $(BUILD)-tsan/"
 	@echo "make fuzz         run each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) seconds, in $(BUILD)-fuzz/"

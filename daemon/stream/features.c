@@ -90,7 +90,9 @@ static void features_bind(const struct stream *s, struct buffer *out)
                             "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>");
     buffer_literal(out, "<sub xmlns='urn:xmpp:features:pre-approval'/>"
                         "<ver xmlns='urn:xmpp:features:rosterver'/>");
-    buffer_literal(out, "<sm xmlns='" XMLNS_SM_TEXT "'/>");
+    /* Along with the log-in it may be enabled already: who is offered it again would enable or resume once more. */
+    if (!s->management)
+        buffer_literal(out, "<sm xmlns='" XMLNS_SM_TEXT "'/>");
     if (s->worker->settings->has_csi)
         buffer_literal(out, "<csi xmlns='urn:xmpp:csi:0'/>");
 }

@@ -51,13 +51,12 @@ def table(rows):
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows[1:]])
 
 
-def case_text(name, case):
+def case_text(name, case, repeats):
     rows = [["", *(label for _, label in case["figures"])]]
-    most = max((len(runs) for runs in case["results"].values()), default=0)
     for server in case["results"]:
         failed = failures(case, server)
         count = len(case["results"][server])
-        note = f"{server} ({failed} of {count} runs failed)" if failed else server if count == most else f"{server} ({count} of {most})"
+        note = f"{server} ({failed} of {count} runs failed)" if failed else server if count == repeats else f"{server} ({count} of {repeats})"
         rows.append([note, *(cell(values(case, server, key)) for key, _ in case["figures"])])
     text = f"### {case['title']}\n\n`{name}`: `{' '.join(map(str, case['options']))}`"
     if case.get("memory"):
@@ -164,11 +163,11 @@ def generated(gathered, plots):
     if gathered["extent"] == cases.QUICK:
         parts.append("**A quick run: it shows that everything works, and little of how fast it is.**")
     parts += [f"`packaging/bench/run.py {gathered['command']}`. Medians of the repetitions, smallest and largest in parentheses; \"(1 of 5)\" says that a slow "
-              "server played only so many of the repetitions; what is not clean, delivery for delivery, does not count. CPU time contains ksoftirqd's share, for all alike, and with it the "
+              "server or case played only so many of the repetitions; what is not clean, delivery for delivery, does not count. CPU time contains ksoftirqd's share, for all alike, and with it the "
               "generator's part of that.", table([["", ""]] + [list(row) for row in machine]), table(servers_rows(gathered)),
               "### Goals", "Of musterd with one worker.", table(goals_rows(gathered))]
     parts += [f"![{name}]({name})" for name in plots]
-    parts += [case_text(name, case) for name, case in gathered["cases"].items()]
+    parts += [case_text(name, case, gathered["repeats"]) for name, case in gathered["cases"].items()]
     return "\n\n".join(parts)
 
 

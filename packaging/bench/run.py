@@ -18,6 +18,7 @@ import collections
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -281,6 +282,8 @@ def main():
     parser.add_argument("--from-results", action="store_true", help="measure nothing, write the report of --results")
     parser.add_argument("--out", default="", help="write the report into this file's generated part, and plots beside it")
     options = parser.parse_args()
+    for end in (signal.SIGTERM, signal.SIGINT):  # also in the background: the servers must not stay behind
+        signal.signal(end, lambda number, _: sys.exit(128 + number))
     options.build = os.path.abspath(options.build)
     options.repeats = options.repeats or (2 if options.extent == cases.QUICK else 5)
     if options.list:

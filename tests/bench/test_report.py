@@ -39,9 +39,9 @@ class Report(unittest.TestCase):
         case = gathered({"musterd": runs(1, 9, 3) + runs(100, result="FAILED") + [None]})["cases"]["fanout 10x250"]
         self.assertEqual(report.median(case, "musterd", CPU), 3)
         self.assertEqual(report.failures(case, "musterd"), 2)
-        self.assertIn("musterd (2 of 5 runs failed)", report.case_text("fanout 10x250", case))
-        self.assertIn("3 (1 to 9)", report.case_text("fanout 10x250", case))
-        self.assertIn("ejabberd was left out: not installed", report.case_text("fanout 10x250", case))
+        self.assertIn("musterd (2 of 5 runs failed)", report.case_text("fanout 10x250", case, 5))
+        self.assertIn("3 (1 to 9)", report.case_text("fanout 10x250", case, 5))
+        self.assertIn("ejabberd was left out: not installed", report.case_text("fanout 10x250", case, 5))
 
     def test_goals(self):
         rows = self.reached({"floor": runs(2), "musterd": runs(5), "prosody": runs(100), "ejabberd": runs(30)})
@@ -69,7 +69,7 @@ class Report(unittest.TestCase):
 
     def test_fewer_repetitions_are_said(self):
         case = gathered({"musterd": runs(1, 2, 3), "prosody": runs(7)})["cases"]["fanout 10x250"]
-        text = report.case_text("fanout 10x250", dict(case, measured="measured then"))
+        text = report.case_text("fanout 10x250", dict(case, measured="measured then"), 3)
         self.assertIn("| prosody (1 of 3) | 7 |", text)
         self.assertIn("| musterd | 2 (1 to 3) |", text)
         self.assertIn("; measured then", text)
@@ -85,8 +85,8 @@ class Report(unittest.TestCase):
                 text = file.read()
             self.assertTrue(text.startswith("# By hand\n\n" + report.BEGIN))
             self.assertEqual(text.count(report.BEGIN), 1)
-            self.assertIn("| musterd | 8 |", text)
-            self.assertNotIn("| musterd | 7 |", text)
+            self.assertIn("| musterd (1 of 3) | 8 |", text)
+            self.assertNotIn("| musterd (1 of 3) | 7 |", text)
 
     def test_plot(self):
         svg = plot.chart("a < b", "x", {"one & two": [(1000, 7.0), (100, 5.0)], "alone": [(100, 80)]})

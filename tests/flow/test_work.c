@@ -59,7 +59,7 @@ static const struct {
     {"iq get, bare", "<iq type='get' id='i' to='%s@localhost'><query xmlns='jabber:iq:version'/></iq>", true},
     {"headline, bare", "<message type='headline' id='i' to='%s@localhost'/>", false},
     {"groupchat, bare", "<message type='groupchat' id='i' to='%s@localhost'/>", true},
-    {"message, full", "<message id='i' to='%s@localhost/x'/>", true},
+    {"message, full", "<message id='i' to='%s@localhost/x'/>", false},
 };
 
 static void check(struct world *w, const char *what, const char *format, bool is_answered)
