@@ -35,10 +35,8 @@ const struct config_row config_rows[] = {
     {"tls.key", CONFIG_TEXT, AT(tls.key), NULL, .without = "needed when a listener uses TLS",
      .reason = "PEM file with the private key of the certificate."},
     {"tls.client_ca", CONFIG_TEXT, AT(tls.client_ca), NULL, .without = "no certificate is asked for",
-     .reason = "Certificates (PEM) of the authorities whose clients may log in with a certificate instead of "
-               "a password (SASL EXTERNAL, "
-               "XEP-0178). With it every client is asked for one, and none needs one. A certificate lets its "
-               "owner into the accounts that its "
+     .reason = "Certificates (PEM) of the authorities whose clients may log in with a certificate instead of a password (SASL EXTERNAL, "
+               "XEP-0178). With it every client is asked for one, and none needs one. A certificate lets its owner into the accounts that its "
                "subjectAltName names (id-on-xmppAddr)."},
     {"tls.allow_tls12", CONFIG_BOOL, AT(tls.allow_tls12), "false",
      .reason = "TLS 1.3 is spoken with everybody; clients that know only TLS 1.2 are let in (AEAD suites "
@@ -62,8 +60,7 @@ const struct config_row config_rows[] = {
                "would cross the "
                "network in clear."},
     {"listen[].records", CONFIG_CHOICE, LISTENER_AT(records), "auto", .names = listen_records_names,
-     .reason = "Who seals and opens TLS records for the clients of this listener. `auto`: as `offload.tls` "
-               "says. `user`: the "
+     .reason = "Who seals and opens TLS records for the clients of this listener. `auto`: as `offload.tls` says. `user`: the "
                "daemon. `kernel`: kTLS; the daemon refuses to start where that does not work."},
     {"admin.socket", CONFIG_TEXT, AT(admin.socket), NULL, .without = "`admin.sock` in `state`",
      .reason = "Unix socket for `musterctl`, open to root and the user who runs the daemon. At most 107 "
@@ -101,14 +98,11 @@ const struct config_row config_rows[] = {
                "client spends this work "
                "at every log-in, so phones feel large numbers."},
     {"sasl.allow_password_change", CONFIG_BOOL, AT(sasl.allow_password_change), "true",
-     .reason = "Whether a client that is logged in may set its account's password (XEP-0077 s. 3.3), over "
-               "TLS only. Off where passwords "
+     .reason = "Whether a client that is logged in may set its account's password (XEP-0077 s. 3.3), over TLS only. Off where passwords "
                "are kept elsewhere and brought here."},
     {"sasl.token_lifetime_s", CONFIG_NUMBER, AT(sasl.token_lifetime_s), "1814400", .min = 0, .max = 31536000,
-     .reason = "Seconds for which a client may log in with a token instead of the password (FAST, XEP-0484); "
-               "it is given a new one "
-               "once half of that is over. 0 gives out none and takes none. Three weeks: a telephone that "
-               "was off during a holiday need "
+     .reason = "Seconds for which a client may log in with a token instead of the password (FAST, XEP-0484); it is given a new one "
+               "once half of that is over. 0 gives out none and takes none. Three weeks: a telephone that was off during a holiday need "
                "not ask for the password, a stolen one is of no use after that."},
     {"resource_conflict", CONFIG_CHOICE, AT(resource_conflict), "replace", .names = conflict_names,
      .reason = "A client asks for a resource that is in use by its account (RFC 6120 s. 7.7.2.2). `replace` "
@@ -145,20 +139,16 @@ const struct config_row config_rows[] = {
                "available who cannot be "
                "reached. A client that says goodbye is always believed at once."},
     {"archive.enabled", CONFIG_BOOL, AT(archive.enabled), "true",
-     .reason = "Archive one-to-one messages, for each account its own, so that all its clients see all of "
-               "its conversations "
+     .reason = "Archive one-to-one messages, for each account its own, so that all its clients see all of its conversations "
                "(XEP-0313). Off, nothing is archived; what was is kept until it is too old."},
     {"archive.default", CONFIG_CHOICE, AT(archive.whose), "always", .names = archive_names,
-     .reason = "Whose messages go into the archive of an account that has not said otherwise (XEP-0441): "
-               "everybody's, nobody's, or "
+     .reason = "Whose messages go into the archive of an account that has not said otherwise (XEP-0441): everybody's, nobody's, or "
                "those of its contacts."},
     {"archive.messages", CONFIG_NUMBER, AT(archive.messages), "100000", .min = 1, .max = 100000000,
-     .reason = "Messages in one account's archive; of more, the oldest are removed. Some years of a busy "
-               "person, at about a kilobyte "
+     .reason = "Messages in one account's archive; of more, the oldest are removed. Some years of a busy person, at about a kilobyte "
                "of disk each."},
     {"archive.days", CONFIG_NUMBER, AT(archive.days), "365", .min = 0, .max = 36500,
-     .reason = "Messages older than this are removed, within a day or so; 0 keeps them. A year, because "
-               "clients keep what they have "
+     .reason = "Messages older than this are removed, within a day or so; 0 keeps them. A year, because clients keep what they have "
                "read, and what is not there cannot be lost."},
     {"limits.stanza_bytes", CONFIG_NUMBER, AT(limits.stanza_bytes), "262144", .min = 10000, .max = 16777216,
      .reason = "Largest stanza. RFC 6120 s. 13.12 forbids less than 10000; avatars and roster results of "
@@ -184,39 +174,29 @@ const struct config_row config_rows[] = {
                "because an office or a mobile "
                "network may stand behind one address."},
     {"limits.connection_rate", CONFIG_NUMBER, AT(limits.connection_rate), "200", .min = 0, .max = 1000000,
-     .reason = "New connections a second from one IP address (IPv6: one /64), loopback excepted; more are "
-               "closed at once. 0 is no "
-               "limit. Enough for a large office behind one address that comes back after an outage, and "
-               "little enough that "
+     .reason = "New connections a second from one IP address (IPv6: one /64), loopback excepted; more are closed at once. 0 is no "
+               "limit. Enough for a large office behind one address that comes back after an outage, and little enough that "
                "one machine cannot keep the handshake threads busy."},
     {"limits.connection_burst", CONFIG_NUMBER, AT(limits.connection_burst), "2000", .min = 1, .max = 1000000,
      .reason = "New connections from one address at once, before `limits.connection_rate` counts."},
     {"limits.wrong_passwords", CONFIG_NUMBER, AT(limits.wrong_passwords), "10", .min = 0, .max = 1000000,
-     .reason = "Wrong passwords of one account, and of one IP address, that cost nothing. After each further "
-               "one the next password "
-               "waits, right or wrong, a quarter of a second at first, twice as long each time; of one "
-               "address one after the "
-               "other. Ten minutes without a wrong one, or for an account a right one, and it is forgotten. "
-               "A client with an "
+     .reason = "Wrong passwords of one account, and of one IP address, that cost nothing. After each further one the next password "
+               "waits, right or wrong, a quarter of a second at first, twice as long each time; of one address one after the "
+               "other. Ten minutes without a wrong one, or for an account a right one, and it is forgotten. A client with an "
                "old password stored tries a few times, and is not to be punished."},
     {"limits.login_delay_ms", CONFIG_NUMBER, AT(limits.login_delay_ms), "5000", .min = 0, .max = 60000,
-     .reason = "The longest such wait, in milliseconds; 0 is no wait. Somebody else's guesses make the owner "
-               "of an account wait "
+     .reason = "The longest such wait, in milliseconds; 0 is no wait. Somebody else's guesses make the owner of an account wait "
                "so long, too: therefore seconds, not minutes."},
     {"limits.stanza_rate", CONFIG_NUMBER, AT(limits.stanza_rate), "2000", .min = 0, .max = 1000000,
-     .reason = "Stanzas a second that one client may send in the long run. Beyond that the server reads from "
-               "it more slowly; nothing "
+     .reason = "Stanzas a second that one client may send in the long run. Beyond that the server reads from it more slowly; nothing "
                "is refused or lost. 0 is no limit. No person's client comes near it."},
     {"limits.byte_rate", CONFIG_NUMBER, AT(limits.byte_rate), "8388608", .min = 0, .max = 1073741824,
-     .reason = "Bytes a second, in the same way; half of this rate and half of the other use up the "
-               "allowance together. 0 is no limit."},
+     .reason = "Bytes a second, in the same way; half of this rate and half of the other use up the allowance together. 0 is no limit."},
     {"limits.rate_burst_s", CONFIG_NUMBER, AT(limits.rate_burst_s), "10", .min = 1, .max = 3600,
      .reason = "For how many seconds' worth of both rates a client may send at once."},
     {"limits.stranger_rate", CONFIG_NUMBER, AT(limits.stranger_rate), "120", .min = 0, .max = 1000000,
-     .reason = "Accounts outside its roster that one session may begin to address in a minute, in the long "
-               "run: messages, queries, "
-               "directed presence, requests. Beyond that a stanza to yet another one is refused with "
-               "`policy-violation`. 0 is no "
+     .reason = "Accounts outside its roster that one session may begin to address in a minute, in the long run: messages, queries, "
+               "directed presence, requests. Beyond that a stanza to yet another one is refused with `policy-violation`. 0 is no "
                "limit. It slows advertisements, and who tries out names."},
     {"limits.stranger_burst", CONFIG_NUMBER, AT(limits.stranger_burst), "1000", .min = 1, .max = 1000000,
      .reason = "Such accounts at once, before `limits.stranger_rate` counts."},
@@ -228,17 +208,13 @@ const struct config_row config_rows[] = {
      .max = 1000000,
      .reason = "Subscription requests kept for an account until it answers: strangers can make them."},
     {"limits.offline_messages", CONFIG_NUMBER, AT(limits.offline_messages), "1000", .min = 0, .max = 1000000,
-     .reason = "Messages kept for an account while none of its clients takes messages; of more, a sender who "
-               "may know is told, and "
-               "others are not. 0 keeps none. Some weeks of one person's messages, which strangers can send "
-               "as well."},
+     .reason = "Messages kept for an account while none of its clients takes messages; of more, a sender who may know is told, and "
+               "others are not. 0 keeps none. Some weeks of one person's messages, which strangers can send as well."},
     {"limits.offline_bytes", CONFIG_NUMBER, AT(limits.offline_bytes), "2097152", .min = 0, .max = 1073741824,
-     .reason = "The same in bytes. Half the default `limits.queue_bytes`: they are sent at log-in, and must "
-               "not make a slow client "
+     .reason = "The same in bytes. Half the default `limits.queue_bytes`: they are sent at log-in, and must not make a slow client "
                "look like one that does not read."},
     {"limits.token_clients", CONFIG_NUMBER, AT(limits.token_clients), "32", .min = 1, .max = 1024,
-     .reason = "Installations of clients per account that have a log-in token (`sasl.token_lifetime_s`); "
-               "with one more, the "
+     .reason = "Installations of clients per account that have a log-in token (`sasl.token_lifetime_s`); with one more, the "
                "tokens that expire first go. As many as `limits.resources`."},
     {"limits.blocked_jids", CONFIG_NUMBER, AT(limits.blocked_jids), "1000", .min = 0, .max = 100000,
      .reason = "Entries of one account's block list (XEP-0191); the list is in memory while the account is."},
@@ -248,96 +224,65 @@ const struct config_row config_rows[] = {
                "beyond `limits.queue_bytes`, all of them are queued. Each costs about 60 bytes besides the "
                "presence, which the sessions "
                "share; the default is a very large roster."},
-    {"limits.private_item_bytes", CONFIG_NUMBER, AT(limits.private_item_bytes), "65536", .min = 0,
-     .max = 16777216,
-     .reason = "Largest element that a client may keep here for itself (XEP-0049). Clients keep bookmarks "
-               "and settings: some "
+    {"limits.private_item_bytes", CONFIG_NUMBER, AT(limits.private_item_bytes), "65536", .min = 0, .max = 16777216,
+     .reason = "Largest element that a client may keep here for itself (XEP-0049). Clients keep bookmarks and settings: some "
                "thousand bytes."},
     {"limits.private_bytes", CONFIG_NUMBER, AT(limits.private_bytes), "1048576", .min = 0, .max = 1073741824,
-     .reason = "All that one account keeps so; each element counts 128 bytes more than its text. 0 lets "
-               "nobody keep anything."},
+     .reason = "All that one account keeps so; each element counts 128 bytes more than its text. 0 lets nobody keep anything."},
     {"limits.vcard_bytes", CONFIG_NUMBER, AT(limits.vcard_bytes), "131072", .min = 0, .max = 16777216,
-     .reason = "Largest vCard (XEP-0054), most of which is the photo: one of 96 KiB fits, and clients make "
-               "them smaller. Everybody "
-               "may ask for it, so it is also what a stranger can make the server send. At most "
-               "`limits.stanza_bytes` counts."},
-    {"limits.resume_timeout_ms", CONFIG_NUMBER, AT(limits.resume_timeout_ms), "300000", .min = 0,
-     .max = 86400000,
-     .reason = "Milliseconds for which a session with stream management (XEP-0198) that has lost its "
-               "connection waits to be "
-               "resumed, and is available to its contacts meanwhile. A client may ask for less. Five "
-               "minutes: a lift, a tunnel, "
-               "a restarted access point; for longer, contacts would be shown somebody who is not there. 0: "
-               "no session can be "
+     .reason = "Largest vCard (XEP-0054), most of which is the photo: one of 96 KiB fits, and clients make them smaller. Everybody "
+               "may ask for it, so it is also what a stranger can make the server send. At most `limits.stanza_bytes` counts."},
+    {"limits.resume_timeout_ms", CONFIG_NUMBER, AT(limits.resume_timeout_ms), "300000", .min = 0, .max = 86400000,
+     .reason = "Milliseconds for which a session with stream management (XEP-0198) that has lost its connection waits to be "
+               "resumed, and is available to its contacts meanwhile. A client may ask for less. Five minutes: a lift, a tunnel, "
+               "a restarted access point; for longer, contacts would be shown somebody who is not there. 0: no session can be "
                "resumed, stanzas are acknowledged only."},
     {"limits.detached_sessions", CONFIG_NUMBER, AT(limits.detached_sessions), "4", .min = 1, .max = 1024,
-     .reason = "Sessions of one account that wait to be resumed; at one more, the one whose time is over "
-               "first ends. A person's "
-               "devices may all lose one network at a time; a client that never resumes, and binds anew, "
-               "leaves one behind each time."},
-    {"limits.unacked_stanzas", CONFIG_NUMBER, AT(limits.unacked_stanzas), "100000", .min = 100,
-     .max = 10000000,
-     .reason = "Stanzas kept for one session with stream management until its client acknowledges them, and "
-               "those that come while it "
-               "has no connection; beyond, it ends as a slow reader and cannot be resumed. Each costs 16 "
-               "bytes (64 without a "
-               "connection) besides the stanza, which the sessions share. The default is the presence of a "
-               "very large roster."},
-    {"limits.unacked_bytes", CONFIG_NUMBER, AT(limits.unacked_bytes), "16777216", .min = 65536,
-     .max = 2147483647,
-     .reason = "The same in bytes of stanzas. Four times the default `limits.queue_bytes`: what has been "
-               "sent and not yet "
+     .reason = "Sessions of one account that wait to be resumed; at one more, the one whose time is over first ends. A person's "
+               "devices may all lose one network at a time; a client that never resumes, and binds anew, leaves one behind each time."},
+    {"limits.unacked_stanzas", CONFIG_NUMBER, AT(limits.unacked_stanzas), "100000", .min = 100, .max = 10000000,
+     .reason = "Stanzas kept for one session with stream management until its client acknowledges them, and those that come while it "
+               "has no connection; beyond, it ends as a slow reader and cannot be resumed. Each costs 16 bytes (64 without a "
+               "connection) besides the stanza, which the sessions share. The default is the presence of a very large roster."},
+    {"limits.unacked_bytes", CONFIG_NUMBER, AT(limits.unacked_bytes), "16777216", .min = 65536, .max = 2147483647,
+     .reason = "The same in bytes of stanzas. Four times the default `limits.queue_bytes`: what has been sent and not yet "
                "acknowledged counts as well."},
     {"limits.capabilities", CONFIG_NUMBER, AT(limits.capabilities), "10000", .min = 1, .max = 10000000,
-     .reason = "Sets of capabilities (XEP-0115, XEP-0390) that each worker remembers, the last claimed: so "
-               "many versions and "
-               "configurations of clients, each some hundred bytes. What is forgotten is asked for again "
-               "when it is next claimed."},
+     .reason = "Sets of capabilities (XEP-0115, XEP-0390) that each worker remembers, the last claimed: so many versions and "
+               "configurations of clients, each some hundred bytes. What is forgotten is asked for again when it is next claimed."},
     {"pep.nodes", CONFIG_NUMBER, AT(pep.nodes), "100", .min = 1, .max = 100000,
-     .reason =
-         "Nodes that one account may publish (XEP-0163). Clients use ten to twenty; each device of some "
-         "encryption schemes has one of its own."},
+     .reason = "Nodes that one account may publish (XEP-0163). Clients use ten to twenty; each device of some "
+               "encryption schemes has one of its own."},
     {"pep.items", CONFIG_NUMBER, AT(pep.items), "1000", .min = 1, .max = 1000000,
-     .reason = "Items kept in one node, and what `max` means in a node's configuration. Bookmarks of rooms "
-               "are one item each."},
+     .reason = "Items kept in one node, and what `max` means in a node's configuration. Bookmarks of rooms are one item each."},
     {"pep.item_bytes", CONFIG_NUMBER, AT(pep.item_bytes), "131072", .min = 1024, .max = 16777216,
-     .reason = "Largest item. An avatar is the largest thing that clients publish, some ten thousand bytes "
-               "and rarely a hundred "
+     .reason = "Largest item. An avatar is the largest thing that clients publish, some ten thousand bytes and rarely a hundred "
                "thousand; an item goes to everybody who wants to hear of it."},
     {"pep.account_bytes", CONFIG_NUMBER, AT(pep.account_bytes), "2097152", .min = 1024, .max = 1073741824,
      .reason = "All items of one account together: thirty of the largest avatars one has seen."},
     {"groups", CONFIG_GROUPS, AT(groups), NULL, .without = "only the groups made with `musterctl group`",
-     .reason = "Shared groups (docs/groups.md), a list of the following. The file is the authority on the "
-               "groups it names: at each "
-               "start they become what it says, one that is no longer in it is removed, and `musterctl "
-               "group` refuses to change "
+     .reason = "Shared groups (docs/groups.md), a list of the following. The file is the authority on the groups it names: at each "
+               "start they become what it says, one that is no longer in it is removed, and `musterctl group` refuses to change "
                "them."},
-    {"groups[].name", CONFIG_GROUP_NAME, GROUP_AT(name), NULL, .is_required = true,
-     .max = GROUP_NAME_BYTES_MAX,
-     .reason = "What `musterctl group` calls it. A group of that name that `musterctl group` has made must "
-               "be removed there first."},
-    {"groups[].title", CONFIG_TITLE, GROUP_AT(title), NULL, .without = "the name",
-     .max = GROUP_TITLE_BYTES_MAX, .reason = "The group's name in the rosters of those who see its members."},
+    {"groups[].name", CONFIG_GROUP_NAME, GROUP_AT(name), NULL, .is_required = true, .max = GROUP_NAME_BYTES_MAX,
+     .reason = "What `musterctl group` calls it. A group of that name that `musterctl group` has made must be removed there first."},
+    {"groups[].title", CONFIG_TITLE, GROUP_AT(title), NULL, .without = "the name", .max = GROUP_TITLE_BYTES_MAX,
+     .reason = "The group's name in the rosters of those who see its members."},
     {"groups[].members", CONFIG_MEMBERS, GROUP_AT(members), NULL, .without = "nobody",
-     .reason =
-         "Accounts of the domains served here. One that does not exist becomes a member when it is made."},
+     .reason = "Accounts of the domains served here. One that does not exist becomes a member when it is made."},
     {"groups[].visible_to", CONFIG_VISIBILITY, GROUP_AT(visibility), "members", .names = visibility_names,
-     .reason = "Who sees the members: they each other (`members`), nobody by this group (`hidden`), or the "
-               "members of the groups in a "
+     .reason = "Who sees the members: they each other (`members`), nobody by this group (`hidden`), or the members of the groups in a "
                "list of 32 at most, before or behind this one in the file, or this one."},
     {"admins", CONFIG_JIDS, AT(admins), NULL, .without = "only `musterctl` administers",
-     .reason = "Accounts that may run the server's ad-hoc commands (XEP-0050): add and remove users, set "
-               "passwords, end sessions, list "
+     .reason = "Accounts that may run the server's ad-hoc commands (XEP-0050): add and remove users, set passwords, end sessions, list "
                "who is online, read statistics, make announcements."},
     {"services.version", CONFIG_BOOL, AT(services.version), "true",
-     .reason = "Tell who asks what program this is, and which version (XEP-0092). On, because it helps those "
-               "who look into trouble, "
+     .reason = "Tell who asks what program this is, and which version (XEP-0092). On, because it helps those who look into trouble, "
                "and hides nothing from who means harm."},
     {"services.version_os", CONFIG_BOOL, AT(services.version_os), "false",
      .reason = "Tell them the operating system, too. Off, because nobody needs it."},
     {"services.last_activity", CONFIG_BOOL, AT(services.last_activity), "true",
-     .reason = "Keep when an account was last available and what it said then, for those who may see its "
-               "presence (XEP-0012, RFC "
+     .reason = "Keep when an account was last available and what it said then, for those who may see its presence (XEP-0012, RFC "
                "6121 s. 4.3.2). Costs a row written whenever an account goes offline."},
     {"contacts.abuse", CONFIG_URIS, AT(contacts[0]), NULL, .without = "none is told",
      .reason = "Whom to ask about abuse, told to everybody (XEP-0157)."},

@@ -36,8 +36,9 @@ def output_of(*command):
 
 class Musterd(servers.Musterd):
     name = "musterd"
-    # Each change counts here, and none is held for a reader that is behind: the peers send every one, too.
-    extra = "presence: {conflate_bytes: 0}\n"
+    # Each change counts here, and none is held for a reader that is behind: the peers send every one, too. Nor is a sender slowed
+    # down: they have no such limits as they are set up here.
+    extra = "presence: {conflate_bytes: 0}\nlimits: {stanza_rate: 0, byte_rate: 0, stranger_rate: 0}\n"
     def open(self, accounts, rosters):
         """Start with these accounts and rosters."""
         self.start()
