@@ -279,8 +279,10 @@ void router_unwatch(struct router *r, struct account *a, struct roster_item *ite
     if (!item->watch_slot)
         return;
     struct entity *publisher = entity_ref(item->contact);
-    /* Who sees it by a group all the same is not told that it goes, so what is under way must not be lost. */
-    if (group_view(a, entity_text(publisher)).is_to)
+    struct jid jid = entity_jid(publisher);
+    /* What the publisher said before it revoked may be the end of a resource: nobody says so again. Who
+     * blocks it shows it as gone by itself, and is to hear no more. */
+    if (!router_blocks(a, &jid))
         router_fanout_hurry(r, publisher, a);
     uint32_t incarnation = publisher->watch->incarnation;
     watch_remove(a, item, &r->entities);
