@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "presence/watch.h"
 #include "route/spread.h"
+#include "route/watching.h"
 
 /* ---- sets of groups ---- */
 
@@ -79,6 +80,7 @@ struct group_audience *audience_make(const struct account *a, const uint32_t *to
                                         .place_count = a->group_count,
                                         .has_moved = a->has_left_group,
                                         .blocks = block_list_ref(a->blocks),
+                                        .hidden = block_list_ref(walk_blocks_before(a)),
                                         .places = places};
     for (uint32_t i = 0; i < a->group_count; i++)
         places[i] = (struct group_place){a->groups[i].here->group->number, a->groups[i].stamp};
@@ -101,6 +103,7 @@ void audience_unref(struct group_audience *audience)
     if (!audience || atomic_fetch_sub(&audience->references, 1) != 1)
         return;
     block_list_unref(audience->blocks);
+    block_list_unref(audience->hidden);
     free(audience->places);
     free(audience);
 }
@@ -159,13 +162,17 @@ static void group_marks(const struct group_here *here, uint32_t from, const stru
             here->members.entries[i].account->mark = mark;
 }
 
-/* Who blocks the publisher, or is blocked by it, hears nothing of it. */
+/* Who blocks the publisher, or is blocked by it, hears nothing of it; but that a resource goes which it still
+ * sees, for the walk that would say so tells of no resource that is gone before it. */
 static bool is_blocked(const struct account *a, const struct group_audience *audience, const struct frame *frame)
 {
     if (!audience->blocks)
         return router_frame_is_blocked(a, frame);
     struct jid watcher = entity_jid(a->entity);
-    return block_list_matches(audience->blocks, &watcher) || router_frame_is_blocked(a, frame);
+    bool sees_it_go =
+        (audience->is_hide || audience->is_end) && !block_list_matches(audience->hidden, &watcher);
+    return (block_list_matches(audience->blocks, &watcher) && !sees_it_go) ||
+           router_frame_is_blocked(a, frame);
 }
 
 /* Each account once, however many of the lists it is in. */

@@ -26,6 +26,7 @@ struct group_audience {
     bool has_moved;       /* it has left a group while it was online */
     struct group_place *places;
     struct block_list *blocks; /* whom the publisher blocks: a reference; NULL: nobody */
+    struct block_list *hidden; /* likewise: from whom it is hidden; a walk comes to the others one by one */
     uint32_t numbers[]; /* groups whose members are told, then groups whose members have seen it before or go
                            on to */
 };

@@ -250,6 +250,11 @@ bool walk_will_grant(const struct account *a, const struct roster_item *item)
     return w && w->kind == WALK_COMES && (uint32_t)(item - a->roster.items) >= w->at;
 }
 
+struct block_list *walk_blocks_before(const struct account *a)
+{
+    return a->walk && a->walk->kind == WALK_BLOCKS ? a->walk->before : a->blocks;
+}
+
 void router_walk_comes(struct router *r, struct session *s, const struct coming *coming)
 {
     struct account *a = s->account;

@@ -91,5 +91,8 @@ void grant_post(struct router *r, struct account *a, uint32_t to, struct grant_m
 
 /* Has the account's walk yet to come to this item of its roster, and to grant? */
 bool walk_will_grant(const struct account *a, const struct roster_item *item);
+/* What the account's block list was before the change of which a walk tells just now; without one, what it
+ * is. */
+struct block_list *walk_blocks_before(const struct account *a);
 
 #endif

@@ -28,6 +28,15 @@ static const struct {
      "<iq type='set' id='r'><query xmlns='jabber:iq:roster'><item jid='bob@localhost' "
      "subscription='remove'/></query></iq>",
      "!", .is_subscribed = true},
+    {"blocks, the last resource goes",
+     "<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'><item jid='bob@localhost'/></block></iq>", "!",
+     .is_in_group = true},
+    {"blocks, one of two resources goes",
+     "<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'><item jid='bob@localhost'/></block></iq>", "!",
+     .is_in_group = true, .has_second = true},
+    {"blocks, the last resource goes, with a subscription",
+     "<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'><item jid='bob@localhost'/></block></iq>", "!",
+     .is_subscribed = true},
 };
 
 static bool is_seen(struct user *watcher, const char *resource)
