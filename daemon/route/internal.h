@@ -110,7 +110,7 @@ void router_deliver_later(struct router *r, struct account *a, struct frame *fra
 void router_probe_say(struct router *r, struct span from, struct span to);
 void router_probe_answer(struct router *r, struct account *a, struct span from, const struct stanza *probe);
 
-/* ---- capabilities, and events (caps.c, event.c, latest.c) ---- */
+/* ---- capabilities, and events (caps.c, event.c, latest.c, approved.c) ---- */
 
 /* Is it for this session: presence (`node` NULL), or an event that it wants to hear of? */
 bool router_is_for(const struct session *s, const struct caps_node *node);
@@ -125,6 +125,12 @@ void router_caps_tell(struct router *r, struct session *s);
 /* The last items of the nodes that `caps` wants and `told` (which may be NULL) does not. NULL: there is nothing to do, or no memory. */
 struct latest *router_latest_begin(struct router *r, struct session *s, struct caps *caps, const struct caps *told);
 void router_latest_stop(struct latest *l); /* takes NULL */
+/* The contact lets the account see it from now on: its last items, to the account's sessions (approved.c). */
+void router_latest_of(struct router *r, struct account *a, const struct entity *contact);
+/* Those of the items that the session wants to hear of. */
+void router_items_send(struct router *r, struct session *s, const struct pep_items *items);
+/* As the store wants them. */
+void router_nodes_order(struct span *nodes, uint32_t count);
 
 /* ---- invisible sessions (XEP-0186; invisible.c) ---- */
 

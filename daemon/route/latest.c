@@ -195,15 +195,14 @@ static struct frame *item_frame(const struct pep_item *item)
     return f;
 }
 
-static void items_send(struct latest *l)
+void router_items_send(struct router *r, struct session *s, const struct pep_items *items)
 {
-    struct session *s = l->session;
-    for (const struct pep_item *i = l->items.first; i; i = i->next) {
-        const struct caps_node *node = caps_node_find(&l->router->caps, i->node);
+    for (const struct pep_item *i = items->first; i; i = i->next) {
+        const struct caps_node *node = caps_node_find(&r->caps, i->node);
         struct frame *f = node && router_is_for(s, node) ? item_frame(i) : NULL;
         if (!f)
             continue;
-        l->router->counters.events_delivered++;
+        r->counters.events_delivered++;
         stream_send(s->stream, f);
     }
 }
@@ -236,7 +235,7 @@ static void latest_handle(struct message *m, void *context)
         l->session->latest = NULL;
         latest_free(l);
     } else {
-        items_send(l);
+        router_items_send(r, l->session, &l->items);
         l->owed = l->items.count + (l->looked + r->settings->pace - 1) / r->settings->pace;
         phase_go_on(l);
         loop_work_start(r->loop, &l->work, LANE_BULK);
@@ -285,6 +284,12 @@ static int span_order(const void *left, const void *right)
     return a->len < b->len ? -1 : a->len > b->len;
 }
 
+void router_nodes_order(struct span *nodes, uint32_t count)
+{
+    if (count > 1)
+        qsort(nodes, count, sizeof *nodes, span_order);
+}
+
 /* The nodes of `caps` but not of `told`, in order. False: no memory. */
 static bool nodes_take(struct latest *l, const struct caps *told)
 {
@@ -293,8 +298,7 @@ static bool nodes_take(struct latest *l, const struct caps *told)
     for (uint32_t i = 0; l->nodes && i < caps->count; i++)
         if (!caps_want(told, caps->nodes[i]))
             l->nodes[l->node_count++] = span_make(caps->nodes[i]->name, caps->nodes[i]->len);
-    if (l->node_count > 1)
-        qsort(l->nodes, l->node_count, sizeof *l->nodes, span_order);
+    router_nodes_order(l->nodes, l->node_count);
     return l->nodes;
 }
 

@@ -187,6 +187,8 @@ static void inbound_committed(struct commit *c)
         router_grant(r, c->account, c->contact);
     if (had_from && !has_from)
         router_hide_from(r, c->account, c->contact);
+    if (!subscription_has_to(c->before) && subscription_has_to((enum subscription_state)row->state))
+        router_latest_of(r, c->account, c->contact);
     if (subscription_inbound[c->before][c->event].actions & SUBSCRIPTION_REPLY_UNSUBSCRIBED)
         router_say_subscription(r, c->account, c->contact, PRESENCE_UNSUBSCRIBED);
 }
