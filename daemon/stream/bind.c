@@ -8,12 +8,24 @@
 #include "xml/tree.h"
 #include "xml/write.h"
 
+/* RFC 6120 s. 7.7.3: at least 5 retries, no more than 10. */
+#define BIND_FAILURES_MAX 6
+
 static void bind_answer(struct stream *s, struct frame *f)
 {
     if (f)
         stream_send(s, f);
     else
         stream_fail(s, STREAM_INTERNAL_SERVER_ERROR, NULL);
+}
+
+/* The request is refused; one too many ends the stream. */
+static void bind_fail(struct stream *s, const struct stanza *request, enum stanza_error e)
+{
+    struct stream_login *l = stream_login_take(s);
+    bind_answer(s, stanza_error_frame(request, e, (struct span){0}, (struct span){0}, NULL));
+    if (!l || ++l->bind_failures >= BIND_FAILURES_MAX)
+        stream_fail(s, STREAM_POLICY_VIOLATION, "too many failed attempts");
 }
 
 void stream_refuse_bind(struct stream *s, enum stanza_error e)
@@ -26,7 +38,7 @@ void stream_refuse_bind(struct stream *s, enum stanza_error e)
     }
     /* The request's bytes are gone by the time the owner answers; its id was kept. */
     struct stanza request = {.kind = STANZA_IQ, .type.iq = IQ_SET, .id = span_of(s->login->bind_id)};
-    bind_answer(s, stanza_error_frame(&request, e, (struct span){0}, (struct span){0}, NULL));
+    bind_fail(s, &request, e);
     s->is_waiting = false;
     stream_continue(s);
 }
@@ -68,8 +80,10 @@ void stream_bound(struct stream *s, struct session *session, struct span jid)
     stream_continue(s);
 }
 
-/* The resource the client asks for, prepared into `storage`; empty: it leaves the choice to us. JID_BAD: not one. */
-static int bind_resource(struct stream *s, const struct xml_item *item, char storage[static JID_PART_BYTES_MAX], struct span *ret)
+/* The resource the client asks for, prepared into `storage`; empty: it leaves the choice to us. JID_BAD: not
+ * one. */
+static int bind_resource(struct stream *s, const struct xml_item *item,
+                         char storage[static JID_PART_BYTES_MAX], struct span *ret)
 {
     struct xml_node *iq;
     if (xml_tree_build(&s->worker->arena, item->raw, XMLNS_CLIENT, &iq) < 0)
@@ -86,14 +100,15 @@ void stream_bind_item(struct stream *s, const struct xml_item *item)
     if (stream_management_item(s, item))
         return;
     if (stanza_read(item, XMLNS_CLIENT, &s->worker->arena, stanza) != 0 || stanza->kind != STANZA_IQ ||
-        stanza->type.iq != IQ_SET || !span_is(item->child_name, "bind") || !span_equal(item->child_xmlns, XMLNS_BIND)) {
+        stanza->type.iq != IQ_SET || !span_is(item->child_name, "bind") ||
+        !span_equal(item->child_xmlns, XMLNS_BIND)) {
         stream_fail(s, STREAM_NOT_AUTHORIZED, NULL); /* RFC 6120 s. 7.1: nothing before a resource is bound */
         return;
     }
     char storage[JID_PART_BYTES_MAX];
     struct span resource;
     if (!stanza->id.len || bind_resource(s, item, storage, &resource) != 0) {
-        bind_answer(s, stanza_error_frame(stanza, STANZA_BAD_REQUEST, (struct span){0}, (struct span){0}, NULL));
+        bind_fail(s, stanza, STANZA_BAD_REQUEST);
         return;
     }
     struct stream_login *l = stream_login_take(s);

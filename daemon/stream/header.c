@@ -12,7 +12,7 @@
 /* A language tag (RFC 5646) is rarely over 35 characters; it is repeated in every stanza we stamp. */
 #define STREAM_LANG_BYTES_MAX 35
 
-void stream_header_send(struct stream *s)
+void stream_header_send(struct stream *s, struct span to)
 {
     uint8_t id[STREAM_ID_BYTES];
     if (getrandom(id, sizeof id, 0) != (ssize_t)sizeof id)
@@ -24,8 +24,8 @@ void stream_header_send(struct stream *s)
         buffer_printf(&out, "%02x", id[i]);
     buffer_literal(&out, "'");
     xml_write_attribute(&out, "from", s->worker->settings->domains[s->domain]);
-    if (s->jid)
-        xml_write_attribute(&out, "to", stream_bare_jid(s));
+    if (to.len)
+        xml_write_attribute(&out, "to", to);
     buffer_literal(&out, ">");
     stream_say(s, buffer_span(&out));
     buffer_fini(&out);
@@ -51,62 +51,96 @@ static bool header_domain(struct stream *s, struct span to)
     return false;
 }
 
-static bool version_is_supported(struct span version)
+/* The digits at the beginning of `text`, which is cut by them, as a number that need not be exact above 1000.
+ * false: none. */
+static bool version_part(struct span *text, unsigned *ret)
 {
-    /* "major.minor" as two numbers (s. 4.7.5); any 1.x speaks 1.0. No version is the time before features: we
-     * have nothing to offer to it. */
-    return span_starts(version, SPAN("1.")) && version.len > 2;
+    unsigned value = 0;
+    size_t len = 0;
+    for (; len < text->len && text->ptr[len] >= '0' && text->ptr[len] <= '9'; len++)
+        value = value > 1000 ? value : value * 10 + (unsigned)(text->ptr[len] - '0');
+    *text = span_skip(*text, len);
+    *ret = value;
+    return len > 0;
 }
 
-/* Keep whom it says it is from; false: it names another domain than it is addressed to (RFC 6120 s. 4.9.3.9).
- * What is no JID says nothing. */
-static bool header_from(struct stream *s, struct span raw)
+static bool version_is_supported(struct span version)
 {
-    char storage[JID_BYTES_MAX];
-    struct jid from;
+    /* "major.minor" as two numbers (s. 4.7.5): whoever speaks more than 1.0 is answered with 1.0, the lower
+     * one. No version is the time before features: we have nothing to offer to it. */
+    unsigned major, minor;
+    if (!version_part(&version, &major) || !span_starts(version, SPAN(".")))
+        return false;
+    version = span_skip(version, 1);
+    return version_part(&version, &minor) && version.len == 0 && major >= 1;
+}
+
+/* Whom it says it is from: a bare JID in `storage`; empty: it says nothing of use. */
+static struct span header_from(struct stream *s, struct span raw, char storage[static JID_BYTES_MAX],
+                               struct jid *ret)
+{
+    struct span text = raw.len ? xml_unescape(&s->worker->arena, raw) : raw;
+    *ret = (struct jid){0};
+    return text.len && jid_parse(text, storage, ret) == 0 ? jid_bare(ret) : (struct span){0};
+}
+
+/* Keep it for the log-in; false: it names another domain than it is addressed to (RFC 6120 s. 4.9.3.9). */
+static bool header_from_keep(struct stream *s, const struct jid *from, struct span bare)
+{
     if (s->login) { /* what was said in the clear does not count (RFC 6120 s. 5.4.3.3) */
         free(s->login->from);
         s->login->from = NULL;
     }
-    struct span text = raw.len ? xml_unescape(&s->worker->arena, raw) : raw;
-    if (!text.len || s->jid || jid_parse(text, storage, &from) != 0)
+    if (!bare.len || s->jid)
         return true;
-    if (!span_equal(jid_domain(&from), s->worker->settings->domains[s->domain]))
+    if (!span_equal(jid_domain(from), s->worker->settings->domains[s->domain]))
         return false;
-    struct stream_login *l = from.local_len ? stream_login_take(s) : NULL;
+    struct stream_login *l = from->local_len ? stream_login_take(s) : NULL;
     if (l)
-        l->from = strndup(jid_bare(&from).ptr, jid_bare(&from).len);
+        l->from = strndup(bare.ptr, bare.len);
     return true;
+}
+
+/* STREAM_ERROR_COUNT: nothing is wrong. */
+static enum stream_error header_check(struct stream *s, const struct xml_item *item, const char **ret_text)
+{
+    struct span streams = xml_item_attribute(item, SPAN("xmlns:stream"));
+    if (!span_is(item->name, "stream:stream")) {
+        *ret_text = "the stream element's prefix must be 'stream'";
+        return STREAM_BAD_NAMESPACE_PREFIX;
+    }
+    if (!span_equal(streams, XMLNS_STREAMS) || !span_equal(item->xmlns, XMLNS_CLIENT))
+        return STREAM_INVALID_NAMESPACE;
+    if (!item->to.ptr || !header_domain(s, item->to))
+        return STREAM_HOST_UNKNOWN;
+    if (!version_is_supported(xml_item_attribute(item, SPAN("version")))) {
+        *ret_text = "version 1.0 is required";
+        return STREAM_UNSUPPORTED_VERSION;
+    }
+    return STREAM_ERROR_COUNT;
 }
 
 void stream_header_item(struct stream *s, const struct xml_item *item)
 {
-    struct span streams = xml_item_attribute(item, SPAN("xmlns:stream"));
-    if (!span_is(item->name, "stream:stream")) {
-        stream_fail(s, STREAM_BAD_NAMESPACE_PREFIX, "the stream element's prefix must be 'stream'");
-        return;
-    }
-    if (!span_equal(streams, XMLNS_STREAMS) || !span_equal(item->xmlns, XMLNS_CLIENT)) {
-        stream_fail(s, STREAM_INVALID_NAMESPACE, NULL);
-        return;
-    }
-    if (!item->to.ptr || !header_domain(s, item->to)) {
-        stream_fail(s, STREAM_HOST_UNKNOWN, NULL);
-        return;
-    }
-    if (!version_is_supported(xml_item_attribute(item, SPAN("version")))) {
-        stream_fail(s, STREAM_UNSUPPORTED_VERSION, "version 1.0 is required");
-        return;
-    }
-    if (!header_from(s, item->from)) {
-        stream_fail(s, STREAM_INVALID_FROM, NULL);
+    char storage[JID_BYTES_MAX];
+    struct jid from;
+    const char *text = NULL;
+    struct span bare = header_from(s, item->from, storage, &from);
+    enum stream_error error = header_check(s, item, &text);
+    if (error == STREAM_ERROR_COUNT && !header_from_keep(s, &from, bare))
+        error = STREAM_INVALID_FROM;
+    /* Whoever says whom it is from is answered by that name, also by an error, and nobody else (RFC 6120
+     * s. 4.7.2). */
+    stream_header_send(s, bare);
+    if (error != STREAM_ERROR_COUNT) {
+        stream_fail(s, error, text);
         return;
     }
     free(s->lang);
     s->lang = NULL;
-    if (item->lang.len && item->lang.len <= STREAM_LANG_BYTES_MAX && !memchr(item->lang.ptr, '&', item->lang.len))
+    if (item->lang.len && item->lang.len <= STREAM_LANG_BYTES_MAX &&
+        !memchr(item->lang.ptr, '&', item->lang.len))
         s->lang = strndup(item->lang.ptr, item->lang.len);
-    stream_header_send(s);
     if (item->is_self_closing) { /* opened and closed in one breath */
         stream_end(s);
         return;

@@ -35,8 +35,8 @@ void stream_over(struct stream *s);
 
 /* header.c */
 void stream_header_item(struct stream *s, const struct xml_item *item);
-/* Our own header, for an error before the peer's was understood too. */
-void stream_header_send(struct stream *s);
+/* Our own header, for an error before the peer's was understood too. `to`: bare; empty: it has not said who it is. */
+void stream_header_send(struct stream *s, struct span to);
 
 /* features.c */
 void stream_features_send(struct stream *s);
@@ -94,6 +94,7 @@ void stream_sasl2_success(struct stream *s);
 struct stream_login {
     char *from; /* whom the stream's header says it is from: bare, prepared; NULL: it says nothing of use */
     char *bind_id;            /* id of the request that binds (RFC 6120), as written */
+    uint8_t bind_failures;    /* of these */
     bool is_sasl2;            /* success is said when all below is done */
     struct buffer additional; /* SASL's last message */
     char *agent;              /* the client's installation (XEP-0388 s. 2.3); NULL: not told */

@@ -77,7 +77,7 @@ static void stream_error_say(struct stream *s, enum stream_error e, const char *
     s->worker->counters.stream_errors++;
     log_debug("stream-error", "conn=%d condition=%s", s->conn.fd, stream_error_name(e));
     if (!s->is_header_sent)
-        stream_header_send(s);
+        stream_header_send(s, (struct span){0});
     struct buffer out = {0};
     buffer_printf(&out, "<stream:error><%s xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>", stream_error_name(e));
     if (text)
@@ -126,7 +126,9 @@ static void stream_bound_item(struct stream *s, const struct xml_item *item, boo
     struct stanza *stanza = &w->stanza;
     int outcome = stanza_read(item, XMLNS_CLIENT, &w->arena, stanza);
     if (outcome == STANZA_NOT) {
-        if (!stream_csi_item(s, item) && !stream_management_item(s, item))
+        if (span_is(item->xmlns, "jabber:server")) /* content of another kind of stream (RFC 6120 s. 4.8.3) */
+            stream_fail(s, STREAM_INVALID_NAMESPACE, NULL);
+        else if (!stream_csi_item(s, item) && !stream_management_item(s, item))
             stream_fail(s, STREAM_UNSUPPORTED_STANZA_TYPE, NULL);
         return;
     }
