@@ -92,6 +92,8 @@ struct tls_client *tls_client_read(const SSL *ssl)
     X509 *leaf = SSL_get0_peer_certificate(ssl);
     if (!leaf || SSL_get_verify_result(ssl) != X509_V_OK)
         return NULL;
+    if (X509_get_extension_flags(leaf) & EXFLAG_CA) /* an authority's is nobody's (RFC 6120 s. 13.7.1.1) */
+        return NULL;
     uint64_t expires_s = moment(X509_get0_notAfter(leaf));
     /* In a resumed session there is only the leaf; and its time may be over since. */
     STACK_OF(X509) *chain = SSL_get0_verified_chain(ssl);

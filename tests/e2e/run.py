@@ -20,6 +20,7 @@ import test_admin  # noqa: E402
 import test_groups  # noqa: E402
 import test_pep  # noqa: E402
 import test_hostile  # noqa: E402
+import test_hostile_login  # noqa: E402
 import test_certificates  # noqa: E402
 import test_clients  # noqa: E402
 import test_durability  # noqa: E402
@@ -42,6 +43,7 @@ SUITES = (
     test_certificates,
     test_errors,
     test_hostile,
+    test_hostile_login,
     test_tls,
     test_admin,
     test_groups,
