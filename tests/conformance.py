@@ -1,12 +1,19 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""docs/conformance.md names tests: each must exist and be run by a suite, and what is done must have one."""
+"""docs/conformance.md names tests: each must exist and be run by a suite, and what is done must have one. What it says of extensions,
+muster.doap must say as well."""
 import os
 import re
 import sys
+import xml.etree.ElementTree as ElementTree
 
 SHORT = {"F/": "tests/flow/", "E/": "tests/e2e/", "T/": "tests/"}
 STATES = ("done", "part", "open", "n/a")
+STATUSES = ("complete", "partial", "planned")  # of those that the schema of xmpp.org allows
+RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+DOAP = "{http://usefulinc.com/ns/doap#}"
+XMPP = "{https://linkmauve.fr/ns/xmpp-doap#}"
+XEP = re.compile(r"https://xmpp\.org/extensions/xep-(\d{4})\.html")
 
 
 def rows(text):
@@ -58,6 +65,8 @@ def check_test(root, cell):
 def check(root, text):
     complaints, count = [], 0
     for number, row in rows(text):
+        if "XEP" in row:
+            continue
         state, test = row.get("state", ""), row.get("test or reason", "")
         count += 1
         word = re.split(r"[:\s]", state)[0]
@@ -89,11 +98,66 @@ def check_itself(root):
             sys.exit(f"the check itself is wrong about: {row}: {complaints}")
 
 
+def extensions_listed(text):
+    """[(number, version, status, note)] as the page has them."""
+    return [(row["XEP"], row["version"], row["status"], row["note"]) for _, row in rows(text) if "XEP" in row]
+
+
+def extensions_described(text):
+    """The same as muster.doap has them. Raises ValueError where it is no description of a project."""
+    try:
+        root = ElementTree.fromstring(text)
+    except ElementTree.ParseError as error:
+        raise ValueError(f"no XML: {error}") from None
+    project = root.find(DOAP + "Project")
+    if root.tag != RDF + "RDF" or project is None or not project.findtext(DOAP + "name"):
+        raise ValueError("no project with a name")
+    found = []
+    for xep in project.findall(f"{DOAP}implements/{XMPP}SupportedXep"):
+        place = xep.find(XMPP + "xep")
+        number = XEP.fullmatch("" if place is None else place.get(RDF + "resource", ""))
+        if not number or {child.tag for child in xep} - {XMPP + name for name in ("xep", "version", "status", "note")}:
+            raise ValueError(f"no extension: {ElementTree.tostring(xep, encoding='unicode')}")
+        found.append((number[1], xep.findtext(XMPP + "version", ""), xep.findtext(XMPP + "status", ""), xep.findtext(XMPP + "note", "")))
+    return found
+
+
+def check_extensions(page, doap):
+    try:
+        listed, described = extensions_listed(page), extensions_described(doap)
+    except ValueError as error:
+        return [f"muster.doap: {error}"]
+    complaints = [f"only docs/conformance.md has: {row}" for row in listed if row not in described]
+    complaints += [f"only muster.doap has: {row}" for row in described if row not in listed]
+    numbers = [row[0] for row in listed]
+    if numbers != sorted(set(numbers)):
+        complaints.append("the extensions are out of order, or twice there")
+    complaints += [f"no version, or no status: {row}" for row in listed
+                   if not re.fullmatch(r"\d+(\.\d+){1,2}", row[1]) or row[2] not in STATUSES or (row[2] == "partial" and not row[3])]
+    return complaints
+
+
+def check_extensions_itself(page, doap):
+    if check_extensions(page, doap):
+        return  # said by the check proper
+    for broken_page, broken_doap in ((page.replace("| 2.5.0 |", "| 2.4.0 |", 1), doap), (page, doap.replace(">2.5.0<", ">2.4.0<", 1)),
+                                     (page, doap.replace("complete", "finished", 1)), (page, doap.replace("</Project>", "", 1)),
+                                     (page, doap.replace("xep-0030.html", "xep-30.html", 1)), (page.replace("| 0030 |", "| 0031 |", 1), doap),
+                                     (page, doap.replace("xmpp-doap#'", "doap#'", 1))):
+        if not check_extensions(broken_page, broken_doap):
+            sys.exit("the check of the extensions does not see what is wrong")
+
+
 def main():
     root = sys.argv[1]
     check_itself(root)
     with open(os.path.join(root, "docs/conformance.md"), encoding="utf-8") as file:
-        complaints, count = check(root, file.read())
+        page = file.read()
+    with open(os.path.join(root, "muster.doap"), encoding="utf-8") as file:
+        doap = file.read()
+    complaints, count = check(root, page)
+    complaints += check_extensions(page, doap)
+    check_extensions_itself(page, doap)
     for complaint in complaints:
         print(f"docs/conformance.md: {complaint}")
     print(f"{count} rows, {len(complaints)} complaints")

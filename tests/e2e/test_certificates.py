@@ -105,6 +105,7 @@ def which(bench, authority):
     for name, pair, is_good in rows:
         raw = bench.on_close(Certified(bench.server, pair)).open()
         must(offers(raw) == is_good, f"a certificate {name}: EXTERNAL is {'not ' if is_good else ''}offered")
+        must(not is_good or raw.mechanisms()[0] == "EXTERNAL", "EXTERNAL is not the first one offered")
         if not is_good:
             answer = raw.auth("EXTERNAL", "=")
             raw.expect_sasl_failure(answer, "invalid-mechanism")

@@ -7,6 +7,7 @@ import base64
 import os
 import socket
 import time
+import xml.etree.ElementTree as ElementTree
 
 from clients import Failure
 from raw import NS_BIND, NS_SASL, NS_STREAM, NS_TLS, Raw, header, local
@@ -111,6 +112,36 @@ def response_header(bench):
             raise Failure("SASL is offered before TLS")
     if len(ids) != 8 or any(len(i or "") < 8 for i in ids):
         raise Failure(f"stream ids {ids}")
+
+
+def restarts(bench):
+    """After TLS and after SASL a new stream: another id, `to` for who says `from`, what may come next, and no white space (s. 4.3, 4.7)."""
+    account = bench.account()
+    raw = bench.on_close(Raw(bench.server))
+    ids, offered = [], []
+    steps = (lambda: raw.open(), lambda: [raw.send(f"<starttls xmlns='{NS_TLS}'/>"), raw.next(), raw.start_tls(), raw.open()],
+             lambda: [raw.scram(*account), raw.open(more=f" from='{account[0]}'")])
+    for step in steps:
+        step()
+        ids.append(raw.root.get("id"))
+        offered.append({local(feature) for feature in raw.features})
+        if any((element.tail or "") for element in raw.root) or raw.root.text:
+            raise Failure("there is white space between the elements of the negotiation")
+    if len(set(ids)) != 3 or not all(ids):
+        raise Failure(f"stream ids {ids}")
+    if raw.root.get("to") != account[0]:
+        raise Failure(f"the header is to {raw.root.get('to')}")
+    plain, secured, authenticated = offered
+    if plain != {"starttls"} or not secured >= {"mechanisms"} or secured & {"starttls", "bind"} or "bind" not in authenticated:
+        raise Failure(f"features {offered}")
+    if authenticated & {"starttls", "mechanisms", "authentication"}:
+        raise Failure(f"features after the log-in {authenticated}")
+
+
+def starttls_is_required(bench):
+    raw = bench.on_close(Raw(bench.server)).open()
+    if raw.features.find(f"{{{NS_TLS}}}starttls/{{{NS_TLS}}}required") is None:
+        raise Failure("TLS is not marked as required")
 
 
 def one_byte_at_a_time(bench):
@@ -302,6 +333,29 @@ def from_is_stamped(bench):
             raise Failure("an unknown child was not delivered")
 
 
+def no_network_address(bench):
+    """Whatever is asked, no answer has another client's network address (s. 13.10.1)."""
+    one = bench.on_close(Raw(bench.server, "direct")).log_in(bench.account())
+    two = bench.on_close(Raw(bench.server, "direct")).log_in(bench.account())
+    sessions, said = (one, two), []
+    two.send(f"<presence/><presence to='{one.jid}'/><presence type='subscribe' to='{one.jid.split('/')[0]}'/><message to='{one.jid}'/>")
+    two.ping()
+    one.send("<presence/>")
+    for address in (two.jid, two.jid.split("/")[0], "localhost"):
+        for namespace in ("http://jabber.org/protocol/disco#info", "http://jabber.org/protocol/disco#items", "jabber:iq:last",
+                          "jabber:iq:version"):
+            one.send(f"<iq type='get' id='{namespace}' to='{address}'><query xmlns='{namespace}'/></iq>")
+    two.ping()
+    one.ping()
+    for session in sessions:
+        said += session.passed + session.queue
+    text = "".join(ElementTree.tostring(element, encoding="unicode") for element in said)
+    hosts = {session.socket.getsockname()[0] for session in sessions}
+    ports = {f":{session.socket.getsockname()[1]}" for session in sessions}
+    if len(said) < 10 or any(part in text for part in hosts | ports):
+        raise Failure(f"{len(said)} stanzas, among them a network address: {text}")
+
+
 def large_stanzas_pass(bench):
     """RFC 6120 s. 13.12: at least 10000 octets; ours pass up to the limit."""
     one = bench.on_close(Raw(bench.server, "direct")).log_in(bench.account())
@@ -392,7 +446,10 @@ NAMED_CASES = (
 
 # Where the reference is laxer than the RFC, or where the answer is a decision of ours.
 MUSTERD_CASES = (
+    ("starttls: it is required", starttls_is_required),
+    ("restart: a new id, other features, nothing kept", restarts),
     ("starttls: injected commands are discarded", starttls_injection),
+    ("privacy: nobody is told where somebody comes from", no_network_address),
     ("xml: comment before log-in", after_header("<!-- hello -->", "restricted-xml")),
     ("xml: comment", after_bind("<!-- hello -->", "restricted-xml")),
     ("xml: comment in a stanza", after_bind(f"{CARDINAL}<!-- x --></body></message>", "restricted-xml")),
