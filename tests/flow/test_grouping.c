@@ -104,7 +104,8 @@ static void test_slices(void **unused)
     for (bool is_busy = true; is_busy;) {
         unsigned pushes = 0;
         fake_loop_turn(l, NULL);
-        is_busy = fake_loop_has_work(l) | user_read(alice);
+        bool has_read = user_read(alice);
+        is_busy = fake_loop_has_work(l) || has_read;
         for (struct said *s; (s = user_take(alice)); said_free(s))
             pushes += strcmp(s->name, "iq") == 0;
         assert_in_range(pushes, 0, lanes_turn_budget[LANE_BULK]);
