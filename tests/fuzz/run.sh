@@ -1,10 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Run every fuzz target of a build folder: run.sh BUILD SECONDS [JOBS]. New inputs are kept in BUILD/corpus, crashing ones in
-# BUILD/crashes. Ends with `N passed, N failed, N skipped`.
+# BUILD/crashes; seeds that are made from the dialogues of tests/flow in BUILD/seeds. Ends with `N passed, N failed, N skipped`.
 set -u
 build=$(realpath "$1") seconds=$2 jobs=${3:-2}
-seeds=$(dirname "$(realpath "$0")")/seeds
+here=$(dirname "$(realpath "$0")")
+seeds=$here/seeds
+python3 "$here/stream_seeds.py" "$here/../flow" "$build/seeds/stream" || exit 1
 
 run_one() {
     local target=$1 name
@@ -13,6 +15,7 @@ run_one() {
     mkdir -p "$build/corpus/$short" "$build/crashes"
     folders=("$build/corpus/$short")
     [ -d "$seeds/$short" ] && folders+=("$seeds/$short")
+    [ -d "$build/seeds/$short" ] && folders+=("$build/seeds/$short")
     if "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=4096 -print_final_stats=1 \
         -artifact_prefix="$build/crashes/$name-" "${folders[@]}" >"$log" 2>&1; then
         echo "ok $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs in $seconds s"
