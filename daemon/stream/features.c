@@ -57,6 +57,7 @@ static void features_authentication(const struct stream *s, struct buffer *out)
     stream_mechanisms_write(mechanisms, out);
     buffer_literal(out, "<inline><bind xmlns='urn:xmpp:bind:0'>");
     buffer_literal(out, "<inline>");
+    buffer_literal(out, "<feature var='urn:xmpp:carbons:2'/>");
     if (s->worker->settings->has_csi)
         buffer_literal(out, "<feature var='urn:xmpp:csi:0'/>");
     buffer_literal(out, "<feature var='" XMLNS_SM_TEXT "'/></inline></bind><sm xmlns='" XMLNS_SM_TEXT "'/>");
