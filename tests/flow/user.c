@@ -14,6 +14,9 @@
 
 /* ---- canonical form ---- */
 
+/* Between namespace and name; expat refuses a namespace that has it, so it is one that no document can have. */
+#define SEPARATOR "\x1f"
+
 struct user_parser {
     XML_Parser expat;
     struct user *user;
@@ -86,7 +89,7 @@ static void said_done(struct user_parser *p)
 static void said_begin(struct user_parser *p, const char *name, const char **attributes)
 {
     struct said *s = p->current = calloc(1, sizeof *s);
-    const char *space = strchr(name, ' ');
+    const char *space = strchr(name, SEPARATOR[0]);
     assert(s);
     s->name = strdup(space ? space + 1 : name);
     said_attribute(&s->type, attributes, "type");
@@ -111,8 +114,8 @@ static void on_start(void *context, const char *name, const char **attributes)
         return;
     if (depth <= 1)
         said_begin(p, name, attributes);
-    keep(attributes, strcmp(name, "urn:xmpp:fast:0 token") == 0 ? "token" : NULL, p->user->token);
-    keep(attributes, strcmp(name, "urn:xmpp:sm:3 enabled") == 0 ? "id" : NULL, p->user->management_id);
+    keep(attributes, strcmp(name, "urn:xmpp:fast:0" SEPARATOR "token") == 0 ? "token" : NULL, p->user->token);
+    keep(attributes, strcmp(name, "urn:xmpp:sm:3" SEPARATOR "enabled") == 0 ? "id" : NULL, p->user->management_id);
     write_start(&p->text, name, attributes);
     if (depth == 0)
         said_done(p);
@@ -132,7 +135,7 @@ static void on_end(void *context, const char *name)
     buffer_literal(&p->text, "</>");
     if (depth > 1)
         return;
-    p->is_restart_due = strcmp(name, "urn:ietf:params:xml:ns:xmpp-sasl success") == 0;
+    p->is_restart_due = strcmp(name, "urn:ietf:params:xml:ns:xmpp-sasl" SEPARATOR "success") == 0;
     said_done(p);
 }
 
@@ -151,7 +154,7 @@ static struct user_parser *parser_new(struct user *u)
     struct user_parser *p = calloc(1, sizeof *p);
     assert(p);
     p->user = u;
-    p->expat = XML_ParserCreateNS("UTF-8", ' ');
+    p->expat = XML_ParserCreateNS("UTF-8", SEPARATOR[0]);
     XML_SetReparseDeferralEnabled(p->expat,
                                   XML_FALSE); /* every whole tag at once, however few bytes came with it */
     XML_SetUserData(p->expat, p);
