@@ -59,9 +59,11 @@ static bool version_part(struct span *text, unsigned *ret)
     size_t len = 0;
     for (; len < text->len && text->ptr[len] >= '0' && text->ptr[len] <= '9'; len++)
         value = value > 1000 ? value : value * 10 + (unsigned)(text->ptr[len] - '0');
+    if (len == 0)
+        return false; /* perhaps there is no text at all */
     *text = span_skip(*text, len);
     *ret = value;
-    return len > 0;
+    return true;
 }
 
 static bool version_is_supported(struct span version)
