@@ -54,15 +54,25 @@ static int attribute_order(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* Tests look for "namespace name". */
+static void name_write(struct buffer *out, const char *name)
+{
+    for (; *name; name++)
+        buffer_append_char(out, *name == SEPARATOR[0] ? ' ' : *name);
+}
+
 static void write_start(struct buffer *out, const char *name, const char **attributes)
 {
     size_t count = 0;
     while (attributes[2 * count])
         count++;
     qsort(attributes, count, 2 * sizeof *attributes, attribute_order);
-    buffer_printf(out, "<%s", name);
+    buffer_append_char(out, '<');
+    name_write(out, name);
     for (size_t i = 0; i < count; i++) {
-        buffer_printf(out, " %s=\"", attributes[2 * i]);
+        buffer_append_char(out, ' ');
+        name_write(out, attributes[2 * i]);
+        buffer_literal(out, "=\"");
         escape(out, attributes[2 * i + 1], strlen(attributes[2 * i + 1]));
         buffer_append_char(out, '"');
     }
