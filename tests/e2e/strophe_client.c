@@ -531,6 +531,7 @@ static int client_run(void)
         xmpp_conn_release(a.connection);
     xmpp_ctx_free(a.context);
     xmpp_shutdown();
+    free(a.connect_line);
     free(a.line);
     return 0;
 }
