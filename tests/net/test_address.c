@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "net/address.h"
+#include "net/address_rate.h"
 
 static bool has_namespace;
 
@@ -159,12 +159,114 @@ static void test_rate_by_address(void **state)
     address_limit_fini(&limit);
 }
 
+#define HOUR_MS 3600000u
+
+static void test_rate_gives_back_over_an_hour(void **state)
+{
+    (void)state;
+    struct address_rate rate;
+    const uint64_t now = 1000;
+    int fds[2];
+    address_rate_init(&rate, 3);
+    pair_from("127.0.0.1", fds); /* counted, unlike connections */
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(address_rate_take(&rate, fds[1], now + (uint64_t)i), 0);
+    assert_int_equal(address_rate_take(&rate, fds[1], now + 3), ADDRESS_FULL);
+    assert_int_equal(address_rate_take(&rate, fds[1], now + HOUR_MS / 3 - 1), ADDRESS_FULL);
+    assert_int_equal(address_rate_take(&rate, fds[1], now + HOUR_MS / 3), 0);
+    assert_int_equal(address_rate_take(&rate, fds[1], now + HOUR_MS / 3), ADDRESS_FULL);
+    /* all together that are not told apart */
+    assert_int_equal(address_rate_take(&rate, -1, now + HOUR_MS / 3), ADDRESS_FULL);
+    assert_int_equal(rate.buckets.count, 1);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(address_rate_take(&rate, fds[1], now + 3 * HOUR_MS), 0);
+    assert_int_equal(address_rate_take(&rate, fds[1], now + 3 * HOUR_MS), ADDRESS_FULL);
+    pair_close(fds);
+    address_rate_fini(&rate);
+}
+
+static void test_rate_without_a_limit(void **state)
+{
+    (void)state;
+    struct address_rate rate;
+    address_rate_init(&rate, 0);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(address_rate_take(&rate, -1, 1), 0);
+    assert_int_equal(rate.buckets.count, 0);
+    address_rate_fini(&rate);
+}
+
+/* lo carries this address too; false: it cannot. */
+static bool six_add(const char *address)
+{
+    struct {
+        struct in6_addr address;
+        uint32_t prefix_len;
+        int index;
+    } request = {.prefix_len = 128, .index = (int)if_nametoindex("lo")};
+    inet_pton(AF_INET6, address, &request.address);
+    int fd = socket(AF_INET6, SOCK_DGRAM, 0);
+    bool is_added = fd >= 0 && ioctl(fd, SIOCSIFADDR, &request) == 0;
+    if (fd >= 0)
+        close(fd);
+    return is_added;
+}
+
+static void six_pair_from(const char *address, int ret_fds[2])
+{
+    struct sockaddr_in6 where = {.sin6_family = AF_INET6};
+    socklen_t len = sizeof where;
+    inet_pton(AF_INET6, address, &where.sin6_addr);
+    int listener = socket(AF_INET6, SOCK_STREAM, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&where, len), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&where, &len), 0);
+    struct sockaddr_in6 from = where;
+    from.sin6_port = 0;
+    ret_fds[0] = socket(AF_INET6, SOCK_STREAM, 0);
+    assert_int_equal(bind(ret_fds[0], (struct sockaddr *)&from, sizeof from), 0);
+    assert_int_equal(connect(ret_fds[0], (struct sockaddr *)&where, len), 0);
+    ret_fds[1] = accept(listener, NULL, NULL);
+    assert_true(ret_fds[1] >= 0);
+    close(listener);
+}
+
+static void test_rate_of_a_subscriber(void **state)
+{
+    (void)state;
+    if (!has_namespace || !six_add("2001:db8:0:1::1") || !six_add("2001:db8:0:1:8000::2") ||
+        !six_add("2001:db8:0:2::1")) {
+        print_message("no network namespace with IPv6 can be made here\n");
+        skip();
+    }
+    struct address_rate rate;
+    int one[2], same[2], other[2], four[2];
+    six_pair_from("2001:db8:0:1::1", one);
+    six_pair_from("2001:db8:0:1:8000::2", same);
+    six_pair_from("2001:db8:0:2::1", other);
+    pair_from("192.0.2.1", four);
+    address_rate_init(&rate, 1);
+    assert_int_equal(address_rate_take(&rate, one[1], 1), 0);
+    assert_int_equal(address_rate_take(&rate, same[1], 1), ADDRESS_FULL);
+    assert_int_equal(address_rate_take(&rate, other[1], 1), 0);
+    assert_int_equal(address_rate_take(&rate, four[1], 1), 0);
+    assert_int_equal(rate.buckets.count, 3);
+    address_rate_fini(&rate);
+    pair_close(one);
+    pair_close(same);
+    pair_close(other);
+    pair_close(four);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limit_counts_by_address),
         cmocka_unit_test(test_rate_by_address),
         cmocka_unit_test(test_loopback_and_no_limit_count_nothing),
+        cmocka_unit_test(test_rate_gives_back_over_an_hour),
+        cmocka_unit_test(test_rate_without_a_limit),
+        cmocka_unit_test(test_rate_of_a_subscriber),
     };
     return cmocka_run_group_tests_name("net/address", tests, namespace_enter, NULL);
 }
