@@ -46,6 +46,9 @@ static int settings_make(struct broker *b)
     b->service_settings = settings_of_services(c);
     b->router_settings = settings_of_router(c, b->domains, &b->service_settings);
     b->stream_settings = settings_of_stream(c, b->domains);
+    b->stream_settings.registrations = &b->registrations;
+    b->router_settings.command = broker_command_submit;
+    b->router_settings.command_context = b;
     return 0;
 }
 
@@ -218,6 +221,7 @@ int broker_start(struct broker *b, const struct config *config, struct buffer *r
     address_limit_init(&b->addresses, config->limits.connections_per_address, config->limits.connection_rate,
                        config->limits.connection_burst);
     guesses_init(&b->guesses, config->limits.wrong_passwords, config->limits.login_delay_ms);
+    address_rate_init(&b->registrations, config->registration.per_hour);
     descriptors_raise();
     uint32_t cores = core_count();
     b->worker_count = config->workers ? config->workers : cores < WORKERS_MIN ? WORKERS_MIN : cores;
@@ -246,6 +250,8 @@ int broker_start(struct broker *b, const struct config *config, struct buffer *r
     if (error)
         return error;
     error = broker_groups_open(b, ret_message);
+    if (!error && (config->registration.allow || config->registration.allow_removal))
+        error = registrar_open(b, &b->registrar, ret_message);
     if (error)
         return error;
     broker_ask(b, ask_listen, NULL);
@@ -339,8 +345,10 @@ static void worker_close(struct worker *w)
 void broker_stop(struct broker *b)
 {
     b->control = control_close(b->control);
+    registrar_close(b->registrar); /* as the control thread, it waits for workers that run */
     if (b->is_running)
         workers_stop(b);
+    b->registrar = registrar_free(b->registrar);
     b->jobs = jobs_free(b->jobs);
     b->store = store_close(b->store);
     int64_t clients = 0;
@@ -366,6 +374,7 @@ void broker_stop(struct broker *b)
     b->tls = tls_context_unref(b->tls);
     address_limit_fini(&b->addresses);
     guesses_fini(&b->guesses);
+    address_rate_fini(&b->registrations);
     pthread_cond_destroy(&b->wake);
     pthread_mutex_destroy(&b->lock);
     pthread_mutex_destroy(&b->commands);

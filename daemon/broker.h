@@ -8,13 +8,15 @@
 
 #include "admin/control.h"
 #include "config/config.h"
-#include "net/address.h"
+#include "net/address_rate.h"
 #include "net/guesses.h"
 #include "ring/jobs.h"
 #include "service/services.h"
 #include "store/store.h"
 #include "tls/context.h"
 #include "worker.h"
+
+struct registrar;
 
 struct broker {
     const struct config *config;
@@ -27,6 +29,7 @@ struct broker {
     struct record_kernel_abilities kernel_abilities;
     struct jobs *jobs;
     struct control *control;
+    struct registrar *registrar; /* NULL: clients neither make accounts nor remove them */
     struct group_book groups; /* under `commands`, once it runs */
     struct worker *workers;
     struct router **routers;
@@ -34,6 +37,7 @@ struct broker {
     int *listener_fds;       /* worker_count * config->listener_count */
     struct address_limit addresses;
     struct guesses guesses;
+    struct address_rate registrations;
     _Atomic int32_t clients; /* connections, also those between two workers */
     pthread_mutex_t commands; /* held while one runs */
     pthread_mutex_t lock;
@@ -64,6 +68,21 @@ int broker_groups_change(struct broker *b, struct span lines);
 /* commands.c, from the control thread: the roster of `bare` as the store has it, on `arena`. 0, STORE_NOT_FOUND, or negative
  * errno. */
 int broker_roster_read(struct broker *b, struct span bare, struct arena *arena, struct store_roster *ret);
+/* commands.c, with `commands` held: run a command on the database, then tell everybody whom it
+ * concerns. Returns the result as of store_command_run. `asker` NULL, or who asked: its result is set and its done()
+ * called, when all have been told; but for a removal before they are, for that ends the session that is answered. */
+int broker_database_command(struct broker *b, struct span command, struct span body, struct buffer *reply,
+                            struct store_request *asker);
+
+/* registrar.c: its thread. 0 or negative errno with a line in ret_message. Close: what was submitted is done; later
+ * requests are refused. Free: when nobody can submit any more; both take NULL. */
+int registrar_open(struct broker *b, struct registrar **ret, struct buffer *ret_message);
+void registrar_close(struct registrar *g);
+struct registrar *registrar_free(struct registrar *g);
+/* Any thread: have the command of `r` (command, body) run as if the administrator had given it. `r` is back with done(),
+ * on another thread or at once. */
+void broker_command_submit(void *broker, struct store_request *r);
+
 /* commands.c: the control socket's handler. */
 bool broker_command(void *broker, struct span command, struct span body, struct buffer *reply);
 

@@ -105,6 +105,7 @@ static void stats_write(struct broker *b, struct buffer *out)
         {"tls_handshakes", t.net.handshakes},
         {"tls_handshakes_failed", t.net.handshakes_failed},
         {"tls_kernel_records", t.net.kernel_records},
+        {"registrations", t.stream.registered},
         {"authentications", t.stream.authenticated},
         {"authentication_failures", t.stream.authentication_failures},
         {"logins_delayed", t.stream.logins_delayed},
@@ -231,28 +232,36 @@ static void affected_tell(struct broker *b, struct span affected, bool is_remova
     buffer_fini(&groups);
 }
 
-static bool store_command(struct broker *b, struct span command, struct span body, struct buffer *reply)
+int broker_database_command(struct broker *b, struct span command, struct span body, struct buffer *reply,
+                            struct store_request *asker)
 {
     struct command_wait w = {.broker = b};
+    bool is_removal = span_starts(command, SPAN("user\tremove"));
     w.request.operation = STORE_COMMAND;
     w.request.command = command;
     w.request.body = body;
     arena_init(&w.request.arena);
     command_wait(b, &w);
     buffer_append(reply, buffer_span(&w.request.reply));
-    bool is_removal = span_starts(command, SPAN("user\tremove"));
-    if (w.request.result == 0)
+    int result = w.request.result;
+    if (asker)
+        asker->result = result;
+    if (asker && is_removal)
+        asker->done(asker); /* `command` is gone */
+    if (result == 0)
         affected_tell(b, buffer_span(&w.request.affected), is_removal);
+    if (asker && !is_removal)
+        asker->done(asker);
     buffer_fini(&w.request.reply);
     buffer_fini(&w.request.affected);
     arena_fini(&w.request.arena);
-    return w.request.result == 0;
+    return result;
 }
 
 static bool command_run(struct broker *b, struct span command, struct span body, struct buffer *reply)
 {
     if (store_command_known(command))
-        return store_command(b, command, body, reply);
+        return broker_database_command(b, command, body, reply, NULL) == 0;
     if (command_session_known(command))
         return command_session_run(b, command, body, reply);
     if (span_is(command, "stats")) {

@@ -16,6 +16,8 @@ struct service_settings settings_of_services(const struct config *c)
         .private_item_bytes_max = c->limits.private_item_bytes,
         .private_bytes_max = c->limits.private_bytes,
         .allow_password_change = c->sasl.allow_password_change,
+        .allow_registration = c->registration.allow,
+        .allow_removal = c->registration.allow_removal,
         .vcard_bytes_max = c->limits.vcard_bytes,
         .has_archive = c->archive.enabled,
     };
@@ -71,6 +73,7 @@ struct stream_settings settings_of_stream(const struct config *c, const struct s
         .domains = domains,
         .domain_count = c->domain_count,
         .allow_plain = c->sasl.allow_plain,
+        .allow_registration = c->registration.allow,
         .sasl_iterations = c->sasl.iterations,
         .token_lifetime_s = c->sasl.token_lifetime_s,
         .token_clients_max = c->limits.token_clients,

@@ -122,6 +122,7 @@ static const struct stream_events worker_stream_events = {
     .credentials = worker_credentials,
     .tokens = worker_tokens,
     .refused = worker_refused,
+    .registration = worker_registration,
     .authenticated = on_authenticated,
     .bind = on_bind,
     .stanza = on_stanza,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Credentials and tokens: a question to the store, its answer back to the stream's exchange. */
+/* Credentials, tokens and new accounts: a question to the store, its answer back to the stream. */
 #include "worker_login.h"
 
 #include <errno.h>
@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "broker.h"
+#include "store/command.h"
 #include "store/token.h"
 
 /* A token is replaced when so much of its time is left: a client that is used now and then never has to ask
@@ -226,4 +227,67 @@ void worker_tokens(struct stream *s, struct span jid, struct stream_tokens *toke
     l->clients_max = settings->token_clients_max;
     /* Only where one is shown: who wants a new one is already in. */
     lookup_begin(l, tokens->exchange ? delay_ms(s, jid) : 0);
+}
+
+/* ---- new accounts ---- */
+
+struct newcomer {
+    struct message message;
+    struct store_request request;
+    struct worker *worker;
+    struct stream_registration *registration;
+    struct buffer body;
+};
+
+static void newcomer_free(struct newcomer *n)
+{
+    arena_fini(&n->request.arena);
+    if (n->body.ptr)
+        explicit_bzero(n->body.ptr, n->body.len);
+    buffer_fini(&n->body);
+    free(n);
+}
+
+static void newcomer_handle(struct message *m, void *context)
+{
+    struct worker *w = context;
+    struct newcomer *n = container_of(m, struct newcomer, message);
+    w->lookups--;
+    /* Name and keys are in order: what is refused is an account that exists. */
+    stream_registered(n->registration, n->request.result < 0 ? STREAM_REGISTRATION_FAILED
+                                       : n->request.result   ? STREAM_REGISTRATION_EXISTS
+                                                             : STREAM_REGISTRATION_DONE);
+    newcomer_free(n);
+}
+
+static void newcomer_done(struct store_request *r)
+{
+    struct newcomer *n = container_of(r, struct newcomer, request);
+    loop_post(n->worker->loop, NULL, &n->message);
+}
+
+void worker_registration(struct stream *s, struct span jid, const struct sasl_credentials *credentials,
+                         struct stream_registration *registration)
+{
+    struct newcomer *n = calloc(1, sizeof *n);
+    if (!n) {
+        stream_registered(registration, STREAM_REGISTRATION_FAILED);
+        return;
+    }
+    arena_init(&n->request.arena);
+    buffer_printf(&n->body, "%.*s\t", (int)jid.len, jid.ptr);
+    store_command_keys_write(credentials, &n->body);
+    if (!buffer_ok(&n->body)) {
+        newcomer_free(n);
+        stream_registered(registration, STREAM_REGISTRATION_FAILED);
+        return;
+    }
+    n->worker = worker_of(s);
+    n->registration = registration;
+    n->message.handle = newcomer_handle;
+    n->request.command = SPAN("user\tput");
+    n->request.body = buffer_span(&n->body);
+    n->request.done = newcomer_done;
+    n->worker->lookups++;
+    broker_command_submit(n->worker->broker, &n->request);
 }

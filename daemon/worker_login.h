@@ -12,5 +12,7 @@ void worker_refused(struct stream *s, struct span jid);
 void worker_tokens(struct stream *s, struct span jid, struct stream_tokens *tokens, struct stream_auth *auth);
 /* Whoever waits after wrong passwords waits no longer: the worker stops. */
 void worker_logins_stop(struct worker *w);
+void worker_registration(struct stream *s, struct span jid, const struct sasl_credentials *credentials,
+                         struct stream_registration *registration);
 
 #endif

@@ -74,6 +74,11 @@ struct config {
         bool allow_password_change; /* true */
         uint32_t token_lifetime_s; /* 21 days; 0: no tokens */
     } sasl;
+    struct {
+        bool allow;         /* false */
+        bool allow_removal; /* false */
+        uint32_t per_hour;  /* of one address: 5; 0: no limit */
+    } registration;
     enum config_resource_conflict resource_conflict;
     struct {
         bool csi;                /* true */

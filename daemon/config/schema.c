@@ -104,6 +104,17 @@ const struct config_row config_rows[] = {
      .reason = "Seconds for which a client may log in with a token instead of the password (FAST, XEP-0484); it is given a new one "
                "once half of that is over. 0 gives out none and takes none. Three weeks: a telephone that was off during a holiday need "
                "not ask for the password, a stolen one is of no use after that."},
+    {"registration.allow", CONFIG_BOOL, AT(registration.allow), "false",
+     .reason = "Whether a client that is not logged in may make an account (XEP-0077 s. 3.1), over TLS only. Off, because "
+               "whoever reaches the port can then have as many as `registration.per_hour` lets them, and most servers "
+               "that are open to everybody are used for spam before long."},
+    {"registration.allow_removal", CONFIG_BOOL, AT(registration.allow_removal), "false",
+     .reason = "Whether a client that is logged in may remove its account with everything in it (XEP-0077 s. 3.2), as "
+               "`musterctl user remove` does. Off, because it cannot be undone."},
+    {"registration.per_hour", CONFIG_NUMBER, AT(registration.per_hour), "5", .min = 0, .max = 100000,
+     .reason = "How many accounts one address (of IPv6, one /64) may ask for within an hour, with those asked for in "
+               "vain, or it could be tried out which names are taken. Loopback counts, with all that a proxy there "
+               "brings. 0 is no limit. A household gets its accounts in one evening."},
     {"resource_conflict", CONFIG_CHOICE, AT(resource_conflict), "replace", .names = conflict_names,
      .reason = "A client asks for a resource that is in use by its account (RFC 6120 s. 7.7.2.2). `replace` "
                "closes the older "

@@ -36,6 +36,10 @@ enum archive_default { ARCHIVE_ALWAYS = 'A', ARCHIVE_NEVER = 'N', ARCHIVE_ROSTER
 struct router_settings {
     const struct service *services; /* what answers queries to the server and to accounts (service.h); ends with no answer() */
     const struct service_settings *service_settings; /* for them alone */
+    /* Have r->command run on the database as the administrator's are, and everybody told whom it concerns; then, or
+     * before that if it is a removal, r->done(). Any thread. */
+    void (*command)(void *context, struct store_request *r);
+    void *command_context;
     const struct span *domains; /* prepared */
     uint32_t domain_count;
     uint32_t roster_items_max, resources_max, directed_max, requests_max, blocks_max;

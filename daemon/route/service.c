@@ -222,6 +222,14 @@ void service_work_submit(struct service_work *w, int (*call)(struct store_db *db
     store_submit(w->router->store, &w->request);
 }
 
+void service_work_submit_command(struct service_work *w, struct span command)
+{
+    w->request.command = command;
+    w->request.done = work_done;
+    w->router->operations++;
+    w->router->settings->command(w->router->settings->command_context, &w->request);
+}
+
 static void prepare_run(struct job *j)
 {
     struct service_work *w = container_of(j, struct service_work, job);

@@ -81,6 +81,9 @@ void service_work_submit_prepared(struct service_work *w, struct jobs *jobs, int
                                   int (*call)(struct store_db *db, struct store_request *r));
 /* Call run on a job thread, where it may block, then finish here. Takes over. */
 void service_work_run(struct service_work *w, struct jobs *jobs, void (*run)(struct service_work *w));
+/* Have a command run on the database, as the administrator's are (store/command.h), then finish: of a removal before
+ * its sessions hear of it. */
+void service_work_submit_command(struct service_work *w, struct span command);
 /* Give up one that was not submitted. */
 void service_work_free(struct service_work *w);
 void service_work_result(const struct service_work *w, struct span payload);

@@ -39,6 +39,8 @@ static bool is_on(const struct service_query *q, const char *feature)
         return service_is_admin(q);
     if (strcmp(feature, "jabber:iq:version") == 0)
         return q->settings->tells_version;
+    if (strcmp(feature, "jabber:iq:register") == 0)
+        return service_register_is_on(q->settings);
     return q->settings->has_archive || !span_starts(span_of(feature), SPAN("urn:xmpp:mam:2"));
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an account may do about itself (XEP-0077 s. 3.2, 3.3): a new password, and its end. Registration of new
- * accounts comes before the log-in and is the stream's. */
+/* What an account may do about itself (XEP-0077 s. 3.2, 3.3): a new password, and its end. Registration of
+ * new accounts comes before the log-in and is the stream's. */
 #include "service/services.h"
 
 #include <errno.h>
@@ -28,8 +28,17 @@ static struct span own_local(const struct service_query *q)
     return jid_local(&jid);
 }
 
+bool service_register_is_on(const struct service_settings *s)
+{
+    return s->allow_password_change || s->allow_registration || s->allow_removal;
+}
+
 void service_register_get(const struct service_query *q)
 {
+    if (!service_register_is_on(q->settings)) {
+        service_refuse(q, STANZA_SERVICE_UNAVAILABLE);
+        return;
+    }
     struct buffer payload = {0};
     buffer_literal(&payload, "<query xmlns='jabber:iq:register'><registered/><username>");
     xml_escape(&payload, own_local(q));
@@ -41,7 +50,8 @@ void service_register_get(const struct service_query *q)
 static int password_prepare(struct service_work *base)
 {
     struct password_work *w = (struct password_work *)base;
-    int error = sasl_credentials_make(span_make(w->password, w->password_len), w->iterations, &w->credentials);
+    int error =
+        sasl_credentials_make(span_make(w->password, w->password_len), w->iterations, &w->credentials);
     explicit_bzero(w->password, sizeof w->password);
     return error;
 }
@@ -73,7 +83,7 @@ static void password_change(const struct service_query *q, const struct xml_node
     const struct stream *stream = q->session->stream;
     char local_storage[JID_PART_BYTES_MAX], password_storage[SASL_PASSWORD_BYTES_MAX];
     struct span local, prepared;
-    if (!q->router->settings->service_settings->allow_password_change) {
+    if (!q->settings->allow_password_change) {
         service_refuse(q, STANZA_NOT_ALLOWED);
         return;
     }
@@ -103,13 +113,59 @@ static void password_change(const struct service_query *q, const struct xml_node
     explicit_bzero(password_storage, sizeof password_storage);
 }
 
+/* Handed to the session itself: the end of all of them is on its way here, and what is sent to its address
+ * would come behind it. */
+static void removal_finish(struct service_work *w)
+{
+    struct jid from = jid_of_prepared(w->from);
+    const struct stanza query = {.kind = STANZA_IQ, .type.iq = IQ_SET, .id = w->id};
+    if (w->request.result) {
+        service_work_refuse(w, STANZA_REGISTRATION_REQUIRED); /* it was removed meanwhile */
+        return;
+    }
+    struct account *a = router_account_find(w->router, jid_bare(&from));
+    struct session *s = a ? account_session(a, jid_resource(&from)) : NULL;
+    struct frame *f = s ? stanza_result_frame(&query, w->to, w->from, (struct span){0}) : NULL;
+    if (f)
+        stream_send(s->stream, f);
+}
+
+/* s. 3.2: nothing beside it, and the account is the one that the session is of. */
+static void account_remove(const struct service_query *q, const struct xml_node *query)
+{
+    struct span bare = entity_text(q->account->entity);
+    struct buffer command = {0};
+    if (!q->settings->allow_removal) {
+        service_refuse(q, STANZA_NOT_ALLOWED);
+        return;
+    }
+    if (query->children->next) {
+        service_refuse(q, STANZA_BAD_REQUEST);
+        return;
+    }
+    struct service_work *w = service_work_new(q, sizeof *w, removal_finish);
+    if (!w)
+        return;
+    buffer_literal(&command, "user\tremove\t");
+    buffer_append(&command, bare);
+    struct span text =
+        buffer_ok(&command) ? arena_copy(&w->request.arena, buffer_span(&command)) : (struct span){0};
+    buffer_fini(&command);
+    if (text.ptr) {
+        service_work_submit_command(w, text);
+        return;
+    }
+    service_work_free(w);
+    service_refuse(q, STANZA_RESOURCE_CONSTRAINT);
+}
+
 void service_register_set(const struct service_query *q)
 {
     struct xml_node *query = service_payload(q);
     if (!query)
         return;
     if (xml_node_child(query, SPAN("remove"), REGISTER))
-        service_refuse(q, STANZA_NOT_ALLOWED);
+        account_remove(q, query);
     else
         password_change(q, query);
 }

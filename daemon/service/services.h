@@ -26,7 +26,7 @@ struct service_settings {
     uint32_t private_item_bytes_max,
         private_bytes_max; /* of an account's private elements; of all together */
     uint32_t vcard_bytes_max;
-    bool allow_password_change;
+    bool allow_password_change, allow_registration, allow_removal; /* XEP-0077 */
     bool has_archive;
 };
 
@@ -62,6 +62,7 @@ void service_vcard_get(const struct service_query *q); /* XEP-0054 */
 void service_vcard_set(const struct service_query *q);
 void service_register_get(const struct service_query *q); /* XEP-0077 */
 void service_register_set(const struct service_query *q);
+bool service_register_is_on(const struct service_settings *s);
 void service_account_info(const struct service_query *q); /* XEP-0030 of an account */
 void service_account_items(const struct service_query *q);
 void service_pep(const struct service_query *q); /* XEP-0163 */

@@ -72,6 +72,8 @@ static void features_mechanisms(const struct stream *s, struct buffer *out)
     stream_mechanisms_write(mechanisms, out);
     buffer_literal(out, "</mechanisms>");
     features_authentication(s, out);
+    if (stream_may_register(s))
+        buffer_literal(out, "<register xmlns='http://jabber.org/features/iq-register'/>");
     const struct tls_bindings *b = conn_bindings(&s->conn);
     if (!b || !(mechanisms & SCRAM_PLUS_MECHANISMS))
         return;

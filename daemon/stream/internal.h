@@ -112,6 +112,11 @@ struct stream_login {
         bool is_managed; /* XEP-0198, with these attributes */
         char resume[COUNT_BYTES + 1], max[COUNT_BYTES + 1];
     } bind;
+    struct registering { /* XEP-0077, whatever comes between */
+        struct stream_registration *out; /* is being made; NULL: none */
+        uint8_t queries, attempts;
+        bool is_done;
+    } registering;
     struct {
         char *previd; /* NULL: no session is to be resumed */
         char h[COUNT_BYTES + 1];
@@ -130,11 +135,18 @@ void stream_fast_success(const struct stream_login *l, struct buffer *out);
 
 /* The stream's, made if there is none yet; NULL without memory. */
 struct stream_login *stream_login_take(struct stream *s);
-/* All but `from`: a new attempt begins. */
+/* All but `from` and `registering`: a new attempt begins. */
 void stream_login_forget(struct stream_login *l);
 void stream_login_free(struct stream *s);
 /* Copy an attribute's value, unless it is too long to mean anything. */
 void stream_login_keep(struct span value, char to[static COUNT_BYTES + 1]);
+
+/* register.c */
+/* May an account be made on this stream, as far as it has come? */
+bool stream_may_register(const struct stream *s);
+/* A query of XEP-0077 of a client that is not logged in; false: it is none, or may not be asked. */
+bool stream_register_item(struct stream *s, const struct xml_item *item);
+void stream_register_detach(struct stream *s);
 
 /* bind2.c */
 /* What `authenticate` asks for, if it does. 0 or -ENOMEM. */

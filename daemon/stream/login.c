@@ -14,6 +14,7 @@ struct stream_login *stream_login_take(struct stream *s)
 void stream_login_forget(struct stream_login *l)
 {
     char *from = l->from;
+    struct registering registering = l->registering;
     free(l->bind_id);
     free(l->agent);
     free(l->bind.tag);
@@ -22,7 +23,7 @@ void stream_login_forget(struct stream_login *l)
     buffer_fini(&l->results);
     buffer_fini(&l->enabled);
     explicit_bzero(l, sizeof *l);
-    *l = (struct stream_login){.from = from};
+    *l = (struct stream_login){.from = from, .registering = registering};
 }
 
 void stream_login_free(struct stream *s)

@@ -42,6 +42,7 @@ static void stream_ends(struct stream *s)
 {
     bool was_known = s->jid != NULL && s->state != STREAM_MOVING;
     stream_auth_detach(s);
+    stream_register_detach(s);
     s->worker->counters.sessions_detached -= s->state == STREAM_PARKED;
     stream_enter(s, STREAM_CLOSING);
     stream_activate(s);
@@ -178,7 +179,7 @@ static void stream_negotiate_item(struct stream *s, const struct xml_item *item)
         return;
     }
     /* RFC 6120 s. 4.9.3.12: a stanza before authentication. */
-    if (!stream_management_item(s, item))
+    if (!stream_management_item(s, item) && !stream_register_item(s, item))
         stream_fail(s, STREAM_NOT_AUTHORIZED, NULL);
 }
 

@@ -21,6 +21,8 @@ struct stream;
 struct stream_auth;
 struct stream_login;
 struct stream_certificate;
+struct stream_registration;
+struct address_rate;
 struct session;
 struct held;
 struct management;
@@ -102,6 +104,8 @@ struct stream_settings {
     struct tls_context *tls; /* NULL: no TLS listener */
     const uint8_t *secret;   /* 32 bytes, for sasl_exchange_new */
     bool allow_plain;
+    bool allow_registration;            /* XEP-0077 */
+    struct address_rate *registrations; /* how many may be asked for */
     bool has_csi;             /* client state indication is offered (XEP-0352) */
     uint32_t sasl_iterations; /* of new accounts */
     uint32_t token_lifetime_s;  /* of log-in tokens (XEP-0484); 0: none are given out or taken */
@@ -135,6 +139,10 @@ struct stream_events {
     /* A log-in as account `jid`, which may not exist, was refused: the password, token or certificate was
      * wrong. */
     void (*refused)(struct stream *s, struct span jid);
+    /* The account `jid` is to be made: answer with stream_registered, at once or later. `credentials` and
+     * `registration` live until then. */
+    void (*registration)(struct stream *s, struct span jid, const struct sasl_credentials *credentials,
+                         struct stream_registration *registration);
     /* SASL is done for account `jid`: see that the stream reaches the account's home worker, then
      * stream_settle. */
     void (*authenticated)(struct stream *s, struct span jid);
@@ -167,7 +175,7 @@ struct stream_worker {
     struct xml_limits limits;
     struct xml_scan *spare_scan; /* for a stream at a stanza boundary */
     struct arena arena;          /* reset after every item */
-    uint32_t jobs;               /* password checks out on job threads */
+    uint32_t jobs;               /* password checks, and keys of new accounts, out on job threads */
     struct frame *ack_request;   /* <r/>, everybody's */
     struct past_session *past;   /* sessions that are over (resume.c); NULL: none yet */
     uint32_t past_next;
@@ -175,7 +183,7 @@ struct stream_worker {
     struct timer throttle; /* runs while there are any */
     struct stanza stanza;  /* scratch: large */
     struct stream_counters {
-        uint64_t opened, authenticated, authentication_failures, bound, stream_errors, stanzas, keepalives;
+        uint64_t opened, registered, authenticated, authentication_failures, bound, stream_errors, stanzas, keepalives;
         uint64_t presences_held,
             presences_conflated;    /* the latter: replaced by a later one before they were sent */
         uint64_t held_overflows;    /* flushed because one reader's were too many */
@@ -240,6 +248,12 @@ void stream_fini(struct stream *s);
 void stream_auth_provide(struct stream_auth *auth, const struct sasl_credentials *credentials,
                          bool is_failed);
 void stream_auth_tokens(struct stream_auth *auth, enum stream_tokens_outcome outcome);
+enum stream_registration_outcome {
+    STREAM_REGISTRATION_DONE,
+    STREAM_REGISTRATION_EXISTS,
+    STREAM_REGISTRATION_FAILED
+};
+void stream_registered(struct stream_registration *registration, enum stream_registration_outcome outcome);
 void stream_bound(struct stream *s, struct session *session, struct span jid);
 void stream_refuse_bind(struct stream *s, enum stanza_error e);
 /* Go on pulling after a wait. */

@@ -53,6 +53,9 @@ static void test_minimal_has_defaults(void **state)
     assert_int_equal(c->jobs, 0);
     assert_int_equal(c->offload.io, CONFIG_OFFLOAD_AUTO);
     assert_false(c->sasl.allow_plain);
+    assert_false(c->registration.allow);
+    assert_false(c->registration.allow_removal);
+    assert_int_equal(c->registration.per_hour, 5);
     assert_int_equal(c->sasl.iterations, 4096);
     assert_int_equal(c->resource_conflict, CONFIG_CONFLICT_REPLACE);
     assert_int_equal(c->limits.stanza_bytes, 262144);
@@ -92,6 +95,7 @@ static void test_everything_set(void **state)
               "workers: 4\njobs: 2\n"
               "offload: {io: off, tls: on, bpf: auto}\n"
               "sasl: {allow_plain: true, iterations: 10000}\n"
+              "registration: {allow: true, allow_removal: true, per_hour: 0}\n"
               "resource_conflict: rename\n"
               "limits:\n"
               "  stanza_bytes: 20000\n  unauthenticated_stanza_bytes: 10001\n  queue_bytes: 65536\n"
@@ -129,6 +133,9 @@ static void test_everything_set(void **state)
     assert_int_equal(c->offload.io, CONFIG_OFFLOAD_OFF);
     assert_int_equal(c->offload.tls, CONFIG_OFFLOAD_ON);
     assert_true(c->sasl.allow_plain);
+    assert_true(c->registration.allow);
+    assert_true(c->registration.allow_removal);
+    assert_int_equal(c->registration.per_hour, 0);
     assert_int_equal(c->sasl.iterations, 10000);
     assert_int_equal(c->resource_conflict, CONFIG_CONFLICT_RENAME);
     assert_int_equal(c->limits.stanza_bytes, 20000);

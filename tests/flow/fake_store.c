@@ -313,10 +313,31 @@ bool fake_store_blocks(struct store *s, const char *jid, const char *whom)
     return is_there;
 }
 
+/* `user put` of a new account, and `user remove`. */
+static int command_run(struct store *s, struct store_request *r)
+{
+    struct span removed = SPAN("user\tremove\t");
+    bool is_removal = span_starts(r->command, removed);
+    struct span text = is_removal ? span_skip(r->command, removed.len) : r->body;
+    char *jid = strndup(text.ptr, text.len);
+    jid[strcspn(jid, "\t")] = 0;
+    bool is_there = fake_store_account(s, jid, false);
+    bool is_done = is_there == is_removal;
+    if (is_done && is_removal)
+        fake_store_account_remove(s, jid);
+    else if (is_done)
+        fake_store_account(s, jid, true);
+    buffer_append(&r->affected, is_done ? span_of(jid) : SPAN(""));
+    free(jid);
+    return is_done ? 0 : 1;
+}
+
 static int request_run(struct store *s, struct store_request *r)
 {
     if (s->errors[r->operation])
         return -s->errors[r->operation];
+    if (r->operation == STORE_COMMAND)
+        return command_run(s, r);
     if (r->operation == STORE_CALL)
         return call_run(s, r);
     if (r->operation == STORE_CHANGE)

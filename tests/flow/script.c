@@ -136,6 +136,7 @@ static void do_limit(struct world *w, struct words *a)
         {"conflate", &w->config.presence.conflate_bytes},
         {"lifetime", &w->config.sasl.token_lifetime_s},
         {"clients", &w->config.limits.token_clients},
+        {"registrations", &w->config.registration.per_hour},
         {"rate", &w->config.presence.rate},
         {"burst", &w->config.presence.burst},
         {"grace", &w->config.presence.flap_grace_ms},
@@ -381,6 +382,7 @@ static void do_counted(struct world *w, struct words *a)
             {"unacked", worker->streams.counters.sm_overflows},
             {"detached", worker->streams.counters.sessions_detached},
             {"rerouted", worker->router.counters.messages_rerouted},
+            {"registered", worker->streams.counters.registered},
             {"published", worker->router.counters.events_published},
             {"events", worker->router.counters.events_delivered},
             {"capsasked", worker->router.counters.caps_asked},
@@ -406,6 +408,9 @@ static void do_switch(struct world *w, struct words *a)
                : strcmp(a->at[1], "version") == 0 ? &w->config.services.version
                : strcmp(a->at[1], "os") == 0      ? &w->config.services.version_os
                : strcmp(a->at[1], "last") == 0    ? &w->config.services.last_activity
+               : strcmp(a->at[1], "registration") == 0 ? &w->config.registration.allow
+               : strcmp(a->at[1], "removal") == 0 ? &w->config.registration.allow_removal
+               : strcmp(a->at[1], "password") == 0 ? &w->config.sasl.allow_password_change
                                                   : NULL;
     if (!at)
         world_fail(w, "no switch is named %s", a->at[1]);

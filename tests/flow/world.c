@@ -56,6 +56,41 @@ static bool order_take(void *context, struct span command, struct span body, str
     return !memmem(command.ptr, command.len, "refuse", 6);
 }
 
+/* registrar.c's and commands.c's, without threads: groups are tried end to end. */
+struct command {
+    struct store_request request, *asker;
+    struct broker *broker;
+};
+
+static void command_done(struct store_request *r)
+{
+    struct command *c = container_of(r, struct command, request);
+    bool is_removal = span_starts(r->command, SPAN("user\tremove"));
+    struct span affected = buffer_span(&r->affected);
+    c->asker->result = r->result;
+    if (is_removal)
+        c->asker->done(c->asker);
+    if (r->result == 0)
+        router_account_changed(c->broker->routers, c->broker->worker_count, affected, is_removal);
+    if (!is_removal)
+        c->asker->done(c->asker);
+    buffer_fini(&r->affected);
+    free(c);
+}
+
+void broker_command_submit(void *broker, struct store_request *r)
+{
+    struct command *c = calloc(1, sizeof *c);
+    assert_non_null(c);
+    c->asker = r;
+    c->broker = broker;
+    c->request.operation = STORE_COMMAND;
+    c->request.command = r->command;
+    c->request.body = r->body;
+    c->request.done = command_done;
+    store_submit(c->broker->store, &c->request);
+}
+
 void world_settings(struct world *w)
 {
     const struct config *c = &w->config;
@@ -68,6 +103,10 @@ void world_settings(struct world *w)
         w->broker.router_settings.pace = 1;
     w->broker.stream_settings = settings_of_stream(c, w->domains);
     w->broker.stream_settings.secret = store_secret(w->broker.store);
+    w->broker.stream_settings.registrations = &w->broker.registrations;
+    w->broker.registrations.per_hour = c->registration.per_hour;
+    w->broker.router_settings.command = broker_command_submit;
+    w->broker.router_settings.command_context = &w->broker;
     for (uint32_t i = 0; i < w->broker.worker_count; i++) {
         w->broker.workers[i].net.queue_bytes_max = c->limits.queue_bytes;
         w->broker.workers[i].net.hold_bytes =
@@ -129,6 +168,7 @@ struct world *world_new(uint32_t workers, uint64_t seed, size_t receive_bytes_ma
     struct broker *b = &w->broker;
     b->config = &w->config;
     guesses_init(&b->guesses, 0, 0);
+    address_rate_init(&b->registrations, 0);
     b->worker_count = workers;
     b->store = fake_store_new();
     b->workers = calloc(workers, sizeof *b->workers);
@@ -283,6 +323,7 @@ void world_free(struct world *w)
     fake_store_free(b->store);
     group_book_fini(&b->groups);
     guesses_fini(&b->guesses);
+    address_rate_fini(&b->registrations);
     for (uint32_t i = 0; i < w->group_count; i++)
         free(w->groups[i]);
     for (int i = 0; i < CONFIG_CONTACTS; i++)
