@@ -31,6 +31,7 @@ import test_limits  # noqa: E402
 import test_login  # noqa: E402
 import test_messages  # noqa: E402
 import test_readers  # noqa: E402
+import test_register  # noqa: E402
 import test_resume  # noqa: E402
 import test_rosters  # noqa: E402
 import test_services  # noqa: E402
@@ -48,6 +49,7 @@ SUITES = (
     test_admin,
     test_groups,
     test_readers,
+    test_register,
     test_resume,
     test_rosters,
     test_explain,

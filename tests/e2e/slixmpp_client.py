@@ -82,6 +82,10 @@ class Adapter(slixmpp.ClientXMPP):
         if command.get("resume"):
             self.register_plugin("xep_0198")
             self.add_event_handler("session_resumed", lambda _: self.emit("resumed"))
+        if command.get("register"):
+            self.register_plugin("xep_0077")
+            self.add_event_handler("register", self.on_register)
+            self._always_send_everything = True  # 1.8 would keep the plugin's queries until it is logged in
         self.add_event_handler("session_start", self.on_start)
         self.add_event_handler("failed_all_auth", lambda _: self.give_up("authentication"))
         self.add_event_handler("ssl_invalid_chain", lambda e: self.give_up(f"certificate: {e}"))
@@ -97,6 +101,21 @@ class Adapter(slixmpp.ClientXMPP):
     def on_start(self, _):
         self.is_online = True
         self.emit("online", jid=self.boundjid.full)
+
+    async def on_register(self, form):
+        """Before it logs in, which it does afterwards whatever came of this."""
+        iq = self.make_iq_set()
+        for field in ("username", "password"):
+            if field not in form["register"]["fields"]:
+                self.emit("not-registered", condition=f"no {field} is asked for")
+                return
+        iq["register"]["username"] = self.boundjid.user
+        iq["register"]["password"] = self.password
+        try:
+            await iq.send(timeout=15)
+            self.emit("registered")
+        except IqError as error:
+            self.emit("not-registered", condition=error.condition)
 
     def give_up(self, reason):
         self.is_online or self.emit("failed", reason=reason)
@@ -168,6 +187,10 @@ class Adapter(slixmpp.ClientXMPP):
             elif do in SERVICES:
                 self.emit("reply", id=request, type="result", **await SERVICES[do](self, command))
                 return
+            elif do in ("password", "unregister"):
+                self.register_plugin("xep_0077")
+                reply = await (self["xep_0077"].change_password(command["password"], timeout=15) if do == "password"
+                               else self["xep_0077"].cancel_registration(timeout=15))
             elif do == "disco":
                 reply = await self["xep_0030"].get_info(jid=command["to"], timeout=15, cached=False)
             else:
