@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shared groups across workers. A question a file: who hears what a member says (grouping.c), what a member
- * that comes online or joins is told (grouping_wave.c), how a change of the groups reaches everybody
+/* Shared groups across workers. A question a file: who comes and goes (grouping.c), who hears what a member says
+ * (grouping_audience.c), what it shows to those who begin to see it (grouping_show.c), what a member that comes
+ * online or joins is told (grouping_wave.c), how a change of the groups reaches everybody
  * (grouping_change.c), who hears when a group becomes visible to others (grouping_view.c), and what is pushed
  * then (grouping_push.c).
  *
@@ -42,6 +43,13 @@ uint32_t *groups_seen(const struct account *a, const struct group_here *except, 
 bool numbers_have(const uint32_t *numbers, uint32_t count, uint32_t number);
 /* Those of `a` that are not among `b`, in place; how many. */
 uint32_t numbers_subtract(uint32_t *a, uint32_t a_count, const uint32_t *b, uint32_t b_count);
+
+/* Does a group tell the account what the publisher says, whose home is `from`? */
+bool audience_has(const struct account *a, uint32_t from, const struct group_audience *audience);
+
+/* What the account shows now, or that it shows it no more, to every worker that has any member who must hear of
+ * it. About how many deliveries that is. (grouping_show.c) */
+uint32_t router_audience_show(struct router *r, const struct account *a, struct group_audience *audience);
 
 /* ---- waves: an account is told of the members of some groups, worker by worker, a slice at a time
  * (grouping_wave.c) ---- */
@@ -88,9 +96,11 @@ static inline bool wave_is_over(const struct group_wave *w)
 /* The wave is over. */
 void router_wave_ended(struct router *r, struct group_wave *w);
 
-/* What the account shows now, or that it shows it no more, to every worker that has any member who must hear of
- * it. About how many deliveries that is. */
-uint32_t router_audience_show(struct router *r, const struct account *a, struct group_audience *audience);
+/* Where a member that has a stamp stands in the group's list. */
+static inline uint32_t group_member_place(const struct account_group *g)
+{
+    return group_list_after(&g->here->members, g->stamp) - 1;
+}
 
 /* A member of a group that it has just joined or is about to leave; it is in memory. About how many deliveries
  * that is. */

@@ -8,10 +8,10 @@
  *
  * The same the other way round for who leaves a group: it hears on until it has been told that they go.
  *
- * An account's waves go one after the other, in the order of what made them. One that comes would otherwise go
- * on in groups that the member has left meanwhile, and tell of somebody of whose going another one has told
- * already; and one that goes would tell the end of somebody whom the member, back in the group, has been shown
- * again. */
+ * An account's waves go one after the other, in the order of what made them. One that comes would otherwise
+ * go on in groups that the member has left meanwhile, and tell of somebody of whose going another one has
+ * told already; and one that goes would tell the end of somebody whom the member, back in the group, has been
+ * shown again. */
 #include "route/grouping.h"
 
 #include <stdlib.h>
@@ -66,8 +66,8 @@ static void wave_ask(struct group_wave *w, uint32_t to)
     const struct account *a = w->account;
     struct span watcher = entity_text(a->entity);
     size_t numbers = w->group_count + w->kept_count + a->group_count;
-    struct wave_request *m =
-        route_message_new(sizeof *m + numbers * sizeof *m->numbers + watcher.len, wave_request_run, wave_request_fini);
+    struct wave_request *m = route_message_new(sizeof *m + numbers * sizeof *m->numbers + watcher.len,
+                                               wave_request_run, wave_request_fini);
     if (!m)
         return;
     m->wave = w->number;
@@ -190,10 +190,10 @@ static void wave_answer_fini(struct route_message *base)
     free(m->frames);
 }
 
-/* The watch tells it: what made the slot came ahead of this answer. Not, however, when the subscription is over
- * and the slot waits to be revoked: then a session that has come since was told nothing by the watch. To the
- * others what is under way by it comes first, for what the answer says is newer. (An end the publisher tells
- * who watched it when it revokes.) */
+/* The watch tells it: what made the slot came ahead of this answer. Not, however, when the subscription is
+ * over and the slot waits to be revoked: then a session that has come since was told nothing by the watch. To
+ * the others what is under way by it comes first, for what the answer says is newer. (An end the publisher
+ * tells who watched it when it revokes.) */
 static bool watch_tells(struct router *r, const struct group_wave *w, uint64_t publisher)
 {
     struct account *a = w->account;
@@ -280,25 +280,26 @@ static bool answer_put(struct wave_answer *m, struct frame *frame, uint64_t plai
     return frame != NULL;
 }
 
-static void resource_answers(struct wave_answer *m, struct span jid, struct frame *presence, bool is_hide, uint64_t plain)
+static void resource_answers(struct wave_answer *m, struct span jid, struct frame *presence, bool is_hide,
+                             uint64_t plain)
 {
-    struct frame *f = is_hide ? stanza_presence_frame(PRESENCE_UNAVAILABLE, jid, (struct span){0}, (struct span){0})
-                              : frame_ref(presence);
+    struct frame *f =
+        is_hide ? stanza_presence_frame(PRESENCE_UNAVAILABLE, jid, (struct span){0}, (struct span){0})
+                : frame_ref(presence);
     answer_put(m, f, plain);
 }
 
-static void account_answers(const struct router *r, struct wave_answer *m, const struct account *a, bool is_hide,
-                            uint64_t plain)
+static void account_answers(const struct router *r, struct wave_answer *m, const struct account *a,
+                            bool is_hide, uint64_t plain)
 {
-    account_each_session(s, a)
-        if (session_is_available(s))
-            resource_answers(m, session_jid(s), s->presence, is_hide, plain);
+    account_each_session(s, a) if (session_is_available(s))
+        resource_answers(m, session_jid(s), s->presence, is_hide, plain);
     for (const struct lost *l = NULL; (l = router_lost_next(r, a, l));)
         resource_answers(m, span_make(l->jid, l->jid_len), l->presence, is_hide, plain);
 }
 
-/* Does the watcher see the members of this group still? It asked when it did, and who sees them may have changed
- * since: these have told it all that there is to say. */
+/* Does the watcher see the members of this group still? It asked when it did, and who sees them may have
+ * changed since: these have told it all that there is to say. */
 static bool is_visible(const struct router *r, const struct wave_request *m, uint32_t at)
 {
     const struct group_here *here = groups_find(&r->groups, m->numbers[at]);
@@ -310,22 +311,23 @@ static bool is_visible(const struct router *r, const struct wave_request *m, uin
 }
 
 /* Does this group of the wave speak for its member? */
-static bool is_spoken_for(const struct router *r, const struct wave_request *m, const struct account *a, uint32_t at)
+static bool is_spoken_for(const struct router *r, const struct wave_request *m, const struct account *a,
+                          uint32_t at)
 {
     if (!m->is_hide)
         return is_visible(r, m, at);
     if (m->is_closed)
         return true;
-    /* Who leaves as well says so itself. Not who leaves by a later change: the wave may be over before that is
-     * said. */
+    /* Who leaves as well says so itself. Not who leaves by a later change: the wave may be over before that
+     * is said. */
     const struct group_here *here = groups_find(&r->groups, m->numbers[at]);
     return here && !here->is_removed &&
            group_find(here->group, entity_text(a->entity), a->entity->node.hash) >= 0;
 }
 
-/* Does either block the other? Who is blocked has been told so when the block began; only one who left a group at that very
- * moment has not, and keeps what it saw: telling the end here would show the blocker's present resources to all
- * who leave. */
+/* Does either block the other? Who is blocked has been told so when the block began; only one who left a
+ * group at that very moment has not, and keeps what it saw: telling the end here would show the blocker's
+ * present resources to all who leave. */
 static bool is_blocked(const struct wave_request *m, const struct account *a)
 {
     struct jid watcher = jid_of_prepared(span_make(m->watcher, m->len)), publisher = entity_jid(a->entity);
