@@ -3,6 +3,7 @@
  * whose lo carries some documentation addresses (RFC 5737, RFC 3849). */
 #include <arpa/inet.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -196,6 +197,26 @@ static void test_rate_without_a_limit(void **state)
     address_rate_fini(&rate);
 }
 
+#define SIX_WAIT_MS 10000
+
+/* The kernel makes it usable a moment later. */
+static bool six_is_usable(const struct in6_addr *address)
+{
+    struct sockaddr_in6 here = {.sin6_family = AF_INET6, .sin6_addr = *address}, where = here;
+    where.sin6_port = htons(9);
+    for (int i = 0; i < SIX_WAIT_MS; i++) {
+        int fd = socket(AF_INET6, SOCK_DGRAM, 0);
+        bool is_usable = fd >= 0 && bind(fd, (struct sockaddr *)&here, sizeof here) == 0 &&
+                         connect(fd, (struct sockaddr *)&where, sizeof where) == 0;
+        if (fd >= 0)
+            close(fd);
+        if (is_usable)
+            return true;
+        poll(NULL, 0, 1);
+    }
+    return false;
+}
+
 /* lo carries this address too; false: it cannot. */
 static bool six_add(const char *address)
 {
@@ -209,7 +230,7 @@ static bool six_add(const char *address)
     bool is_added = fd >= 0 && ioctl(fd, SIOCSIFADDR, &request) == 0;
     if (fd >= 0)
         close(fd);
-    return is_added;
+    return is_added && six_is_usable(&request.address);
 }
 
 static void six_pair_from(const char *address, int ret_fds[2])
