@@ -6,7 +6,7 @@ from raw import Raw, local
 from test_admin import must, with_settings
 from test_readers import come_online, counter
 
-PINGS = 200
+PINGS = 300  # a hundred at once, the others in two seconds and more
 
 
 def throttle(bench):
@@ -15,25 +15,28 @@ def throttle(bench):
     talker.queue.clear()
     talker.send("".join(f"<iq type='get' id='{n}' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>" for n in range(PINGS)))
     other.ping()
-    must(time.monotonic() - began < 1, "another stream waits as well")
+    other_s = time.monotonic() - began
     answers = [talker.next().get("id") for _ in range(PINGS)]
     must(answers == [str(n) for n in range(PINGS)], "answers are missing, or out of order")
-    must(time.monotonic() - began > 0.8, f"{PINGS} stanzas were answered in {time.monotonic() - began:.2f} s")
+    talker_s = time.monotonic() - began
+    must(talker_s > 1.8, f"{PINGS} stanzas were answered in {talker_s:.2f} s")
+    must(other_s < talker_s / 2, f"another stream waited {other_s:.2f} s as well, of {talker_s:.2f} s")
     must(counter(bench, "streams_throttled") > 0, "nobody was throttled")
 
 
 def wrong_passwords(bench):
     account = bench.account("guessed")
-    for name in (account[0], "nobody@localhost"):
+    for i, name in enumerate((account[0], "nobody@localhost")):
         waits = []
-        for _ in range(4):
+        for attempt in range(4):
             raw = bench.on_close(Raw(bench.server, "direct")).open()
             began = time.monotonic()
             failure = raw.scram(name, "wrong")
             must(local(failure) == "failure", f"a wrong password is answered with {local(failure)}")
             waits.append(time.monotonic() - began)
-        must(waits[0] < 0.2 and waits[2] >= 0.25 and waits[3] >= 0.5, f"{name}: the waits are {waits}")
-    must(counter(bench, "logins_delayed") == 4, f"{counter(bench, 'logins_delayed')} log-ins were delayed")
+            delayed = counter(bench, "logins_delayed") - 2 * i
+            must(delayed == max(0, attempt - 1), f"{name}: of {attempt + 1} wrong passwords {delayed} had to wait")
+        must(waits[2] >= 0.25 and waits[3] >= 0.5, f"{name}: the waits are {waits}")
 
 
 def tests(server):
