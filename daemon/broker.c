@@ -19,6 +19,8 @@
 /* Streams get this long to take their leave, then they are cut. */
 #define STOP_TIMEOUT_MS 3000
 #define STOP_POLL_MS 20
+/* Questions to authorities' responders that may be under way at a time: each holds a thread, which does nothing but wait. */
+#define ASKING_THREADS 4
 
 static uint32_t core_count(void)
 {
@@ -87,10 +89,7 @@ static int tls_open(struct broker *b, struct buffer *ret_message)
         is_needed |= b->config->listeners[i].tls != CONFIG_TLS_NONE;
     if (!is_needed)
         return 0;
-    struct tls_settings settings = {.certificate_path = b->config->tls.certificate,
-                                    .key_path = b->config->tls.key,
-                                    .client_authorities_path = b->config->tls.client_ca,
-                                    .allow_tls12 = b->config->tls.allow_tls12};
+    struct tls_settings settings = settings_of_tls(b->config);
     int error = tls_context_new(&settings, &b->tls, ret_message);
     b->stream_settings.tls = b->tls;
     return error ? error : kernel_records_choose(b, ret_message);
@@ -243,6 +242,14 @@ int broker_start(struct broker *b, const struct config *config, struct buffer *r
         buffer_printf(ret_message, "cannot start the job threads: %s", strerror(errno));
         return -errno;
     }
+    if (b->tls && tls_context_asks(b->tls))
+        b->asking = jobs_new(ASKING_THREADS);
+    if (b->tls && tls_context_asks(b->tls) && !b->asking) {
+        buffer_printf(ret_message, "cannot start the threads that ask responders: %s", strerror(errno));
+        return -errno;
+    }
+    if (b->tls && tls_context_checks_clients(b->tls))
+        b->stream_settings.client_checks = b->asking ? b->asking : b->jobs;
     b->service_settings.jobs = b->jobs;
     b->service_settings.run = broker_command;
     b->service_settings.run_context = b;
@@ -317,6 +324,8 @@ static bool wait_until_quiet(struct broker *b)
 
 static void workers_stop(struct broker *b)
 {
+    if (b->tls)
+        tls_context_stop_asking(b->tls);
     broker_ask(b, ask_stop, NULL);
     if (!wait_until_quiet(b)) {
         broker_ask(b, ask_abort, NULL);
@@ -350,6 +359,7 @@ void broker_stop(struct broker *b)
         workers_stop(b);
     b->registrar = registrar_free(b->registrar);
     b->jobs = jobs_free(b->jobs);
+    b->asking = jobs_free(b->asking);
     b->store = store_close(b->store);
     int64_t clients = 0;
     for (uint32_t i = 0; b->is_running && i < b->worker_count; i++)

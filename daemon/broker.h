@@ -28,6 +28,7 @@ struct broker {
     struct tls_context *tls;
     struct record_kernel_abilities kernel_abilities;
     struct jobs *jobs;
+    struct jobs *asking; /* threads that wait for authorities' responders; NULL: nobody is asked */
     struct control *control;
     struct registrar *registrar; /* NULL: clients neither make accounts nor remove them */
     struct group_book groups; /* under `commands`, once it runs */

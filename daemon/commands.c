@@ -12,6 +12,7 @@
 #include "commands_presence.h"
 #include "commands_session.h"
 #include "store/command.h"
+#include "tls/client.h"
 
 struct totals {
     pthread_mutex_t lock;
@@ -90,6 +91,7 @@ static void stats_write(struct broker *b, struct buffer *out)
     struct totals t = {.lock = PTHREAD_MUTEX_INITIALIZER};
     broker_ask(b, ask_totals, &t);
     struct store_counters store = store_counters_read(b->store);
+    struct tls_client_counters certificates = b->tls ? tls_context_client_counters(b->tls) : (struct tls_client_counters){0};
     const struct {
         const char *name;
         uint64_t value;
@@ -109,6 +111,14 @@ static void stats_write(struct broker *b, struct buffer *out)
         {"authentications", t.stream.authenticated},
         {"authentication_failures", t.stream.authentication_failures},
         {"logins_delayed", t.stream.logins_delayed},
+        {"certificates_revoked", certificates.revoked},
+        {"certificates_unknown", certificates.unknown},
+        {"certificates_ended_expired", t.stream.certificates_expired},
+        {"certificates_ended_revoked", t.stream.certificates_revoked},
+        {"crls_read", certificates.lists_read},
+        {"crls_unread", certificates.lists_failed},
+        {"ocsp_asked", certificates.asked},
+        {"ocsp_failed", certificates.ask_failed},
         {"sessions_bound", t.stream.bound},
         {"stream_errors", t.stream.stream_errors},
         {"stanzas_received", t.stream.stanzas},

@@ -67,6 +67,27 @@ struct router_settings settings_of_router(const struct config *c, const struct s
     };
 }
 
+static enum tls_revocation revocation_of(enum config_revocation r)
+{
+    return r == CONFIG_REVOCATION_HARD   ? TLS_REVOCATION_HARD
+           : r == CONFIG_REVOCATION_SOFT ? TLS_REVOCATION_SOFT
+                                         : TLS_REVOCATION_OFF;
+}
+
+struct tls_settings settings_of_tls(const struct config *c)
+{
+    return (struct tls_settings){
+        .certificate_path = c->tls.certificate,
+        .key_path = c->tls.key,
+        .allow_tls12 = c->tls.allow_tls12,
+        .client_authorities_path = c->tls.client_ca,
+        .client_lists_path = c->tls.client_crls,
+        .client_list_mode = revocation_of(c->tls.client_crl_check),
+        .client_ocsp_mode = revocation_of(c->tls.client_ocsp),
+        .client_ocsp_responder = c->tls.client_ocsp_responder,
+    };
+}
+
 struct stream_settings settings_of_stream(const struct config *c, const struct span *domains)
 {
     return (struct stream_settings){

@@ -7,12 +7,15 @@
 #include "route/router.h"
 #include "service/services.h"
 #include "stream/stream.h"
+#include "tls/context.h"
 
 struct service_settings settings_of_services(const struct config *c);
 /* Without `command`, which the broker is. */
 /* `domains` are those of `c`; they and `services_settings` outlive what is made of them. */
 struct router_settings settings_of_router(const struct config *c, const struct span *domains,
                                           const struct service_settings *services_settings);
+/* It borrows the paths. */
+struct tls_settings settings_of_tls(const struct config *c);
 /* Without `tls`, `secret` and `registrations`, which are not in the configuration. */
 struct stream_settings settings_of_stream(const struct config *c, const struct span *domains);
 

@@ -59,6 +59,18 @@ static void check_certificate(struct config_reader *r)
         config_complain(r, file_start, "tls.key", "is required, because listen[%u] uses TLS", i);
 }
 
+/* Who asks for revocation to be looked at must not believe that it is. */
+static void check_revocation(struct config_reader *r)
+{
+    const struct config *c = r->config;
+    if (c->tls.client_ca)
+        return;
+    if (c->tls.client_crls)
+        config_complain(r, place_of(r, "tls.client_crls"), "tls.client_crls", "has no use without tls.client_ca");
+    if (c->tls.client_ocsp != CONFIG_REVOCATION_OFF)
+        config_complain(r, place_of(r, "tls.client_ocsp"), "tls.client_ocsp", "has no use without tls.client_ca");
+}
+
 static bool is_group(const struct config *c, const char *name)
 {
     for (uint32_t i = 0; i < c->group_count; i++)
@@ -99,6 +111,7 @@ void config_check(struct config_reader *r)
     for (uint32_t i = 0; i < c->listener_count; i++)
         check_listener(r, i);
     check_certificate(r);
+    check_revocation(r);
     for (uint32_t i = 0; i < c->group_count; i++)
         check_group(r, i);
     size_t path_max = sizeof((struct sockaddr_un *)0)->sun_path - 1;

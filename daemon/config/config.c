@@ -147,6 +147,8 @@ struct config *config_free(struct config *c)
     free(c->tls.certificate);
     free(c->tls.key);
     free(c->tls.client_ca);
+    free(c->tls.client_crls);
+    free(c->tls.client_ocsp_responder);
     free(c->admin.socket);
     free(c->admin.http);
     free(c);

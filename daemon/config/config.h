@@ -14,6 +14,7 @@ enum config_listen_tls { CONFIG_TLS_STARTTLS, CONFIG_TLS_DIRECT, CONFIG_TLS_NONE
 enum config_listen_records { CONFIG_RECORDS_AUTO, CONFIG_RECORDS_USER, CONFIG_RECORDS_KERNEL };
 enum config_offload { CONFIG_OFFLOAD_AUTO, CONFIG_OFFLOAD_OFF, CONFIG_OFFLOAD_ON };
 enum config_archive { CONFIG_ARCHIVE_ALWAYS, CONFIG_ARCHIVE_NEVER, CONFIG_ARCHIVE_ROSTER };
+enum config_revocation { CONFIG_REVOCATION_OFF, CONFIG_REVOCATION_SOFT, CONFIG_REVOCATION_HARD };
 enum config_resource_conflict { CONFIG_CONFLICT_REPLACE, CONFIG_CONFLICT_REFUSE, CONFIG_CONFLICT_RENAME };
 
 struct config_listener {
@@ -53,6 +54,9 @@ struct config {
     struct {
         char *certificate, *key;
         char *client_ca; /* NULL: clients are not asked for certificates */
+        char *client_crls; /* a file or a folder; NULL: none */
+        char *client_ocsp_responder;                          /* NULL: the one that a certificate names */
+        enum config_revocation client_crl_check, client_ocsp; /* hard, off */
         bool allow_tls12;
     } tls; /* both paths are required when any listener uses TLS */
     struct config_listener *listeners;

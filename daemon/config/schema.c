@@ -16,6 +16,7 @@
 static const char *const listen_tls_names[] = {"starttls", "direct", "none", NULL};
 static const char *const listen_records_names[] = {"auto", "user", "kernel", NULL};
 static const char *const offload_names[] = {"auto", "off", "on", NULL};
+static const char *const revocation_names[] = {"off", "soft", "hard", NULL};
 static const char *const conflict_names[] = {"replace", "refuse", "rename", NULL};
 static const char *const visibility_names[] = {"members", "hidden", NULL};
 static const char *const archive_names[] = {"always", "never", "roster", NULL};
@@ -38,6 +39,19 @@ const struct config_row config_rows[] = {
      .reason = "Certificates (PEM) of the authorities whose clients may log in with a certificate instead of a password (SASL EXTERNAL, "
                "XEP-0178). With it every client is asked for one, and none needs one. A certificate lets its owner into the accounts that its "
                "subjectAltName names (id-on-xmppAddr)."},
+    {"tls.client_crls", CONFIG_TEXT, AT(tls.client_crls), NULL, .without = "no lists are looked at",
+     .reason = "Revocation lists (CRLs) of these authorities and those between them and a client: a file, or a folder whose files are all "
+               "read; PEM or DER. Files that change are read again within seconds; put a new list in place by renaming it."},
+    {"tls.client_crl_check", CONFIG_CHOICE, AT(tls.client_crl_check), "hard", .names = revocation_names,
+     .reason = "What holds when an authority of a client's certificate has no list in `tls.client_crls`, or one that is out of date. `hard`: the "
+               "certificate lets nobody in. `soft`: it does, unless a list, however old, has it. `off`: no lists are looked at. `hard`, because "
+               "lists that are no longer renewed would otherwise be noticed by nobody; a password still lets its owner in."},
+    {"tls.client_ocsp", CONFIG_CHOICE, AT(tls.client_ocsp), "off", .names = revocation_names,
+     .reason = "Ask an authority's responder (OCSP, over HTTP) about each certificate that a client logs in with, about those above it, and "
+               "again while the session lasts. `hard`: without a good answer the certificate lets nobody in. `soft`: it does, unless the "
+               "answer is that it is revoked. Off, because not every authority has a responder, and it learns who logs in when."},
+    {"tls.client_ocsp_responder", CONFIG_TEXT, AT(tls.client_ocsp_responder), NULL, .without = "the one that the certificate names",
+     .reason = "The responder to ask about all of them, as `http://host:port/path`."},
     {"tls.allow_tls12", CONFIG_BOOL, AT(tls.allow_tls12), "false",
      .reason = "TLS 1.3 is spoken with everybody; clients that know only TLS 1.2 are let in (AEAD suites "
                "only) when this is "

@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "net/handshake.h"
+#include "tls/client.h"
 
 /* One send carries at most this much: four full records. More would only sit in the socket's buffer, and a slow peer should
  * fill its own queue, where it is counted. */
@@ -503,7 +504,7 @@ const struct tls_bindings *conn_bindings(const struct conn *c)
 void conn_bindings_forget(struct conn *c)
 {
     if (c->bindings)
-        free(c->bindings->client);
+        tls_client_unref(c->bindings->client);
     free(c->bindings);
     c->bindings = NULL;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "tls/client.h"
 #include "tls/handshake.h"
 
 /* A client's flights are a few KiB (a large certificate chain some tens); more unread bytes are an attack. */
@@ -162,7 +163,7 @@ void conn_handshake_free(struct conn *c)
     buffer_fini(&h->in);
     buffer_fini(&h->working);
     buffer_fini(&h->out);
-    free(h->bindings.client);
+    tls_client_unref(h->bindings.client);
     explicit_bzero(&h->secrets, sizeof h->secrets);
     free(h);
     c->handshake = NULL;

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "stream/internal.h"
+#include "tls/client.h"
 
 /* RFC 6120 s. 6.4.5: at least 2 retries, no more than 5. */
 #define AUTH_FAILURES_MAX 3
@@ -71,6 +72,7 @@ void stream_auth_fail(struct stream *s, const struct auth_wire *wire, enum sasl_
     auth_tell_refused(s, error);
     s->worker->counters.authentication_failures++;
     stream_auth_detach(s);
+    stream_certificate_free(s);
     stream_enter(s, STREAM_FEATURES);
     wire->failure(s, error);
     char peer[64];
@@ -104,11 +106,6 @@ static void auth_succeed(struct stream *s)
         !span_equal(span_of(s->login->from), span_make(jid, len))) {
         free(jid);
         auth_fail(s, SASL_INVALID_AUTHZID);
-        return;
-    }
-    if (s->auth->mechanism == SASL_EXTERNAL && stream_certificate_keep(s) < 0) {
-        free(jid);
-        auth_fail(s, SASL_TEMPORARY_AUTH_FAILURE);
         return;
     }
     s->auth->wire->success(s, sasl_exchange_out(s->auth->exchange));
@@ -154,6 +151,25 @@ static void auth_wait_for_tokens(struct stream *s, bool is_shown)
     buffer_fini(&jid);
 }
 
+static void auth_certificate_checked(void *auth, int status);
+
+/* Was its certificate revoked? */
+static void auth_wait_for_certificate(struct stream *s)
+{
+    struct stream_auth *a = s->auth;
+    if (stream_certificate_keep(s) < 0) {
+        auth_fail(s, SASL_TEMPORARY_AUTH_FAILURE);
+        return;
+    }
+    a->is_out = true;
+    s->is_waiting = true;
+    if (!stream_certificate_check(s, auth_certificate_checked, a)) {
+        a->is_out = false;
+        s->is_waiting = false;
+        auth_succeed(s);
+    }
+}
+
 static void auth_outcome(struct stream *s, enum sasl_outcome outcome)
 {
     switch (outcome) {
@@ -172,6 +188,10 @@ static void auth_outcome(struct stream *s, enum sasl_outcome outcome)
         auth_wait_for_tokens(s, true);
         return;
     case SASL_SUCCESS:
+        if (s->auth->mechanism == SASL_EXTERNAL && !s->certificate) {
+            auth_wait_for_certificate(s);
+            return;
+        }
         /* A certificate would live on in a token that is renewed again and again. */
         if (stream_sasl2_is_exclusive(s) && s->auth->mechanism != SASL_EXTERNAL && s->login->fast.wanted && !s->auth->tokens.client[0])
             auth_wait_for_tokens(s, false);
@@ -197,6 +217,20 @@ static void auth_answer(struct stream_auth *a, enum sasl_outcome outcome)
     auth_outcome(s, outcome);
     if (!s->is_waiting)
         stream_continue(s);
+}
+
+static void auth_certificate_checked(void *auth, int status)
+{
+    struct stream_auth *a = auth;
+    if (!a->stream || status == TLS_CLIENT_GOOD) {
+        auth_answer(a, SASL_SUCCESS);
+        return;
+    }
+    struct stream *s = a->stream;
+    a->is_out = false;
+    s->is_waiting = false;
+    auth_fail(s, status == TLS_CLIENT_REVOKED ? SASL_NOT_AUTHORIZED : SASL_TEMPORARY_AUTH_FAILURE);
+    stream_continue(s);
 }
 
 void stream_auth_tokens(struct stream_auth *a, enum stream_tokens_outcome outcome)

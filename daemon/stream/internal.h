@@ -51,8 +51,11 @@ void stream_bindings(const struct stream *s, struct sasl_bindings *ret);
 /* certificate.c: clients that have one (XEP-0178). */
 /* Does the peer's certificate name accounts of the stream's domain? They are told to `x`, unless that is NULL. */
 bool stream_certified(const struct stream *s, struct sasl_exchange *x);
-/* The log-in was by certificate: it is over when that is. 0 or -ENOMEM. */
+/* The log-in is by certificate, and over when that is: from now on the stream keeps it. 0 or -ENOMEM. */
 int stream_certificate_keep(struct stream *s);
+/* Has what is kept been revoked? False: nobody is to be asked. Else `done` is called, with -ENOMEM or an enum tls_client_status,
+ * whatever becomes of the stream. */
+bool stream_certificate_check(struct stream *s, void (*done)(void *owner, int status), void *owner);
 /* The stream is at home, and bound: its time runs. */
 void stream_certificate_watch(struct stream *s);
 void stream_certificate_free(struct stream *s);

@@ -102,6 +102,7 @@ struct stream_settings {
     const struct span *domains; /* prepared */
     uint32_t domain_count;
     struct tls_context *tls; /* NULL: no TLS listener */
+    struct jobs *client_checks; /* where clients' certificates are checked for revocation; NULL: they are not */
     const uint8_t *secret;   /* 32 bytes, for sasl_exchange_new */
     bool allow_plain;
     bool allow_registration;            /* XEP-0077 */
@@ -195,6 +196,8 @@ struct stream_worker {
             sm_overflows;
         uint64_t sessions_detached; /* now */
         uint64_t logins_delayed;    /* after wrong passwords */
+        uint64_t certificates_expired,
+            certificates_revoked; /* sessions ended for it */
         uint64_t throttled;         /* times that a stream was not read from for a while */
     } counters;
 };

@@ -135,15 +135,16 @@ static int key_load(SSL_CTX *ctx, const struct tls_settings *s, struct buffer *r
     return r;
 }
 
-static int authorities_load(SSL_CTX *ctx, const char *path, struct buffer *ret_message)
+static int authorities_load(struct tls_context *c, const char *path, struct buffer *ret_message)
 {
     int error = 0;
     FILE *f = pem_open("client authorities", path, ret_message, &error);
     if (!f)
         return error;
     fclose(f);
-    if (tls_client_ask(ctx, path) < 0) {
-        buffer_printf(ret_message, "client authorities %s: no usable PEM certificates (%s)", path, library_reason());
+    if (tls_client_ask(c->ctx, path, &c->revocation) < 0) {
+        buffer_printf(ret_message, "client authorities %s: no usable PEM certificates (%s)", path,
+                      library_reason());
         return -EINVAL;
     }
     return 0;
@@ -189,7 +190,9 @@ int tls_context_new(const struct tls_settings *settings, struct tls_context **re
     if (r == 0)
         r = key_load(c->ctx, settings, ret_message);
     if (r == 0 && settings->client_authorities_path)
-        r = authorities_load(c->ctx, settings->client_authorities_path, ret_message);
+        r = authorities_load(c, settings->client_authorities_path, ret_message);
+    if (r == 0 && settings->client_authorities_path)
+        r = revocation_open(&c->revocation, settings, ret_message);
     ERR_clear_error();
     if (r < 0) {
         tls_context_unref(c);
@@ -210,6 +213,7 @@ struct tls_context *tls_context_unref(struct tls_context *c)
 {
     if (c && atomic_fetch_sub_explicit(&c->references, 1, memory_order_acq_rel) == 1) {
         SSL_CTX_free(c->ctx);
+        revocation_fini(&c->revocation);
         tickets_fini(&c->tickets);
         free(c);
     }

@@ -10,11 +10,22 @@
 
 struct tls_context;
 
+/* What it takes that a client's certificate counts as not revoked. */
+enum tls_revocation {
+    TLS_REVOCATION_OFF,  /* nobody is asked */
+    TLS_REVOCATION_SOFT, /* nobody says that it is */
+    TLS_REVOCATION_HARD, /* who should know says that it is not */
+};
+
 struct tls_settings {
-    const char *certificate_path; /* PEM chain, leaf first */
-    const char *key_path;         /* PEM */
-    bool allow_tls12;             /* AEAD suites only; off by default */
+    const char *certificate_path;        /* PEM chain, leaf first */
+    const char *key_path;                /* PEM */
+    bool allow_tls12;                    /* AEAD suites only; off by default */
     const char *client_authorities_path; /* PEM; NULL: clients are asked for no certificate */
+    const char *client_lists_path;       /* revocation lists, a file or a folder; NULL: none */
+    enum tls_revocation client_list_mode;
+    enum tls_revocation client_ocsp_mode;
+    const char *client_ocsp_responder; /* http://...; NULL: the one that a certificate names */
 };
 
 /* 0, or -errno / -EINVAL with one line in `ret_message` that says which file and what is wrong (key does not
@@ -23,5 +34,12 @@ int tls_context_new(const struct tls_settings *settings, struct tls_context **re
                     struct buffer *ret_message);
 struct tls_context *tls_context_ref(struct tls_context *c);
 struct tls_context *tls_context_unref(struct tls_context *c); /* takes NULL, returns NULL */
+
+/* Is there anything that tls_client_check does? And is the network part of it? */
+bool tls_context_checks_clients(const struct tls_context *c);
+bool tls_context_asks(const struct tls_context *c);
+/* From now on nobody is asked over the network: the daemon stops. */
+void tls_context_stop_asking(struct tls_context *c);
+struct tls_client_counters tls_context_client_counters(struct tls_context *c); /* tls/client.h */
 
 #endif

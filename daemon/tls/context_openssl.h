@@ -8,6 +8,7 @@
 
 #include <openssl/ssl.h>
 
+#include "tls/client_openssl.h"
 #include "tls/context.h"
 #include "tls/tickets.h"
 
@@ -15,6 +16,7 @@ struct tls_context {
     _Atomic uint32_t references;
     SSL_CTX *ctx;
     struct tickets tickets;
+    struct revocation revocation; /* of clients' certificates */
     /* tls-server-end-point of our certificate; len 0 where RFC 5929 leaves it undefined. */
     uint8_t end_point_len;
     uint8_t end_point[64];

@@ -320,7 +320,7 @@ static void bindings_read(const struct tls_handshake *h, struct tls_bindings *b)
     }
     b->end_point_len = h->context->end_point_len;
     memcpy(b->end_point, h->context->end_point, h->context->end_point_len);
-    b->client = tls_client_read(h->ssl);
+    b->client = tls_client_read(h->ssl, revocation_is_on(&h->context->revocation));
 }
 
 int tls_handshake_finish(struct tls_handshake *h, struct tls_secrets *ret_secrets,

@@ -33,6 +33,7 @@ import test_messages  # noqa: E402
 import test_readers  # noqa: E402
 import test_register  # noqa: E402
 import test_resume  # noqa: E402
+import test_revocation  # noqa: E402
 import test_rosters  # noqa: E402
 import test_services  # noqa: E402
 import test_terminal  # noqa: E402
@@ -42,6 +43,7 @@ SUITES = (
     test_clients,
     test_login,
     test_certificates,
+    test_revocation,
     test_errors,
     test_hostile,
     test_hostile_login,

@@ -33,8 +33,8 @@ class Authority:
                 "-keyout", self.key, "-out", self.certificate)
         self.made = 0
 
-    def make(self, addresses, usage=(), lives_s=3600, age_s=60):
-        """(certificate, key), with these addresses and extended key usages."""
+    def make(self, addresses, usage=(), lives_s=3600, age_s=60, more=""):
+        """(certificate, key), with these addresses and extended key usages; `more`: other extensions."""
         self.made += 1
         path = lambda kind: os.path.join(self.folder, f"client{self.made}.{kind}")
         names = ",".join(f"otherName:1.3.6.1.5.5.7.8.5;UTF8:{address}" for address in addresses)
@@ -42,7 +42,7 @@ class Authority:
             out.write(f"[ca]\ndefault_ca=own\n[own]\ndatabase={self.folder}/index.txt\nserial={self.folder}/serial\n"
                       f"new_certs_dir={self.folder}/new\ndefault_md=sha256\npolicy=any\ncopy_extensions=none\n[any]\ncommonName=supplied\n"
                       f"[client]\nbasicConstraints=CA:FALSE\n" + (f"subjectAltName={names}\n" if names else "")
-                      + (f"extendedKeyUsage={','.join(usage)}\n" if usage else ""))
+                      + (f"extendedKeyUsage={','.join(usage)}\n" if usage else "") + more)
         stamp = lambda offset: time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + offset))
         openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=client", "-keyout", path("key"),
                 "-out", path("csr"))
@@ -68,13 +68,14 @@ class Certified(Sasl2):
         self.is_tls = True
 
 
-def with_authority(test):
+def with_authority(test, settings=lambda authority: ""):
+    """Run `test` on a server of its own that trusts an authority; `settings`: more keys of `tls`."""
     def run_it(bench):
         def own(inner):
             authority = Authority(inner.server.folder, "authority")
             inner.server.extra = ""
             path = inner.server.path("musterd.yaml")
-            text = open(path).read().replace("tls: {", f"tls: {{client_ca: {authority.certificate}, ", 1)
+            text = open(path).read().replace("tls: {", f"tls: {{client_ca: {authority.certificate}, {settings(authority)}", 1)
             inner.server.write_config = lambda: open(path, "w").write(text)
             inner.server.restart()
             test(inner, authority)
