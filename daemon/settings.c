@@ -101,6 +101,8 @@ struct stream_settings settings_of_stream(const struct config *c, const struct s
         .stanza_bytes_max = c->limits.stanza_bytes,
         .unauthenticated_bytes_max = c->limits.unauthenticated_stanza_bytes,
         .login_timeout_ms = c->limits.login_timeout_ms,
+        .login_attempts = c->limits.login_attempts,
+        .bind_attempts = c->limits.bind_attempts,
         .stanza_rate = c->limits.stanza_rate,
         .byte_rate = c->limits.byte_rate,
         .rate_burst_s = c->limits.rate_burst_s,

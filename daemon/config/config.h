@@ -105,6 +105,7 @@ struct config {
         uint32_t connections_per_address;      /* 0: no limit; not loopback */
         uint32_t connection_rate,
             connection_burst; /* of one address: 200 a second, 2000 at once; rate 0: no limit */
+        uint32_t login_attempts, bind_attempts;   /* on one stream: 3, 6 */
         uint32_t wrong_passwords, login_delay_ms; /* 10 are free; then up to 5000; 0: no delay */
         uint32_t stanza_rate, byte_rate;          /* of one stream: 2000 a second, 8 MiB; 0: no limit */
         uint32_t rate_burst_s;                    /* 10 */

@@ -204,6 +204,12 @@ const struct config_row config_rows[] = {
                "one machine cannot keep the handshake threads busy."},
     {"limits.connection_burst", CONFIG_NUMBER, AT(limits.connection_burst), "2000", .min = 1, .max = 1000000,
      .reason = "New connections from one address at once, before `limits.connection_rate` counts."},
+    {"limits.login_attempts", CONFIG_NUMBER, AT(limits.login_attempts), "3", .min = 3, .max = 6,
+     .reason = "Failed log-ins after which a stream ends. RFC 6120 s. 6.4.5 wants two to five retries; two, because a person who mistypes "
+               "more often is not the usual case, and a program connects anew."},
+    {"limits.bind_attempts", CONFIG_NUMBER, AT(limits.bind_attempts), "6", .min = 6, .max = 11,
+     .reason = "Refused requests to bind a resource after which a stream ends. RFC 6120 s. 7.7.3 wants five to ten retries; five, since no "
+               "client is known that needs any."},
     {"limits.wrong_passwords", CONFIG_NUMBER, AT(limits.wrong_passwords), "10", .min = 0, .max = 1000000,
      .reason = "Wrong passwords of one account, and of one IP address, that cost nothing. After each further one the next password "
                "waits, right or wrong, a quarter of a second at first, twice as long each time; of one address one after the "

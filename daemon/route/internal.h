@@ -301,6 +301,7 @@ void router_push_write(struct buffer *out, struct span to, uint64_t version, str
 void router_push(struct router *r, struct account *a, const struct entity *contact);
 /* The contact's stored subscription request, if there is one, to a session that has just become available. */
 void router_request_deliver(struct session *s, const struct roster_item *item);
+bool router_is_roster_query(const struct stanza *stanza);
 bool router_roster_iq(struct router *r, struct session *s, const struct stanza *stanza);
 
 /* ---- sessions without a connection (resuming.c) ---- */

@@ -67,9 +67,14 @@ static void roster_set(struct router *r, struct session *s, const struct stanza 
     commit_submit(c);
 }
 
+bool router_is_roster_query(const struct stanza *stanza)
+{
+    return span_is(stanza->child_xmlns, "jabber:iq:roster") && span_is(stanza->child_name, "query");
+}
+
 bool router_roster_iq(struct router *r, struct session *s, const struct stanza *stanza)
 {
-    if (!span_is(stanza->child_xmlns, "jabber:iq:roster") || !span_is(stanza->child_name, "query"))
+    if (!router_is_roster_query(stanza))
         return false;
     if (stanza->type.iq == IQ_GET)
         router_roster_get(r, s, stanza);

@@ -36,6 +36,12 @@ void router_query(struct router *r, struct session *s, const struct stanza *stan
         return;
     }
     bool is_own = !stanza->has_to || span_equal(jid_full(&stanza->to), entity_text(a->entity));
+    /* Whether there is such an account makes no difference, nor whether it has blocked the sender: nobody is asked. */
+    if (!is_own && stanza->to.local_len && !stanza->to.resource_len && router_is_roster_query(stanza) &&
+        router_is_local(r, jid_domain(&stanza->to))) {
+        router_refuse(r, s, stanza, STANZA_FORBIDDEN); /* RFC 6121 s. 2.1.4 */
+        return;
+    }
     if (!is_own && stanza->to.local_len) {
         router_route(r, s, stanza, session_jid(s), &stanza->to);
         return;

@@ -10,9 +10,6 @@
 #include "stream/internal.h"
 #include "tls/client.h"
 
-/* RFC 6120 s. 6.4.5: at least 2 retries, no more than 5. */
-#define AUTH_FAILURES_MAX 3
-
 struct stream_auth {
     struct stream *stream; /* NULL: it is gone; whoever holds this frees it */
     const struct auth_wire *wire;
@@ -78,7 +75,7 @@ void stream_auth_fail(struct stream *s, const struct auth_wire *wire, enum sasl_
     char peer[64];
     conn_peer_name(&s->conn, peer, sizeof peer);
     log_info("auth-failed", "peer=%s condition=%s", peer, sasl_error_name(error));
-    if (++s->auth_failures >= AUTH_FAILURES_MAX)
+    if (++s->auth_failures >= s->worker->settings->login_attempts)
         stream_fail(s, STREAM_POLICY_VIOLATION, "too many failed attempts");
 }
 

@@ -8,9 +8,6 @@
 #include "xml/tree.h"
 #include "xml/write.h"
 
-/* RFC 6120 s. 7.7.3: at least 5 retries, no more than 10. */
-#define BIND_FAILURES_MAX 6
-
 static void bind_answer(struct stream *s, struct frame *f)
 {
     if (f)
@@ -24,7 +21,7 @@ static void bind_fail(struct stream *s, const struct stanza *request, enum stanz
 {
     struct stream_login *l = stream_login_take(s);
     bind_answer(s, stanza_error_frame(request, e, (struct span){0}, (struct span){0}, NULL));
-    if (!l || ++l->bind_failures >= BIND_FAILURES_MAX)
+    if (!l || ++l->bind_failures >= s->worker->settings->bind_attempts)
         stream_fail(s, STREAM_POLICY_VIOLATION, "too many failed attempts");
 }
 

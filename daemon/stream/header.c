@@ -12,17 +12,19 @@
 /* A language tag (RFC 5646) is rarely over 35 characters; it is repeated in every stanza we stamp. */
 #define STREAM_LANG_BYTES_MAX 35
 
-void stream_header_send(struct stream *s, struct span to)
+void stream_header_send(struct stream *s, struct span version, struct span to)
 {
     uint8_t id[STREAM_ID_BYTES];
     if (getrandom(id, sizeof id, 0) != (ssize_t)sizeof id)
         abort(); /* 16 bytes after boot cannot fail */
     struct buffer out = {0};
     buffer_literal(&out, "<?xml version='1.0'?><stream:stream xmlns='jabber:client' "
-                         "xmlns:stream='http://etherx.jabber.org/streams' version='1.0' xml:lang='en' id='");
+                         "xmlns:stream='http://etherx.jabber.org/streams' xml:lang='en' id='");
     for (size_t i = 0; i < sizeof id; i++)
         buffer_printf(&out, "%02x", id[i]);
     buffer_literal(&out, "'");
+    if (version.len)
+        xml_write_attribute(&out, "version", version);
     xml_write_attribute(&out, "from", s->worker->settings->domains[s->domain]);
     if (to.len)
         xml_write_attribute(&out, "to", to);
@@ -36,7 +38,11 @@ void stream_header_send(struct stream *s, struct span to)
 static bool header_domain(struct stream *s, struct span to)
 {
     char storage[JID_PART_BYTES_MAX];
-    struct span text = xml_unescape(&s->worker->arena, to), domain;
+    struct span text, domain;
+    /* s. 4.7.2: liberal in what we accept, where there is no doubt. */
+    if (!to.ptr)
+        return s->jid || s->worker->settings->domain_count == 1;
+    text = xml_unescape(&s->worker->arena, to);
     if (!text.ptr || jid_prepare_domain(text, storage, &domain) != 0)
         return false;
     for (uint32_t i = 0; i < s->worker->settings->domain_count; i++) {
@@ -93,8 +99,10 @@ static bool header_from_keep(struct stream *s, const struct jid *from, struct sp
         free(s->login->from);
         s->login->from = NULL;
     }
-    if (!bare.len || s->jid)
+    if (!bare.len)
         return true;
+    if (s->jid) /* it has logged in, and not as that one (RFC 6120 s. 4.9.3.9) */
+        return span_equal(bare, stream_bare_jid(s));
     if (!span_equal(jid_domain(from), s->worker->settings->domains[s->domain]))
         return false;
     struct stream_login *l = from->local_len ? stream_login_take(s) : NULL;
@@ -113,7 +121,7 @@ static enum stream_error header_check(struct stream *s, const struct xml_item *i
     }
     if (!span_equal(streams, XMLNS_STREAMS) || !span_equal(item->xmlns, XMLNS_CLIENT))
         return STREAM_INVALID_NAMESPACE;
-    if (!item->to.ptr || !header_domain(s, item->to))
+    if (!header_domain(s, item->to))
         return STREAM_HOST_UNKNOWN;
     if (!version_is_supported(xml_item_attribute(item, SPAN("version")))) {
         *ret_text = "version 1.0 is required";
@@ -133,7 +141,8 @@ void stream_header_item(struct stream *s, const struct xml_item *item)
         error = STREAM_INVALID_FROM;
     /* Whoever says whom it is from is answered by that name, also by an error, and nobody else (RFC 6120
      * s. 4.7.2). */
-    stream_header_send(s, bare);
+    bool is_ancient = !xml_item_attribute(item, SPAN("version")).ptr;
+    stream_header_send(s, is_ancient ? (struct span){0} : STREAM_VERSION, bare);
     if (error != STREAM_ERROR_COUNT) {
         stream_fail(s, error, text);
         return;

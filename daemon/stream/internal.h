@@ -19,6 +19,8 @@ struct xml_node;
 #define XMLNS_SM_TEXT "urn:xmpp:sm:3"
 #define XMLNS_SM SPAN(XMLNS_SM_TEXT)
 
+#define STREAM_VERSION SPAN("1.0")
+
 /* The peer may keep its end open this long after ours (RFC 6120 s. 4.4 leaves it to us). */
 #define CLOSE_TIMEOUT_MS 5000
 
@@ -35,8 +37,9 @@ void stream_over(struct stream *s);
 
 /* header.c */
 void stream_header_item(struct stream *s, const struct xml_item *item);
-/* Our own header, for an error before the peer's was understood too. `to`: bare; empty: it has not said who it is. */
-void stream_header_send(struct stream *s, struct span to);
+/* Our own header, for an error before the peer's was understood too. `version`: the one spoken, empty to who has none (RFC 6120
+ * s. 4.7.5). `to`: bare; empty: it has not said who it is. */
+void stream_header_send(struct stream *s, struct span version, struct span to);
 
 /* features.c */
 void stream_features_send(struct stream *s);

@@ -78,7 +78,7 @@ static void stream_error_say(struct stream *s, enum stream_error e, const char *
     s->worker->counters.stream_errors++;
     log_debug("stream-error", "conn=%d condition=%s", s->conn.fd, stream_error_name(e));
     if (!s->is_header_sent)
-        stream_header_send(s, (struct span){0});
+        stream_header_send(s, STREAM_VERSION, (struct span){0});
     struct buffer out = {0};
     buffer_printf(&out, "<stream:error><%s xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>", stream_error_name(e));
     if (text)

@@ -113,6 +113,7 @@ struct stream_settings {
     uint32_t token_clients_max; /* installations of one account that have some */
     uint32_t stanza_bytes_max, unauthenticated_bytes_max;
     uint32_t login_timeout_ms;
+    uint32_t login_attempts, bind_attempts; /* that may fail on one stream, the last of which ends it */
     /* What one stream may say in the long run, and for how many seconds' worth at once; 0: no limit. */
     uint32_t stanza_rate, byte_rate, rate_burst_s;
     uint32_t conflate_bytes; /* queued for a reader who is behind, beyond which presence is held; 0: never */

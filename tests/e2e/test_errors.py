@@ -114,6 +114,20 @@ def response_header(bench):
         raise Failure(f"stream ids {ids}")
 
 
+def from_another(bench):
+    """Who has logged in says so, or nothing, in its next header (RFC 6120 s. 4.9.3.9)."""
+    one, two = bench.account(), bench.account()
+    for who, more, is_good in ((one, f" from='{two[0]}'", False), (one, f" from='{one[0]}/r'", True), (one, "", True)):
+        raw = bench.on_close(Raw(bench.server)).secure()
+        raw.scram(*who)
+        if is_good:
+            raw.open(more=more)
+        else:
+            raw.new_parser()
+            raw.send(header(more=more))
+            raw.expect_stream_error("invalid-from")
+
+
 def restarts(bench):
     """After TLS and after SASL a new stream: another id, `to` for who says `from`, what may come next, and no white space (s. 4.3, 4.7)."""
     account = bench.account()
@@ -448,6 +462,7 @@ NAMED_CASES = (
 MUSTERD_CASES = (
     ("starttls: it is required", starttls_is_required),
     ("restart: a new id, other features, nothing kept", restarts),
+    ("header: from somebody else after the log-in", from_another),
     ("starttls: injected commands are discarded", starttls_injection),
     ("privacy: nobody is told where somebody comes from", no_network_address),
     ("xml: comment before log-in", after_header("<!-- hello -->", "restricted-xml")),

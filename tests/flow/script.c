@@ -119,6 +119,8 @@ static void do_limit(struct world *w, struct words *a)
         {"roster", &w->config.limits.roster_items},
         {"resources", &w->config.limits.resources},
         {"login", &w->config.limits.login_timeout_ms},
+        {"logins", &w->config.limits.login_attempts},
+        {"binds", &w->config.limits.bind_attempts},
         {"directed", &w->config.limits.directed_presences},
         {"blocks", &w->config.limits.blocked_jids},
         {"requests", &w->config.limits.subscription_requests},

@@ -126,6 +126,8 @@ static void config_fill(struct world *w)
     w->config.limits.stanza_bytes = 20000;
     w->config.limits.unauthenticated_stanza_bytes = 10000;
     w->config.limits.queue_bytes = 1000000;
+    w->config.limits.login_attempts = 3;
+    w->config.limits.bind_attempts = 6;
     w->config.limits.roster_items = 100;
     w->config.limits.resources = 4;
     w->config.limits.login_timeout_ms = 2000;
