@@ -2,35 +2,38 @@
 #include "xml/chars.h"
 
 #define DATA (CHAR_TEXT | CHAR_VALUE | CHAR_CDATA)
-#define LETTER (DATA | CHAR_NAME | CHAR_NAME_START)
+#define LETTER (DATA | CHAR_NAME | CHAR_NAME_START | CHAR_IRI)
 #define SPACE (DATA | CHAR_SPACE)
 
 const uint8_t chars_class[256] = {
     ['\t' ... '\n'] = SPACE,
     ['\r'] = SPACE,
     [' '] = SPACE,
-    ['!'] = DATA,
+    ['!'] = DATA | CHAR_IRI,
     ['"'] = CHAR_TEXT | CHAR_CDATA,
-    ['#' ... '%'] = DATA,
-    ['&'] = CHAR_CDATA,
-    ['\''] = CHAR_TEXT | CHAR_CDATA,
-    ['(' ... ','] = DATA,
-    ['-' ... '.'] = DATA | CHAR_NAME,
-    ['/'] = DATA,
-    ['0' ... '9'] = DATA | CHAR_NAME,
-    [':' ... ';'] = DATA,
+    ['#' ... '%'] = DATA | CHAR_IRI,
+    ['&'] = CHAR_CDATA | CHAR_IRI,
+    ['\''] = CHAR_TEXT | CHAR_CDATA | CHAR_IRI,
+    ['(' ... ','] = DATA | CHAR_IRI,
+    ['-' ... '.'] = DATA | CHAR_NAME | CHAR_IRI,
+    ['/'] = DATA | CHAR_IRI,
+    ['0' ... '9'] = DATA | CHAR_NAME | CHAR_IRI,
+    [':' ... ';'] = DATA | CHAR_IRI,
     ['<'] = CHAR_CDATA,
-    ['='] = DATA,
+    ['='] = DATA | CHAR_IRI,
     ['>'] = CHAR_VALUE,
-    ['?' ... '@'] = DATA,
+    ['?' ... '@'] = DATA | CHAR_IRI,
     ['A' ... 'Z'] = LETTER,
-    ['[' ... '\\'] = DATA,
-    [']'] = CHAR_VALUE,
+    ['['] = DATA | CHAR_IRI,
+    ['\\'] = DATA,
+    [']'] = CHAR_VALUE | CHAR_IRI,
     ['^'] = DATA,
     ['_'] = LETTER,
     ['`'] = DATA,
     ['a' ... 'z'] = LETTER,
-    ['{' ... 0x7F] = DATA,
+    ['{' ... '}'] = DATA,
+    ['~'] = DATA | CHAR_IRI,
+    [0x7F] = DATA,
 };
 
 /* One row per lead byte that is special; between, the plain ranges of Unicode's table 3-7. */

@@ -15,6 +15,7 @@ enum {
     CHAR_NAME = 8,        /* may stand in a name; the colon, which splits names, is not among them */
     CHAR_NAME_START = 16, /* may begin a name or what stands behind its colon */
     CHAR_SPACE = 32,
+    CHAR_IRI = 64, /* may stand in a namespace name (RFC 3986, 3987) */
 };
 
 /* Of bytes below 0x80; 0 for the others and for the control characters that XML forbids. */

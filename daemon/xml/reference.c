@@ -116,3 +116,18 @@ bool reference_text_equal(struct span a, struct span b)
             return true;
     }
 }
+
+bool reference_is_iri(struct span value)
+{
+    size_t i = 0;
+    while (i < value.len && value.ptr[i] != '&' &&
+           ((value.ptr[i] & 0x80) || (chars_class[(uint8_t)value.ptr[i]] & CHAR_IRI)))
+        i++;
+    if (i == value.len || value.ptr[i] != '&')
+        return i == value.len;
+    struct reader rest = {.rest = span_skip(value, i)};
+    int c = reader_next(&rest);
+    while (c >= 0 && (c & 0x80 || (chars_class[c] & CHAR_IRI)))
+        c = reader_next(&rest);
+    return c == -1;
+}

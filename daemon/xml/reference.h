@@ -18,4 +18,8 @@ size_t reference_encode(uint32_t code, char out[4]);
  * s. 3.3.3)? A value with a reference that the scanner refuses equals nothing. */
 bool reference_text_equal(struct span a, struct span b);
 
+/* Has this attribute value, once it is decoded and normalised, no character that no IRI has (RFC 3986, RFC 3987; above ASCII all are
+ * taken)? */
+bool reference_is_iri(struct span value);
+
 #endif

@@ -57,6 +57,14 @@ static bool is_reserved(struct span value)
            (may_decode_to(value, xml) && reference_text_equal(value, xml));
 }
 
+/* A namespace name is a URI reference (Namespaces in XML s. 2.2). Who reads XML behind us relies on that: parsers put namespace and name
+ * together with a separator that no URI has (a blank, '}'), and refuse the whole document when a namespace has it, so
+ * that with one stanza somebody's client could be thrown off line. */
+static bool is_name(struct span value)
+{
+    return reference_is_iri(value);
+}
+
 /* Bring the prefix that `a` declares into scope. */
 static int bind(struct xml_scan *s, const uint8_t *base, const struct scan_attribute *a)
 {
@@ -68,6 +76,8 @@ static int bind(struct xml_scan *s, const uint8_t *base, const struct scan_attri
         return SCAN_ON;
     if (is_xml || value.len == 0 || text_is(base, prefix, prefix_len, "xmlns") || is_reserved(value))
         return scan_refuse(s, XML_BAD_NAMESPACE_PREFIX);
+    if (!is_name(value))
+        return scan_refuse(s, XML_NOT_WELL_FORMED);
     if (s->binding_count == XML_BINDINGS_MAX)
         return scan_refuse(s, XML_POLICY_VIOLATION);
     uint8_t meaning = 0;
@@ -141,6 +151,8 @@ int scan_tag_namespaces(struct xml_scan *s, const uint8_t *base)
     int r = SCAN_ON;
     if (s->default_at != SCAN_NO_DEFAULT && is_reserved(value_of(base, &attributes[s->default_at])))
         return scan_refuse(s, XML_BAD_NAMESPACE_PREFIX);
+    if (s->default_at != SCAN_NO_DEFAULT && !is_name(value_of(base, &attributes[s->default_at])))
+        return scan_refuse(s, XML_NOT_WELL_FORMED);
     if (s->prefixed_count)
         r = bind_all(s, base, attributes);
     if (r == SCAN_ON && s->tag_colon)

@@ -105,9 +105,11 @@ static inline void generate_value(struct generator *g, bool is_declaration)
         generate_text(g, true);
     else if (generate_slip(g, 6))
         GENERATE_PICK(g, "", "http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2000/xmlns/");
+    else if (generate_slip(g, 6))
+        GENERATE_PICK(g, "u v", "u\nv", "}", "u&#125;v", "u&lt;v", "u\x7F", "|u", "u\\", "^&#9;", "`");
     else
         GENERATE_PICK(g, "u", "u", "v", "&#117;", "jabber:client", "http://jabber.org/protocol/caps",
-                      "u&amp;v", "u\nv", "u v");
+                      "u&amp;v", "u[&apos;]~", "\xC3\xA9");
     buffer_append_char(&g->out, quote);
 }
 

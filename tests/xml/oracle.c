@@ -97,7 +97,8 @@ static void XMLCALL on_declaration(void *data, const XML_Char *version, const XM
 static void XMLCALL on_namespace(void *data, const XML_Char *prefix, const XML_Char *uri)
 {
     struct oracle *o = data;
-    (void)uri;
+    if (uri && uri[strcspn(uri, "\t\n\r \"<>\\^`{|}\x7F")])
+        note_first(&o->strange_namespace_at, here(o));
     if (o->depth == 0 && prefix && o->prefixes_count < ORACLE_PREFIXES_MAX)
         snprintf(o->prefixes[o->prefixes_count++], sizeof o->prefixes[0], "%s:", prefix);
 }
@@ -135,7 +136,7 @@ void oracle_parser_free(void *parser)
 
 struct oracle oracle_ask(void *parser, struct span in)
 {
-    struct oracle o = {.parser = parser, .in = in, .restricted_at = SIZE_MAX, .stray_text_at = SIZE_MAX};
+    struct oracle o = {.parser = parser, .in = in, .restricted_at = SIZE_MAX, .stray_text_at = SIZE_MAX, .strange_namespace_at = SIZE_MAX};
     enum XML_Error error = parse(&o, 0);
     o.is_refused = error != XML_ERROR_NONE;
     o.is_invalid_token = error == XML_ERROR_INVALID_TOKEN;

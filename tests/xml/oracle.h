@@ -23,6 +23,7 @@ struct oracle {
     bool is_closed;
     size_t closed_at;
     size_t restricted_at;        /* the first comment, instruction or DTD; SIZE_MAX: none */
+    size_t strange_namespace_at; /* the first that has a character no URI has; SIZE_MAX: none */
     size_t stray_text_at;        /* the first text between stanzas; SIZE_MAX: none */
     bool is_declaration_refused; /* by XMPP: version not 1.x, encoding not UTF-8 */
     uint32_t prefixes_count;

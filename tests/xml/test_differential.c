@@ -53,6 +53,13 @@ static bool rule_text_between_stanzas(const struct trial *t)
            t->oracle.stray_text_at != SIZE_MAX;
 }
 
+/* A namespace is a URI to us, and any text to expat. */
+static bool rule_namespace(const struct trial *t)
+{
+    return is_refused(t) && t->feed.error == XML_NOT_WELL_FORMED && t->oracle.strange_namespace_at >= t->feed.used &&
+           t->oracle.strange_namespace_at != SIZE_MAX;
+}
+
 /* A prefix that only the stream header declares: the scanner wants every stanza to stand for itself. */
 static bool rule_prefix_of_root(const struct trial *t)
 {
@@ -112,6 +119,7 @@ static const struct {
     {"comment, instruction or DTD", rule_restricted},
     {"DTD", rule_doctype},
     {"text between stanzas", rule_text_between_stanzas},
+    {"namespace that is no URI", rule_namespace},
     {"prefix declared on the root only", rule_prefix_of_root},
     {"declaration of another version or encoding", rule_declaration},
     {"byte order mark", rule_byte_order},
@@ -162,7 +170,7 @@ static void compare(struct trial *t, struct tally *tally)
     if (is_refused(t) == t->oracle.is_refused) {
         bool is_malformed = t->feed.error == XML_NOT_WELL_FORMED || t->feed.error == XML_UNSUPPORTED_ENCODING;
         /* Refused for XMPP's reasons, the stream may go on for expat until it finds one of its own. */
-        bool is_other = rule_byte_order(t) || rule_declaration(t) || has_wide_name(t);
+        bool is_other = rule_byte_order(t) || rule_declaration(t) || rule_namespace(t) || has_wide_name(t);
         compare_ends(t, !is_refused(t) || (is_malformed && !is_other));
         return;
     }
