@@ -163,6 +163,20 @@ static int token_make(char *text)
     return 0;
 }
 
+/* Is the password that the client has proved still the account's? It may have been changed since it was asked for, and took all tokens
+ * with it: one that is made now must not outlive it. Salts are made at random with each password. */
+static int password_check(struct store_db *db, struct span jid, const struct stream_tokens *t)
+{
+    struct sasl_credentials now;
+    int outcome = store_account_get(db, jid, &now);
+    if (outcome)
+        return outcome;
+    bool is_same = memcmp(now.sha256.salt, t->salts[0], SASL_SALT_BYTES) == 0 &&
+                   memcmp(now.sha1.salt, t->salts[1], SASL_SALT_BYTES) == 0;
+    explicit_bzero(&now, sizeof now);
+    return is_same ? 0 : STORE_NOT_FOUND;
+}
+
 /* On the store thread. */
 static int tokens_call(struct store_db *db, struct store_request *r)
 {
@@ -184,6 +198,11 @@ static int tokens_call(struct store_db *db, struct store_request *r)
             return outcome;
         if (!wanted && !t->is_invalidated && expires_s - now_s < l->lifetime_s / TOKEN_ROTATION_PART)
             wanted = t->shown;
+    }
+    if (!t->exchange) {
+        int outcome = password_check(db, r->jid, t);
+        if (outcome)
+            return outcome;
     }
     int error = wanted ? token_make(l->made) : 0;
     if (error || !wanted)

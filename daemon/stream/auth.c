@@ -18,6 +18,7 @@ struct stream_auth {
     enum sasl_outcome outcome;
     bool has_credentials;
     struct sasl_credentials credentials;
+    uint8_t salts[2][SASL_SALT_BYTES]; /* of the credentials that were given, whatever became of them */
     struct stream_tokens tokens;
     enum sasl_mechanism mechanism;
     struct job job;
@@ -136,6 +137,7 @@ static void auth_wait_for_tokens(struct stream *s, bool is_shown)
     struct buffer jid = auth_jid(s);
     a->tokens = (struct stream_tokens){.wanted = l->fast.wanted};
     snprintf(a->tokens.client, sizeof a->tokens.client, "%s", l->agent);
+    memcpy(a->tokens.salts, a->salts, sizeof a->salts);
     if (is_shown) {
         a->tokens.exchange = a->exchange;
         a->tokens.shown = sasl_mechanism_names[a->mechanism];
@@ -275,6 +277,10 @@ void stream_auth_provide(struct stream_auth *a, const struct sasl_credentials *c
         auth_fail(s, SASL_TEMPORARY_AUTH_FAILURE);
         stream_continue(s);
         return;
+    }
+    if (credentials) {
+        memcpy(a->salts[0], credentials->sha256.salt, sizeof a->salts[0]);
+        memcpy(a->salts[1], credentials->sha1.salt, sizeof a->salts[1]);
     }
     if (a->outcome != SASL_WANT_PASSWORD_CHECK) {
         auth_answer(a, sasl_provide(a->exchange, credentials));

@@ -85,6 +85,8 @@ struct stream_tokens {
     const char *shown; /* its mechanism, by name */
     uint64_t count;    /* of its uses, which must grow; 0: not counted */
     bool is_invalidated;
+    /* None was shown: the salts that the password's keys had, both, which are other ones when it has been changed since. */
+    uint8_t salts[2][SASL_SALT_BYTES];
     const char *wanted; /* a new one for this mechanism; NULL: only when the one that is shown grows old */
     /* The answer. */
     char token[SASL_TOKEN_BYTES + 1],

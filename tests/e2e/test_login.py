@@ -191,6 +191,20 @@ def expiring(bench):
     raw.expect_failure(raw.fast(account, old, agent() + FAST), "not-authorized")
 
 
+def password_changed(bench):
+    """The password is changed while a log-in with the old one is under way: it succeeds, and gets no token that would outlive the change."""
+    account = bench.account("fast")
+    mechanism = "HT-SHA-256-NONE"
+
+    def change(message):
+        bench.server.musterctl("user", "add", "--replace", account[0], body="another password\n")
+        return message
+    answer = secure(bench).scram2(account, agent() + request(mechanism), tamper=change)
+    must(answer.tag == f"{{{NS_SASL2}}}success", "refused")
+    must(token_of(answer) is None, "a token was given for a password that had been changed")
+    must(token_of(secure(bench).scram2((account[0], "another password"), agent() + request(mechanism))), "no token was given")
+
+
 def expired(bench):
     """Good until its second is over, then never again, and the failure says why."""
     account = bench.account("fast")
@@ -235,5 +249,6 @@ def tests(server):
     for mechanism in ("HT-SHA-256-NONE", "HT-SHA-256-ENDP"):
         yield f"login: tokens, {mechanism}", tokens(mechanism)
     yield "login: tokens grow old", with_settings("", expiring)
+    yield "fast: the password is changed meanwhile", password_changed
     yield "login: tokens expire", with_settings("sasl: {token_lifetime_s: 1}", expired)
     yield "login: a real client's token", real_client

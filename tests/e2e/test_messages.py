@@ -65,6 +65,8 @@ def carbons(bench):
     without.ask("ping", to="localhost")
     without.expect_none("message")
     without.expect_none("carbon")
+    if bench.server.is_musterd and bench.server.stat("messages_copied") < 3:
+        raise Failure("copies are not counted")
 
 
 def archive(bench):
@@ -86,6 +88,8 @@ def archive(bench):
         newcomer.forget()
         newcomer.ask("archive", max="50", **{"with": "nobody@localhost"})
         newcomer.expect_none("archived")
+    if bench.server.is_musterd and bench.server.stat("messages_archived") < 2 * len(said):
+        raise Failure("archived messages are not counted")
 
 
 def messages_of(raw, marker):
