@@ -270,6 +270,7 @@ void router_stream_ended(struct router *r, struct stream *stream)
 struct stanza_message {
     struct route_message base;
     struct frame *frame;
+    bool has_looked; /* the store was read meanwhile */
     uint16_t from_len, to_len;
     char jids[]; /* from, to */
 };
@@ -279,13 +280,56 @@ static void stanza_message_fini(struct route_message *base)
     frame_unref(((struct stanza_message *)base)->frame);
 }
 
+/* A message of its own, for this one is freed by its runner. NULL without memory. */
+static struct stanza_message *stanza_message_copy(struct router *r, const struct stanza_message *m,
+                                                  void (*run)(struct router *, struct route_message *))
+{
+    size_t bytes = sizeof *m + m->from_len + m->to_len;
+    struct stanza_message *own = route_message_new(bytes, run, stanza_message_fini);
+    if (!own)
+        return NULL;
+    own->base.router = r;
+    own->frame = frame_ref(m->frame);
+    own->has_looked = m->has_looked;
+    own->from_len = m->from_len;
+    own->to_len = m->to_len;
+    memcpy(own->jids, m->jids, (size_t)m->from_len + m->to_len);
+    return own;
+}
+
+static void stanza_run(struct router *r, struct route_message *base);
+
+/* How long an answer takes must not tell a stranger that the account is in memory: the store is read first, as for one that is
+ * not. The account is not held up by that, and nothing that reaches its sessions goes this way. */
+static bool stanza_looks(struct router *r, const struct account *a, const struct stanza_message *m, const struct jid *from,
+                         const struct jid *to)
+{
+    if (m->has_looked || !router_answers_too_soon(r, a, m->frame, from, to))
+        return false;
+    struct stanza_message *own = stanza_message_copy(r, m, stanza_run);
+    if (!own)
+        return false;
+    own->has_looked = true;
+    if (router_account_look(r, entity_text(a->entity), &own->base) == 0)
+        return true;
+    stanza_message_fini(&own->base);
+    free(own);
+    return false;
+}
+
+static void stanza_arrive(struct router *r, struct account *a, const struct stanza_message *m)
+{
+    struct jid from = jid_of_prepared(span_make(m->jids, m->from_len));
+    struct jid to = jid_of_prepared(span_make(m->jids + m->from_len, m->to_len));
+    if (a && !stanza_looks(r, a, m, &from, &to))
+        router_inbound(r, a, m->frame, &from, &to);
+}
+
 static void stanza_run_pending(struct router *r, struct route_message *base)
 {
     struct stanza_message *m = (struct stanza_message *)base;
-    struct jid from = jid_of_prepared(span_make(m->jids, m->from_len));
     struct jid to = jid_of_prepared(span_make(m->jids + m->from_len, m->to_len));
-    struct account *a = router_account_find(r, jid_bare(&to));
-    router_inbound(r, a, m->frame, &from, &to);
+    stanza_arrive(r, router_account_find(r, jid_bare(&to)), m);
 }
 
 static void stanza_run(struct router *r, struct route_message *base)
@@ -302,25 +346,15 @@ static void stanza_run(struct router *r, struct route_message *base)
             router_fanout_hurry(r, e, a);
     }
     if (a->state == ACCOUNT_READY && !a->pending && !a->is_settling) {
-        struct jid from = jid_of_prepared(span_make(m->jids, m->from_len));
         a->is_settling = true;
-        router_inbound(r, a, m->frame, &from, &to);
+        stanza_arrive(r, a, m);
         a->is_settling = false;
         router_account_settle(r, a);
         return;
     }
-    /* It waits its turn in the account's queue, under a message of its own: this one is freed by its runner.
-     */
-    size_t bytes = sizeof *m + m->from_len + m->to_len;
-    struct stanza_message *own = route_message_new(bytes, stanza_run_pending, stanza_message_fini);
-    if (own) {
-        own->base.router = r;
-        own->frame = frame_ref(m->frame);
-        own->from_len = m->from_len;
-        own->to_len = m->to_len;
-        memcpy(own->jids, m->jids, (size_t)m->from_len + m->to_len);
+    struct stanza_message *own = stanza_message_copy(r, m, stanza_run_pending);
+    if (own) /* it waits its turn in the account's queue */
         account_pend(a, &own->base.message);
-    }
     router_account_settle(r, a);
 }
 

@@ -61,6 +61,8 @@ void router_route(struct router *r, struct session *s, const struct stanza *stan
 
 /* Ask the store for the roster of an account that is LOADING. 0 or -ENOMEM. */
 int router_account_load(struct router *r, struct account *a);
+/* Run `then`, and free it, after the store was read as for router_account_load. 0, or -ENOMEM: it is still the caller's. */
+int router_account_look(struct router *r, struct span bare, struct route_message *then);
 /* Give back the roster, a long one in slices; it is empty at once. */
 void router_roster_discard(struct router *r, struct roster *roster);
 
@@ -353,6 +355,10 @@ void router_offline_give(struct router *r, struct session *s);
 /* Read a frame that a router has stamped: it is valid by construction, but its parts must be found again. What is read is on
  * r->arena. 0 or -EINVAL. */
 int router_frame_read(struct router *r, const struct frame *frame, struct stanza *ret);
+/* Would the sender be answered at once, who may not learn that the account has sessions? One without any is loaded first, and takes
+ * longer to answer for. */
+bool router_answers_too_soon(struct router *r, const struct account *a, const struct frame *frame, const struct jid *from,
+                             const struct jid *to);
 void router_inbound(struct router *r, struct account *a, struct frame *frame, const struct jid *from, const struct jid *to);
 /* A query to the server, to nobody, or to a bare JID. */
 void router_query(struct router *r, struct session *s, const struct stanza *stanza);

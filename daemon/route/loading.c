@@ -124,6 +124,53 @@ int router_account_load(struct router *r, struct account *a)
     return 0;
 }
 
+/* ---- a look for nothing ---- */
+
+struct look {
+    struct message message;
+    struct store_request request;
+    struct router *router;
+    struct route_message *then;
+};
+
+static void look_handle(struct message *m, void *context)
+{
+    (void)context;
+    struct look *l = container_of(m, struct look, message);
+    arena_fini(&l->request.arena);
+    l->router->operations--;
+    route_message_run(l->then);
+    free(l);
+}
+
+static void look_done(struct store_request *request)
+{
+    struct look *l = container_of(request, struct look, request);
+    l->message.handle = look_handle;
+    loop_post(l->router->loop, NULL, &l->message);
+}
+
+int router_account_look(struct router *r, struct span bare, struct route_message *then)
+{
+    struct look *l = calloc(1, sizeof *l);
+    if (!l)
+        return -ENOMEM;
+    arena_init(&l->request.arena);
+    l->request.operation = STORE_ROSTER;
+    l->request.jid = arena_copy(&l->request.arena, bare);
+    l->request.done = look_done;
+    l->router = r;
+    l->then = then;
+    if (!l->request.jid.ptr) {
+        free(l);
+        return -ENOMEM;
+    }
+    r->operations++;
+    router_mailbox_flush(r); /* as loading does */
+    store_submit(r->store, &l->request);
+    return 0;
+}
+
 /* ---- leaving memory ---- */
 
 struct discard {

@@ -108,6 +108,32 @@ static void test_p3_unknown_accounts_cost_what_offline_ones_do(void **unused)
         }
 }
 
+/* One that is online costs a stranger's question no less than one that is not; nor one whom it has blocked. */
+static void test_p3_online_accounts_cost_what_offline_ones_do(void **unused)
+{
+    (void)unused;
+    static const char *const blocked = "<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'><item jid='bob@localhost'/></block></iq>";
+    for (uint32_t workers = 1; workers <= 4; workers *= 2)
+        for (int is_blocked = 0; is_blocked <= 1; is_blocked++)
+            for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                if (!rows[i].is_answered)
+                    continue;
+                struct world *w = world_new(workers, 5, 0);
+                w->where = is_blocked ? "online accounts that block" : "online accounts";
+                fake_store_account(w->broker.store, "alice@localhost", true);
+                fake_store_account(w->broker.store, "bob@localhost", true);
+                if (is_blocked)
+                    world_row(w, "alice", "bob", "F"); /* he saw her before */
+                world_online(w, "alice");
+                if (is_blocked)
+                    world_say(w, "alice", "%s", blocked);
+                world_online(w, "bob");
+                check(w, rows[i].what, rows[i].format, true);
+                user_forget(world_user(w, "alice"));
+                world_free(w);
+            }
+}
+
 /* A log-in under an unknown name takes the same steps as one with a wrong password. */
 static void test_p3_unknown_names_log_in_like_wrong_passwords(void **unused)
 {
@@ -150,6 +176,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_p3_unknown_accounts_cost_what_offline_ones_do),
+        cmocka_unit_test(test_p3_online_accounts_cost_what_offline_ones_do),
         cmocka_unit_test(test_p3_unknown_names_log_in_like_wrong_passwords),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
