@@ -76,6 +76,7 @@ struct config {
         bool allow_plain;    /* default false */
         uint32_t iterations; /* for new accounts */
         bool allow_password_change; /* true */
+        uint32_t password_length;   /* of those that clients set: 8 characters at least */
         uint32_t token_lifetime_s; /* 21 days; 0: no tokens */
     } sasl;
     struct {

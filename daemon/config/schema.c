@@ -114,6 +114,10 @@ const struct config_row config_rows[] = {
     {"sasl.allow_password_change", CONFIG_BOOL, AT(sasl.allow_password_change), "true",
      .reason = "Whether a client that is logged in may set its account's password (XEP-0077 s. 3.3), over TLS only. Off where passwords "
                "are kept elsewhere and brought here."},
+    {"sasl.password_length", CONFIG_NUMBER, AT(sasl.password_length), "8", .min = 1, .max = 64,
+     .reason = "Characters that a password must have which a client sets, for a new account or its own (RFC 6120 s. 13.9.4). Eight, because guesses "
+               "are slowed down (`limits.wrong_passwords`) and longer demands are met with worse passwords. What administrators set, with `musterctl` "
+               "or by ad-hoc commands, is as they like."},
     {"sasl.token_lifetime_s", CONFIG_NUMBER, AT(sasl.token_lifetime_s), "1814400", .min = 0, .max = 31536000,
      .reason = "Seconds for which a client may log in with a token instead of the password (FAST, XEP-0484); it is given a new one "
                "once half of that is over. 0 gives out none and takes none. Three weeks: a telephone that was off during a holiday need "

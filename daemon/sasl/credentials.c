@@ -24,6 +24,14 @@ static int keys_make(enum sasl_hash hash, struct span password, uint32_t iterati
     return rc;
 }
 
+bool sasl_password_is_short(struct span password, uint32_t chars_min)
+{
+    uint32_t chars = 0;
+    for (size_t i = 0; i < password.len; i++)
+        chars += ((uint8_t)password.ptr[i] & 0xC0) != 0x80; /* what continues a character of UTF-8 is none */
+    return chars < chars_min;
+}
+
 int sasl_credentials_make(struct span password, uint32_t iterations, struct sasl_credentials *ret)
 {
     struct sasl_credentials made;

@@ -62,6 +62,8 @@ struct sasl_credentials {
 #define SASL_ITERATIONS_MAX 1000000
 #define SASL_ITERATIONS_DEFAULT 4096
 
+/* Has a prepared password fewer characters than that? */
+bool sasl_password_is_short(struct span password, uint32_t chars_min);
 /* Make both sets of keys from a prepared password with a random salt. Slow on purpose (PBKDF2): never on a
  * worker. Returns 0, -EINVAL (no password, iterations out of the bounds above) or -EIO. */
 int sasl_credentials_make(struct span password, uint32_t iterations, struct sasl_credentials *ret);

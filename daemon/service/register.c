@@ -99,7 +99,9 @@ static void password_change(const struct service_query *q, const struct xml_node
         service_refuse(q, STANZA_NOT_AUTHORIZED);
         return;
     }
-    if (jid_prepare_password(password->text, password_storage, sizeof password_storage, &prepared) != 0) {
+    if (jid_prepare_password(password->text, password_storage, sizeof password_storage, &prepared) != 0 ||
+        sasl_password_is_short(prepared, q->settings->password_chars_min)) {
+        explicit_bzero(password_storage, sizeof password_storage);
         service_refuse(q, STANZA_NOT_ACCEPTABLE);
         return;
     }

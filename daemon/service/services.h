@@ -20,6 +20,7 @@ struct service_settings {
     bool (*run)(void *context, struct span command, struct span body, struct buffer *reply);
     void *run_context;
     uint32_t sasl_iterations; /* of the passwords they set */
+    uint32_t password_chars_min; /* of those that accounts set themselves */
     bool tells_version, tells_os;
     struct service_list
         contacts[SERVICE_CONTACTS]; /* of abuse, admin, feedback, sales, security, status, support */

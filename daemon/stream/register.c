@@ -167,6 +167,8 @@ static void register_set(struct stream *s, const struct stanza *query, const str
         refuse(s, query, STANZA_JID_MALFORMED, NULL);
     else if (jid_prepare_password(password->text, password_storage, sizeof password_storage, &prepared) != 0)
         refuse(s, query, STANZA_NOT_ACCEPTABLE, "a password of this kind cannot be used");
+    else if (sasl_password_is_short(prepared, s->worker->settings->password_chars_min))
+        refuse(s, query, STANZA_NOT_ACCEPTABLE, "the password is too short");
     else if (address_rate_take(s->worker->settings->registrations, s->conn.fd, clock_now_ms()) != 0)
         refuse(s, query, STANZA_RESOURCE_CONSTRAINT, "too many accounts were asked for from this address");
     else

@@ -111,6 +111,7 @@ struct stream_settings {
     struct address_rate *registrations; /* how many may be asked for */
     bool has_csi;             /* client state indication is offered (XEP-0352) */
     uint32_t sasl_iterations; /* of new accounts */
+    uint32_t password_chars_min; /* the same */
     uint32_t token_lifetime_s;  /* of log-in tokens (XEP-0484); 0: none are given out or taken */
     uint32_t token_clients_max; /* installations of one account that have some */
     uint32_t stanza_bytes_max, unauthenticated_bytes_max;

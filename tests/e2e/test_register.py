@@ -20,7 +20,7 @@ def registered(bench, jid, password, **more):
 
 def whole_life(bench):
     """Made, in, in the group that waited for it; a new password; gone."""
-    old, new = bench.account("old"), ("new@localhost", "fïrst")
+    old, new = bench.account("old"), ("new@localhost", "the fïrst")
     must(new[0] not in roster_of(bench, old), "who does not exist is in the group already")
     client = registered(bench, *new)
     client.expect("registered")
@@ -33,26 +33,26 @@ def whole_life(bench):
     must(again.expect("not-registered")["condition"] == "conflict", "made twice")
     again.expect("online")  # it has the password, so it is let in all the same
 
-    client.ask("password", password="second")
-    must(can_log_in(bench, (new[0], "second")) and not can_log_in(bench, new), "the password was not changed")
+    client.ask("password", password="the second")
+    must(can_log_in(bench, (new[0], "the second")) and not can_log_in(bench, new), "the password was not changed")
     must(bench.server.restart() == 0, "the server did not stop cleanly")
     client = bench.client("slixmpp")
-    client.connect(bench.server, new[0], "second", "direct")
-    other = bench.on_close(Raw(bench.server, "direct")).log_in((new[0], "second"))
+    client.connect(bench.server, new[0], "the second", "direct")
+    other = bench.on_close(Raw(bench.server, "direct")).log_in((new[0], "the second"))
     client.ask("unregister")
     client.expect("stream-error", condition="not-authorized")
     other.expect_stream_error("not-authorized")
-    must(not can_log_in(bench, (new[0], "second")), "it was not removed")
+    must(not can_log_in(bench, (new[0], "the second")), "it was not removed")
     must(new[0] not in bench.server.musterctl("user", "list").stdout.split(), "it is still listed")
     must(new[0] not in roster_of(bench, old), "its group still has it")
 
-    client = registered(bench, new[0], "third")  # the name is free
+    client = registered(bench, new[0], "the third")  # the name is free
     client.expect("registered")
     client.jid = client.expect("online")["jid"]
     must(new[0] in roster_of(bench, old), "made again it is not in its group")
 
 
-def ask_for(raw, name, password="secret"):
+def ask_for(raw, name, password="the secret"):
     return raw.ask(f"<iq type='set' id='{name}'><query xmlns='{REGISTER}'><username>{name}</username><password>{password}</password>"
                    "</query></iq>", name)
 
@@ -68,9 +68,9 @@ def too_many(bench):
     must(ask_for(raw[1], "two").get("type") == "result", "the second was refused")
     answer = ask_for(raw[2], "three")
     must(Raw.condition(answer) == "resource-constraint", f"the third: {ElementTree.tostring(answer)}")
-    must(not can_log_in(bench, ("three@localhost", "secret")) and can_log_in(bench, ("two@localhost", "secret")), "not as was said")
-    bench.server.musterctl("user", "add", "three@localhost", body="secret\n")  # the administrator is not counted
-    must(raw[2].scram("three@localhost", "secret") is not None, "the connection of who was refused is of no use")
+    must(not can_log_in(bench, ("three@localhost", "the secret")) and can_log_in(bench, ("two@localhost", "the secret")), "not as was said")
+    bench.server.musterctl("user", "add", "three@localhost", body="the secret\n")  # the administrator is not counted
+    must(raw[2].scram("three@localhost", "the secret") is not None, "the connection of who was refused is of no use")
 
 
 def not_without_tls(bench):
@@ -104,7 +104,7 @@ def stopped_meanwhile(bench):
     for raw in leaving:
         raw.send(f"<iq type='set' id='r'><query xmlns='{REGISTER}'><remove/></query></iq>")
     for i, raw in enumerate(coming):
-        raw.send(f"<iq type='set' id='r'><query xmlns='{REGISTER}'><username>late{i}</username><password>p</password></query></iq>")
+        raw.send(f"<iq type='set' id='r'><query xmlns='{REGISTER}'><username>late{i}</username><password>long enough</password></query></iq>")
     must(bench.server.stop() == 0, "it did not stop cleanly")
     said = [any(local(e) == "iq" and e.get("type") == "result" for e in iter(raw.next, None)) for raw in leaving + coming]
     bench.server.start()

@@ -121,6 +121,7 @@ static void do_limit(struct world *w, struct words *a)
         {"login", &w->config.limits.login_timeout_ms},
         {"logins", &w->config.limits.login_attempts},
         {"binds", &w->config.limits.bind_attempts},
+        {"password", &w->config.sasl.password_length},
         {"directed", &w->config.limits.directed_presences},
         {"blocks", &w->config.limits.blocked_jids},
         {"requests", &w->config.limits.subscription_requests},
