@@ -82,6 +82,7 @@ struct tls_settings settings_of_tls(const struct config *c)
         .key_path = c->tls.key,
         .allow_tls12 = c->tls.allow_tls12,
         .client_authorities_path = c->tls.client_ca,
+        .client_bad_refused = c->tls.client_bad_refused,
         .client_lists_path = c->tls.client_crls,
         .client_list_mode = revocation_of(c->tls.client_crl_check),
         .client_ocsp_mode = revocation_of(c->tls.client_ocsp),

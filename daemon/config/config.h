@@ -54,6 +54,7 @@ struct config {
     struct {
         char *certificate, *key;
         char *client_ca; /* NULL: clients are not asked for certificates */
+        bool client_bad_refused; /* false: a certificate that is not good counts as none */
         char *client_crls; /* a file or a folder; NULL: none */
         char *client_ocsp_responder;                          /* NULL: the one that a certificate names */
         enum config_revocation client_crl_check, client_ocsp; /* hard, off */

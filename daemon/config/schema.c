@@ -39,6 +39,10 @@ const struct config_row config_rows[] = {
      .reason = "Certificates (PEM) of the authorities whose clients may log in with a certificate instead of a password (SASL EXTERNAL, "
                "XEP-0178). With it every client is asked for one, and none needs one. A certificate lets its owner into the accounts that its "
                "subjectAltName names (id-on-xmppAddr)."},
+    {"tls.client_bad_refused", CONFIG_BOOL, AT(tls.client_bad_refused), "false",
+     .reason = "End the connection of who shows a certificate of these authorities that is not good: revoked, expired, not for TLS clients (RFC 6120 s. "
+               "13.7.2 asks for that). Off, for then it counts as none, and a client that shows it unasked can still log in with its password. One "
+               "of an unknown authority always counts as none."},
     {"tls.client_crls", CONFIG_TEXT, AT(tls.client_crls), NULL, .without = "no lists are looked at",
      .reason = "Revocation lists (CRLs) of these authorities and those between them and a client: a file, or a folder whose files are all "
                "read; PEM or DER. Files that change are read again within seconds; put a new list in place by renaming it."},

@@ -16,18 +16,28 @@
 /* Longest address that can be a JID (RFC 7622 s. 3). */
 #define ADDRESS_BYTES_MAX 3071
 
-/* The library's own check, which asks for the purpose of a TLS client: a certificate whose extended key usage
- * lacks it (one for signing messages, RFC 9734) fails. The handshake goes on whatever it says;
- * SSL_get_verify_result has it. */
-static int verify(X509_STORE_CTX *chain, void *revocation)
+/* RFC 6120 s. 13.7.2.2.1: who shows one that nobody known has signed proves its right by other means. */
+static bool is_of_strangers(int error)
 {
+    return error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT || error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+           error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE || error == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT ||
+           error == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN;
+}
+
+/* The library's own check, which asks for the purpose of a TLS client: a certificate whose extended key usage
+ * lacks it (one for signing messages, RFC 9734) fails. The handshake goes on whatever it says,
+ * unless the operator wants otherwise; SSL_get_verify_result has it. */
+static int verify(X509_STORE_CTX *chain, void *context)
+{
+    struct revocation *revocation = context;
     uint64_t generation, stale_s;
-    X509_STORE_CTX_set_error(chain, revocation_verify(revocation, chain, &generation, &stale_s));
+    int error = revocation_verify(revocation, chain, &generation, &stale_s);
+    X509_STORE_CTX_set_error(chain, error);
     /* What resumes by a ticket shows no chain, so nobody could ask again who stands above its certificate. */
     SSL *ssl = X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx());
     if (revocation_is_on(revocation))
         SSL_set_num_tickets(ssl, 0);
-    return 1;
+    return error == X509_V_OK || !revocation->is_bad_refused || is_of_strangers(error);
 }
 
 void tls_client_purpose_set(X509_STORE_CTX *chain)

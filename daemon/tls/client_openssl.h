@@ -14,6 +14,7 @@ struct ocsp;
 
 struct revocation {
     enum tls_revocation list_mode, ocsp_mode;
+    bool is_bad_refused;
     struct crls *lists; /* NULL: no lists */
     struct ocsp *ocsp;  /* NULL: nobody is asked */
     _Atomic uint64_t revoked, unknown;

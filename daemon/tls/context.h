@@ -22,6 +22,7 @@ struct tls_settings {
     const char *key_path;                /* PEM */
     bool allow_tls12;                    /* AEAD suites only; off by default */
     const char *client_authorities_path; /* PEM; NULL: clients are asked for no certificate */
+    bool client_bad_refused;             /* one that is not good ends the handshake; unless nobody known has signed it */
     const char *client_lists_path;       /* revocation lists, a file or a folder; NULL: none */
     enum tls_revocation client_list_mode;
     enum tls_revocation client_ocsp_mode;

@@ -18,6 +18,7 @@ int revocation_open(struct revocation *r, const struct tls_settings *settings, s
     int error = 0;
     r->list_mode = settings->client_list_mode;
     r->ocsp_mode = settings->client_ocsp_mode;
+    r->is_bad_refused = settings->client_bad_refused;
     if (r->list_mode != TLS_REVOCATION_OFF && settings->client_lists_path)
         error = crls_open(settings->client_lists_path, &r->lists, ret_message);
     if (!error && r->ocsp_mode != TLS_REVOCATION_OFF)

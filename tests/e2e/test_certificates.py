@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import raw as raw_module
-from raw import NS_SASL, b64, local
+from raw import NS_SASL, Failure, b64, local
 from test_admin import must, with_settings
 from test_login import NS_SASL2, Sasl2, agent, bind, request, token_of
 
@@ -114,6 +114,21 @@ def which(bench, authority):
     must(not offers(bench.on_close(Sasl2(bench.server, "direct")).open()), "EXTERNAL is offered without a certificate")
 
 
+def refused(bench, authority):
+    """If so configured, the connection ends with a certificate that is not good; not with one of an authority that nobody knows."""
+    account = bench.account("cert")
+    other = Authority(bench.server.folder, "other")
+    for name, pair, is_let in (("good", authority.make([account[0]]), True), ("of another authority", other.make([account[0]]), True),
+                               ("expired", authority.make([account[0]], lives_s=-10), False),
+                               ("for messages only", authority.make([account[0]], [IM_URI]), False)):
+        try:
+            raw = bench.on_close(Certified(bench.server, pair)).open()
+            is_in = local(raw.scram(*account)) == "success"
+        except (OSError, Failure):  # the alert comes when the client's part of the handshake is over
+            is_in = False
+        must(is_in == is_let, f"a certificate {name}: {'in' if is_in else 'not in'}")
+
+
 def who(bench, authority):
     """The authorisation identity chooses among the certificate's addresses, and may be left out when there is one."""
     one, two, stranger = bench.account("cert"), bench.account("cert"), bench.account("cert")
@@ -162,5 +177,6 @@ def tests(server):
     if not server.is_musterd:
         return
     yield "certificates: which are good", with_authority(which)
+    yield "certificates: those that are not good are refused", with_authority(refused, lambda authority: "client_bad_refused: true, ")
     yield "certificates: whom they name", with_authority(who)
     yield "certificates: until they expire", with_authority(expiring)
