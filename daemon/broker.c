@@ -89,7 +89,7 @@ static int tls_open(struct broker *b, struct buffer *ret_message)
         is_needed |= b->config->listeners[i].tls != CONFIG_TLS_NONE;
     if (!is_needed)
         return 0;
-    struct tls_settings settings = settings_of_tls(b->config);
+    struct tls_settings settings = settings_of_tls(b->config, b->domains);
     int error = tls_context_new(&settings, &b->tls, ret_message);
     b->stream_settings.tls = b->tls;
     return error ? error : kernel_records_choose(b, ret_message);

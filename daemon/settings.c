@@ -75,11 +75,14 @@ static enum tls_revocation revocation_of(enum config_revocation r)
                                          : TLS_REVOCATION_OFF;
 }
 
-struct tls_settings settings_of_tls(const struct config *c)
+struct tls_settings settings_of_tls(const struct config *c, const struct span *domains)
 {
     return (struct tls_settings){
         .certificate_path = c->tls.certificate,
         .key_path = c->tls.key,
+        .certificates_folder = c->tls.certificates,
+        .domains = domains,
+        .domain_count = c->domain_count,
         .allow_tls12 = c->tls.allow_tls12,
         .client_authorities_path = c->tls.client_ca,
         .client_bad_refused = c->tls.client_bad_refused,

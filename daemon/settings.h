@@ -14,8 +14,8 @@ struct service_settings settings_of_services(const struct config *c);
 /* `domains` are those of `c`; they and `services_settings` outlive what is made of them. */
 struct router_settings settings_of_router(const struct config *c, const struct span *domains,
                                           const struct service_settings *services_settings);
-/* It borrows the paths. */
-struct tls_settings settings_of_tls(const struct config *c);
+/* It borrows the paths, and `domains`. */
+struct tls_settings settings_of_tls(const struct config *c, const struct span *domains);
 /* Without `tls`, `secret` and `registrations`, which are not in the configuration. */
 struct stream_settings settings_of_stream(const struct config *c, const struct span *domains);
 

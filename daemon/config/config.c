@@ -146,6 +146,7 @@ struct config *config_free(struct config *c)
     free(c->state);
     free(c->tls.certificate);
     free(c->tls.key);
+    free(c->tls.certificates);
     free(c->tls.client_ca);
     free(c->tls.client_crls);
     free(c->tls.client_ocsp_responder);

@@ -53,6 +53,7 @@ struct config {
     char *state; /* folder */
     struct {
         char *certificate, *key;
+        char *certificates; /* a folder; NULL: none */
         char *client_ca; /* NULL: clients are not asked for certificates */
         bool client_bad_refused; /* false: a certificate that is not good counts as none */
         char *client_crls; /* a file or a folder; NULL: none */

@@ -35,6 +35,9 @@ const struct config_row config_rows[] = {
      .reason = "PEM file with the certificate and the chain to its issuer."},
     {"tls.key", CONFIG_TEXT, AT(tls.key), NULL, .without = "needed when a listener uses TLS",
      .reason = "PEM file with the private key of the certificate."},
+    {"tls.certificates", CONFIG_TEXT, AT(tls.certificates), NULL, .without = "`tls.certificate` is for all domains",
+     .reason = "Folder with certificates of single domains: `DOMAIN.pem`, as `tls.certificate`, and `DOMAIN.key` for any of `domains`. A client is shown "
+               "that of the domain it names in its TLS handshake (SNI), else in its stream's header; `tls.certificate` when there is none."},
     {"tls.client_ca", CONFIG_TEXT, AT(tls.client_ca), NULL, .without = "no certificate is asked for",
      .reason = "Certificates (PEM) of the authorities whose clients may log in with a certificate instead of a password (SASL EXTERNAL, "
                "XEP-0178). With it every client is asked for one, and none needs one. A certificate lets its owner into the accounts that its "

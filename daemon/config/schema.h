@@ -47,7 +47,7 @@ static inline bool config_row_is_list(const struct config_row *row)
     return row->type == CONFIG_DOMAINS || row->type == CONFIG_JIDS || row->type == CONFIG_URIS;
 }
 
-#define CONFIG_ROWS_MAX 96
+#define CONFIG_ROWS_MAX 128
 extern const struct config_row config_rows[];
 extern const unsigned config_row_count;
 

@@ -114,7 +114,7 @@ static void handshake_done(struct job *j)
     }
 }
 
-int conn_start_tls(struct conn *c, struct tls_context *context, bool direct)
+int conn_start_tls(struct conn *c, struct tls_context *context, bool direct, struct span domain)
 {
     struct conn_handshake *h = calloc(1, sizeof *h);
     if (!h)
@@ -124,6 +124,7 @@ int conn_start_tls(struct conn *c, struct tls_context *context, bool direct)
         free(h);
         return -ENOMEM;
     }
+    tls_handshake_expect(h->tls, domain);
     h->conn = c;
     h->job.run = handshake_run;
     h->job.done = handshake_done;

@@ -166,7 +166,7 @@ static void stream_negotiate_item(struct stream *s, const struct xml_item *item)
         stream_say(s, SPAN("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"));
         s->is_discarding = true; /* RFC 6120 s. 5.4.3.3: nothing said in the clear may count after TLS */
         stream_enter(s, STREAM_SECURING);
-        if (conn_start_tls(&s->conn, s->worker->settings->tls, false) < 0)
+        if (conn_start_tls(&s->conn, s->worker->settings->tls, false, s->worker->settings->domains[s->domain]) < 0)
             stream_fail(s, STREAM_INTERNAL_SERVER_ERROR, NULL);
         return;
     }
@@ -433,7 +433,7 @@ void stream_open(struct stream *s, struct stream_worker *w, int fd, enum stream_
     if (tls != STREAM_TLS_DIRECT)
         return;
     stream_enter(s, STREAM_SECURING);
-    if (conn_start_tls(&s->conn, w->settings->tls, true) < 0)
+    if (conn_start_tls(&s->conn, w->settings->tls, true, (struct span){0}) < 0)
         conn_abort(&s->conn);
 }
 

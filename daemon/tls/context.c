@@ -4,8 +4,11 @@
 #include "tls/context.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
+#include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -152,20 +155,71 @@ static int authorities_load(struct tls_context *c, const char *path, struct buff
 
 /* RFC 5929 s. 4.1: the leaf's hash with its signature's hash function, SHA-256 instead of MD5 and SHA-1,
  * undefined where the signature has none of its own (Ed25519). */
-static void end_point_compute(struct tls_context *c)
+static uint8_t end_point_compute(const SSL_CTX *ctx, uint8_t *ret_end_point, size_t max)
 {
-    X509 *leaf = SSL_CTX_get0_certificate(c->ctx);
+    X509 *leaf = SSL_CTX_get0_certificate(ctx);
     int hash = NID_undef;
     unsigned int len = 0;
     unsigned char digest[EVP_MAX_MD_SIZE];
 
     if (!leaf || X509_get_signature_info(leaf, &hash, NULL, NULL, NULL) != 1 || hash == NID_undef)
-        return;
+        return 0;
     const EVP_MD *md = hash == NID_md5 || hash == NID_sha1 ? EVP_sha256() : EVP_get_digestbynid(hash);
-    if (!md || X509_digest(leaf, md, digest, &len) != 1 || len > sizeof(c->end_point))
-        return;
-    memcpy(c->end_point, digest, len);
-    c->end_point_len = (uint8_t)len;
+    if (!md || X509_digest(leaf, md, digest, &len) != 1 || len > max)
+        return 0;
+    memcpy(ret_end_point, digest, len);
+    return (uint8_t)len;
+}
+
+/* ---- certificates of single domains ---- */
+
+static int identity_load(struct identity *i, struct span domain, const struct tls_settings *pair, struct buffer *ret_message)
+{
+    i->domain = strndup(domain.ptr, domain.len);
+    i->ctx = SSL_CTX_new(TLS_server_method());
+    if (!i->domain || !i->ctx)
+        return -ENOMEM;
+    int error = certificate_load(i->ctx, pair->certificate_path, ret_message);
+    if (!error)
+        error = key_load(i->ctx, pair, ret_message);
+    if (!error)
+        i->end_point_len = end_point_compute(i->ctx, i->end_point, sizeof i->end_point);
+    return error;
+}
+
+static int identities_load(struct tls_context *c, const struct tls_settings *s, struct buffer *ret_message)
+{
+    int error = 0;
+    c->identities = calloc(s->domain_count, sizeof *c->identities);
+    if (!c->identities)
+        return -ENOMEM;
+    for (uint32_t i = 0; !error && i < s->domain_count; i++) {
+        char certificate[PATH_MAX], key[PATH_MAX];
+        struct tls_settings pair = {.certificate_path = certificate, .key_path = key};
+        int len = (int)s->domains[i].len;
+        snprintf(certificate, sizeof certificate, "%s/%.*s.pem", s->certificates_folder, len, s->domains[i].ptr);
+        snprintf(key, sizeof key, "%s/%.*s.key", s->certificates_folder, len, s->domains[i].ptr);
+        if (access(certificate, F_OK) == 0)
+            error = identity_load(&c->identities[c->identity_count++], s->domains[i], &pair, ret_message);
+    }
+    if (error || c->identity_count)
+        return error;
+    buffer_printf(ret_message, "certificates %s: has none of a domain served here", s->certificates_folder);
+    return -ENOENT;
+}
+
+static const struct identity *identity_of(const struct tls_context *c, struct span domain)
+{
+    for (uint32_t i = 0; i < c->identity_count; i++)
+        if (strlen(c->identities[i].domain) == domain.len && strncasecmp(c->identities[i].domain, domain.ptr, domain.len) == 0)
+            return &c->identities[i];
+    return NULL;
+}
+
+const struct identity *tls_identity_find(const struct tls_context *c, const char *host, struct span domain)
+{
+    const struct identity *named = host ? identity_of(c, span_of(host)) : NULL;
+    return named || !domain.len ? named : identity_of(c, domain);
 }
 
 int tls_context_new(const struct tls_settings *settings, struct tls_context **ret_context,
@@ -189,6 +243,8 @@ int tls_context_new(const struct tls_settings *settings, struct tls_context **re
         r = certificate_load(c->ctx, settings->certificate_path, ret_message);
     if (r == 0)
         r = key_load(c->ctx, settings, ret_message);
+    if (r == 0 && settings->certificates_folder)
+        r = identities_load(c, settings, ret_message);
     if (r == 0 && settings->client_authorities_path)
         r = authorities_load(c, settings->client_authorities_path, ret_message);
     if (r == 0 && settings->client_authorities_path)
@@ -198,7 +254,7 @@ int tls_context_new(const struct tls_settings *settings, struct tls_context **re
         tls_context_unref(c);
         return r;
     }
-    end_point_compute(c);
+    c->end_point_len = end_point_compute(c->ctx, c->end_point, sizeof c->end_point);
     *ret_context = c;
     return 0;
 }
@@ -213,6 +269,11 @@ struct tls_context *tls_context_unref(struct tls_context *c)
 {
     if (c && atomic_fetch_sub_explicit(&c->references, 1, memory_order_acq_rel) == 1) {
         SSL_CTX_free(c->ctx);
+        for (uint32_t i = 0; i < c->identity_count; i++) {
+            SSL_CTX_free(c->identities[i].ctx);
+            free(c->identities[i].domain);
+        }
+        free(c->identities);
         revocation_fini(&c->revocation);
         tickets_fini(&c->tickets);
         free(c);

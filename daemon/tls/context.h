@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "base/buffer.h"
+#include "base/span.h"
 
 struct tls_context;
 
@@ -20,6 +21,9 @@ enum tls_revocation {
 struct tls_settings {
     const char *certificate_path;        /* PEM chain, leaf first */
     const char *key_path;                /* PEM */
+    const char *certificates_folder; /* NULL: none; else DOMAIN.pem and DOMAIN.key for any of: */
+    const struct span *domains;
+    uint32_t domain_count;
     bool allow_tls12;                    /* AEAD suites only; off by default */
     const char *client_authorities_path; /* PEM; NULL: clients are asked for no certificate */
     bool client_bad_refused;             /* one that is not good ends the handshake; unless nobody known has signed it */

@@ -12,9 +12,19 @@
 #include "tls/context.h"
 #include "tls/tickets.h"
 
+/* The certificate of one domain. */
+struct identity {
+    char *domain;
+    SSL_CTX *ctx; /* holds it, with key and chain, and does nothing else */
+    uint8_t end_point_len;
+    uint8_t end_point[64];
+};
+
 struct tls_context {
     _Atomic uint32_t references;
     SSL_CTX *ctx;
+    struct identity *identities;
+    uint32_t identity_count;
     struct tickets tickets;
     struct revocation revocation; /* of clients' certificates */
     /* tls-server-end-point of our certificate; len 0 where RFC 5929 leaves it undefined. */
@@ -22,6 +32,9 @@ struct tls_context {
     uint8_t end_point[64];
 };
 
+/* The certificate for a connection whose client has named this host in its handshake (NULL: none), and this domain in its header. NULL:
+ * the context's own. */
+const struct identity *tls_identity_find(const struct tls_context *c, const char *host, struct span domain);
 /* Let `ctx` call the handshake that owns an SSL: for secrets and for ALPN. */
 void tls_handshake_hook(SSL_CTX *ctx);
 

@@ -30,6 +30,7 @@ struct tls_handshake {
     BIO *from_peer, *to_peer; /* belong to ssl */
     enum handshake_state state;
     bool is_direct;
+    struct span domain; /* that it has named in its stream's header; empty: none yet */
     uint32_t records;
     uint64_t records_after_finished; /* sent under the application keys */
     uint8_t client_secret_len, server_secret_len;
@@ -93,8 +94,27 @@ static int alpn_select(SSL *ssl, const unsigned char **ret_name, unsigned char *
     return SSL_TLSEXT_ERR_OK;
 }
 
+static const struct identity *identity_of(const struct tls_handshake *h)
+{
+    return tls_identity_find(h->context, SSL_get_servername(h->ssl, TLSEXT_NAMETYPE_host_name), h->domain);
+}
+
+/* RFC 6120 s. 5.4.3.1, RFC 6066 s. 3. A name of nobody here is no failure: it may be that of the machine. */
+static int certificate_choose(SSL *ssl, void *unused)
+{
+    (void)unused;
+    const struct tls_handshake *h = SSL_get_app_data(ssl);
+    const struct identity *i = h ? identity_of(h) : NULL;
+    STACK_OF(X509) *chain = NULL;
+    if (!i)
+        return 1;
+    SSL_CTX_get0_chain_certs(i->ctx, &chain);
+    return SSL_use_cert_and_key(ssl, SSL_CTX_get0_certificate(i->ctx), SSL_CTX_get0_privatekey(i->ctx), chain, 1) == 1;
+}
+
 void tls_handshake_hook(SSL_CTX *ctx)
 {
+    SSL_CTX_set_cert_cb(ctx, certificate_choose, NULL);
     SSL_CTX_set_keylog_callback(ctx, keylog);
     SSL_CTX_set_alpn_select_cb(ctx, alpn_select, NULL);
 }
@@ -122,6 +142,11 @@ struct tls_handshake *tls_handshake_new(struct tls_context *context, bool direct
     SSL_set_app_data(h->ssl, h);
     SSL_set_accept_state(h->ssl);
     return h;
+}
+
+void tls_handshake_expect(struct tls_handshake *h, struct span domain)
+{
+    h->domain = domain;
 }
 
 struct tls_handshake *tls_handshake_free(struct tls_handshake *h)
@@ -318,8 +343,9 @@ static void bindings_read(const struct tls_handshake *h, struct tls_bindings *b)
                                                 : SSL_get_peer_finished(h->ssl, b->unique, sizeof(b->unique));
         b->unique_len = len <= sizeof(b->unique) ? (uint8_t)len : 0;
     }
-    b->end_point_len = h->context->end_point_len;
-    memcpy(b->end_point, h->context->end_point, h->context->end_point_len);
+    const struct identity *i = identity_of(h);
+    b->end_point_len = i ? i->end_point_len : h->context->end_point_len;
+    memcpy(b->end_point, i ? i->end_point : h->context->end_point, b->end_point_len);
     b->client = tls_client_read(h->ssl, revocation_is_on(&h->context->revocation));
 }
 

@@ -20,6 +20,8 @@ enum { TLS_MORE = 1, TLS_BAD = 2 };
 /* `direct`: direct TLS (XEP-0368): ALPN "xmpp-client" is required if the client offers ALPN at all.
  * NULL without memory. Refs the context. */
 struct tls_handshake *tls_handshake_new(struct tls_context *context, bool direct);
+/* The domain that the client has asked for already, whose certificate it gets if it names no other; outlives `h`. */
+void tls_handshake_expect(struct tls_handshake *h, struct span domain);
 struct tls_handshake *tls_handshake_free(struct tls_handshake *h);
 
 /* Feed the peer's bytes. Takes whole records only, and none behind the one that completes the handshake:

@@ -54,7 +54,7 @@ void certificate_make(const char *dir, const char *name, const struct certificat
     char path[512];
     assert_non_null(key);
     X509_set_version(x, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
+    ASN1_INTEGER_set(X509_get_serialNumber(x), recipe->serial ? recipe->serial : 1);
     X509_gmtime_adj(X509_getm_notBefore(x), recipe->starts_s);
     X509_gmtime_adj(X509_getm_notAfter(x), recipe->ends_s);
     X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,

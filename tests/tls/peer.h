@@ -21,6 +21,7 @@ void scratch_remove(const char *path);
 struct certificate_recipe {
     const char *curve, *hash;
     long starts_s, ends_s; /* from now */
+    long serial;           /* 0: 1 */
 };
 /* Writes `dir`/`name`.pem and `dir`/`name`.key, self-signed. */
 void certificate_make(const char *dir, const char *name, const struct certificate_recipe *recipe);

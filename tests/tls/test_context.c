@@ -162,9 +162,96 @@ static void bad_ones_say_why(void **state)
     }
 }
 
+/* Whose certificate does a client see that names this host, having named that domain before? And is it the one that is bound to? */
+static const char *shown(struct tls_context *context, const char *host, struct span domain, int version)
+{
+    static char name[64];
+    struct peer p;
+    struct buffer to_server = {0}, to_client = {0};
+    struct tls_handshake *h = tls_handshake_new(context, false);
+    struct tls_secrets secrets;
+    struct tls_bindings bindings;
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int len = 0;
+    int r = TLS_MORE;
+    size_t used;
+    peer_init(&p, version, NULL);
+    if (host)
+        SSL_set_tlsext_host_name(p.ssl, host);
+    tls_handshake_expect(h, domain);
+    for (int turn = 0; turn < 8 && r == TLS_MORE; turn++) {
+        assert_true(peer_handshake(&p, buffer_span(&to_client), &to_server) >= 0);
+        buffer_clear(&to_client);
+        r = tls_handshake_step(h, buffer_span(&to_server), &used, &to_client);
+        buffer_consume(&to_server, used);
+    }
+    assert_int_equal(r, 0);
+    assert_int_equal(tls_handshake_finish(h, &secrets, &bindings), 0);
+    X509 *leaf = SSL_get0_peer_certificate(p.ssl);
+    assert_int_equal(X509_digest(leaf, EVP_sha256(), digest, &len), 1);
+    assert_int_equal(bindings.end_point_len, len);
+    assert_memory_equal(bindings.end_point, digest, len);
+    snprintf(name, sizeof name, "%ld", ASN1_INTEGER_get(X509_get0_serialNumber(leaf)));
+    tls_handshake_free(h);
+    peer_fini(&p);
+    buffer_fini(&to_server);
+    buffer_fini(&to_client);
+    return name;
+}
+
+/* The serial number tells whose it is: 1 the default, 2 one.example's, 3 two.example's. */
+static void by_domain(void **state)
+{
+    (void)state;
+    static const struct certificate_recipe recipe = {"P-256", "SHA256", -60, 3600};
+    static const char *const names[] = {"default", "one.example", "two.example"};
+    const struct span domains[] = {SPAN("one.example"), SPAN("two.example"), SPAN("three.example")};
+    static const struct {
+        const char *host, *domain, *serial;
+    } rows[] = {
+        {NULL, "", "1"},
+        {"one.example", "", "2"},
+        {"TWO.example", "", "3"},
+        {"three.example", "", "1"},
+        {"machine.example", "two.example", "3"},
+        {"one.example", "two.example", "2"},
+        {NULL, "one.example", "2"},
+        {NULL, "three.example", "1"},
+    };
+    struct buffer message = {0};
+    struct tls_context *context = NULL;
+    char folder[256], certificate[300], key[300];
+    scratch_make(folder);
+    struct tls_settings settings = {.certificate_path = certificate, .key_path = key, .allow_tls12 = true, .certificates_folder = folder,
+                                    .domains = domains, .domain_count = 3};
+    snprintf(certificate, sizeof certificate, "%s/default.pem", folder);
+    snprintf(key, sizeof key, "%s/default.key", folder);
+    certificate_make(folder, names[0], &recipe);
+    assert_int_equal(tls_context_new(&settings, &context, &message), -ENOENT); /* none of ours */
+    buffer_clear(&message);
+    for (long i = 1; i < 3; i++) {
+        struct certificate_recipe numbered = recipe;
+        numbered.serial = i + 1;
+        certificate_make(folder, names[i], &numbered);
+    }
+    assert_int_equal(tls_context_new(&settings, &context, &message), 0);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++)
+            assert_string_equal(shown(context, rows[i].host, span_of(rows[i].domain), version), rows[i].serial);
+    context = tls_context_unref(context);
+    snprintf(key, sizeof key, "%s/two.example.key", folder);
+    remove(key);
+    snprintf(key, sizeof key, "%s/default.key", folder);
+    assert_int_equal(tls_context_new(&settings, &context, &message), -ENOENT);
+    assert_true(memmem(message.ptr, message.len, "two.example.key", 15) != NULL);
+    buffer_fini(&message);
+    scratch_remove(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(by_domain),
         cmocka_unit_test(good_ones_load),
         cmocka_unit_test(bad_ones_say_why),
     };
