@@ -41,6 +41,8 @@ void account_fini(struct account *a, struct entity_table *entities)
     free(a->groups);
     free(a->archive_preferences);
     a->archive_preferences = NULL;
+    free(a->photo);
+    a->photo = NULL;
     a->groups = NULL;
     a->group_count = 0;
     a->head = frame_unref(a->head);

@@ -48,6 +48,7 @@ struct account {
     struct frame *head;       /* ` to='bare JID'`: goes into the gap of broadcast frames */
     struct message *pending, **pending_last; /* waits until READY, in order */
     char *archive_preferences; /* route/archiving.c's; NULL: none */
+    char *photo;               /* its avatar's SHA-1; empty: it has none any more; NULL: it never said (XEP-0153) */
     struct account_group *groups; /* shared groups it is a member of (presence/group.h) */
     uint32_t group_count;
     bool is_in_groups;        /* stands in their lists: it is available, and its contacts know */

@@ -223,6 +223,7 @@ void router_presence(struct router *r, struct session *s, const struct stanza *s
         return;
     }
     router_caps_claim(r, s, &details.caps);
+    frame = router_avatar_say(s, frame);
     if (!router_pace(r, s, frame, details.priority))
         router_presence_tell(r, s, frame, details.priority);
 }

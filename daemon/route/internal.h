@@ -181,6 +181,8 @@ void router_pace_charge(struct router *r, struct session *s);
 bool router_pace(struct router *r, struct session *s, struct frame *frame, int8_t priority);
 /* What the session says next goes behind the delayed change: tell it now. */
 void router_pace_flush(struct router *r, struct session *s);
+/* Where the delayed change is; NULL: there is none. */
+struct frame **router_paced_frame(struct session *s);
 /* Forget the delayed change: the session goes, which is all that anybody need hear. */
 void router_pace_drop(struct router *r, struct session *s);
 
@@ -189,6 +191,15 @@ void router_pace_drop(struct router *r, struct session *s);
 /* May the session say this stanza to whom it is addressed? False: it has addressed too many whom it does not
  * know. */
 bool router_stranger_admits(struct router *r, struct session *s, const struct stanza *stanza);
+
+/* ---- avatars in presence (avatar.c) ---- */
+
+struct store_avatar;
+void router_avatar_load(struct account *a, const struct store_avatar *avatar);
+/* What the session says with its account's avatar in it; takes over the frame. */
+struct frame *router_avatar_put(const struct session *s, struct frame *presence);
+/* The same for presence that is for everybody. */
+struct frame *router_avatar_say(struct session *s, struct frame *presence);
 
 /* ---- shared groups (grouping.c) ---- */
 struct group_audience;

@@ -46,6 +46,7 @@ static void load_end(struct load *l, int result)
     a->roster.version = l->request.roster.version;
     a->has_offline = l->request.roster.has_offline;
     router_archive_prefer(a, l->request.roster.archive_preferences);
+    router_avatar_load(a, &l->request.roster.avatar);
     account_absent(a, l->request.roster.absence.since_s, l->request.roster.absence.status);
     if (result == 0)
         result = account_groups_load(a, &r->groups);

@@ -114,6 +114,11 @@ void router_pace_flush(struct router *r, struct session *s)
     router_presence_tell(r, s, frame, priority);
 }
 
+struct frame **router_paced_frame(struct session *s)
+{
+    return s->is_paced ? &s->paced->frame : NULL;
+}
+
 void router_pace_drop(struct router *r, struct session *s)
 {
     if (s->is_paced)

@@ -90,6 +90,8 @@ void router_route(struct router *r, struct session *s, const struct stanza *stan
         return;
     }
     struct frame *frame = stanza_frame(stanza, from, jid_full(to), stream_lang(s->stream));
+    if (frame && stanza->kind == STANZA_PRESENCE && stanza->type.presence == PRESENCE_AVAILABLE)
+        frame = router_avatar_put(s, frame);
     if (frame)
         router_send_stanza(r, frame, from, to);
     else

@@ -109,6 +109,8 @@ void router_block(const struct service_query *q, bool is_block, const struct spa
 /* The asking session becomes invisible, or visible again, and is answered (XEP-0186). SERVICE_OWN only. */
 void router_go_invisible(const struct service_query *q, bool is_probing /* it wants to be told what its contacts show */);
 void router_go_visible(const struct service_query *q);
+/* The account's avatar is now this (SHA-1 in hexadecimal; empty: it has none any more): its presence says so. */
+void router_avatar_changed(struct router *r, struct span bare, struct span hash);
 bool router_is_local(const struct router *r, struct span domain);
 const struct pep_limits *router_pep_limits(const struct router *r);
 /* Is it one element that declares every prefix that it uses? The arena is the caller's still. */

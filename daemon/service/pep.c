@@ -87,7 +87,8 @@ enum pep_access pep_rank(const struct service_query *q)
 static int publish_call(struct store_db *db, struct store_request *r)
 {
     struct pep_work *p = pep_work_of(r);
-    return store_pep_publish(db, r->jid, p->node, &p->item, &p->options, &p->limits, &p->config);
+    int outcome = store_pep_publish(db, r->jid, p->node, &p->item, &p->options, &p->limits, &p->config);
+    return outcome ? outcome : pep_avatar_follow(db, p, PEP_PUBLISHED);
 }
 
 static void published(struct service_work *w)
@@ -104,6 +105,7 @@ static void published(struct service_work *w)
     service_work_result(w, buffer_span(&out));
     buffer_fini(&out);
     pep_tell_item(p);
+    pep_avatar_tell(p);
 }
 
 /* Of what says no name: sixteen digits. */
@@ -176,7 +178,8 @@ void pep_publish(const struct service_query *q, const struct xml_node *publish)
 static int retract_call(struct store_db *db, struct store_request *r)
 {
     struct pep_work *p = pep_work_of(r);
-    return store_pep_retract(db, r->jid, p->node, p->item.id, &p->config);
+    int outcome = store_pep_retract(db, r->jid, p->node, p->item.id, &p->config);
+    return outcome ? outcome : pep_avatar_follow(db, p, PEP_CHANGED);
 }
 
 static void retracted(struct service_work *w)
@@ -186,6 +189,7 @@ static void retracted(struct service_work *w)
         return;
     service_work_result(w, (struct span){0});
     pep_tell_retracted(p);
+    pep_avatar_tell(p);
 }
 
 void pep_retract(const struct service_query *q, const struct xml_node *retract)

@@ -5,7 +5,7 @@
 
 #include "base/buffer.h"
 #include "route/service.h"
-#include "store/pep.h"
+#include "store/avatar.h"
 #include "xml/tree.h"
 
 #define PUBSUB "http://jabber.org/protocol/pubsub"
@@ -36,6 +36,7 @@ struct pep_work {
     struct pep_items items;
     struct pep_node *nodes;
     uint32_t total;
+    struct store_avatar avatar; /* is_told: it may have changed */
 };
 static inline struct pep_work *pep_work_of(struct store_request *r)
 {
@@ -66,6 +67,15 @@ void pep_tell_item(const struct pep_work *p);
 void pep_tell_retracted(const struct pep_work *p);
 /* <purge/>, <delete/> or <configuration/> */
 void pep_tell_node(const struct pep_work *p, const char *what);
+
+/* ---- avatars (pep_avatar.c) ---- */
+
+enum pep_change { PEP_PUBLISHED, PEP_CHANGED /* otherwise */ };
+/* On the store thread, after a change of the node: if it is one of the avatar's, what that is now. 0 or
+ * negative errno. */
+int pep_avatar_follow(struct store_db *db, struct pep_work *p, enum pep_change what);
+/* Back on the worker: presence says so. */
+void pep_avatar_tell(const struct pep_work *p);
 
 /* ---- the parts of service_pep ---- */
 void pep_publish(const struct service_query *q, const struct xml_node *publish);

@@ -38,6 +38,7 @@ static const char *const account_features[] = {
     "urn:xmpp:mam:2",
     "urn:xmpp:mam:2#extended",
     "urn:xmpp:mam:2#groupchat-field",
+    "urn:xmpp:pep-vcard-conversion:0",
     "urn:xmpp:ping",
     "urn:xmpp:sid:0",
     "vcard-temp",

@@ -64,7 +64,8 @@ static void configuration_found(struct service_work *w)
 static int configure_call(struct store_db *db, struct store_request *r)
 {
     struct pep_work *p = pep_work_of(r);
-    return store_pep_configure(db, r->jid, p->node, &p->options, &p->config);
+    int outcome = store_pep_configure(db, r->jid, p->node, &p->options, &p->config);
+    return outcome ? outcome : pep_avatar_follow(db, p, PEP_CHANGED);
 }
 
 static void configured(struct service_work *w)
@@ -75,6 +76,7 @@ static void configured(struct service_work *w)
     service_work_result(w, (struct span){0});
     if (p->config.notify_config)
         pep_tell_node(p, "configuration");
+    pep_avatar_tell(p);
 }
 
 static void owner_configure(const struct service_query *q, const struct xml_node *configure)
@@ -110,7 +112,8 @@ static void owner_default(const struct service_query *q, const struct xml_node *
 static int purge_call(struct store_db *db, struct store_request *r)
 {
     struct pep_work *p = pep_work_of(r);
-    return store_pep_purge(db, r->jid, p->node, &p->config);
+    int outcome = store_pep_purge(db, r->jid, p->node, &p->config);
+    return outcome ? outcome : pep_avatar_follow(db, p, PEP_CHANGED);
 }
 
 static void purged(struct service_work *w)
@@ -119,6 +122,7 @@ static void purged(struct service_work *w)
     is_done(w);
     if (w->request.result == 0 && p->config.notify_retract)
         pep_tell_node(p, "purge");
+    pep_avatar_tell(p);
 }
 
 static void owner_purge(const struct service_query *q, const struct xml_node *purge)
@@ -131,7 +135,8 @@ static void owner_purge(const struct service_query *q, const struct xml_node *pu
 static int delete_call(struct store_db *db, struct store_request *r)
 {
     struct pep_work *p = pep_work_of(r);
-    return store_pep_delete(db, r->jid, p->node, &p->config);
+    int outcome = store_pep_delete(db, r->jid, p->node, &p->config);
+    return outcome ? outcome : pep_avatar_follow(db, p, PEP_CHANGED);
 }
 
 static void deleted(struct service_work *w)
@@ -140,6 +145,7 @@ static void deleted(struct service_work *w)
     is_done(w);
     if (w->request.result == 0 && p->config.notify_delete)
         pep_tell_node(p, "delete");
+    pep_avatar_tell(p);
 }
 
 static void owner_delete(const struct service_query *q, const struct xml_node *element)

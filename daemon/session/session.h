@@ -50,6 +50,7 @@ struct session {
     bool has_carbons;       /* gets copies of what other resources are sent (XEP-0280) */
     bool is_told_of_blocks; /* has asked for the block list: gets its changes (XEP-0191) */
     bool is_invisible;      /* hears, and shows nothing (XEP-0186) */
+    bool keeps_photo;       /* its client wants no avatar shown (XEP-0398 s. 4) */
     bool is_interested;     /* has asked for the roster: gets pushes (RFC 6121 s. 2.2) */
 };
 

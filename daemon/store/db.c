@@ -205,6 +205,13 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_ABSENCE_GET] = "SELECT since, status FROM absences WHERE owner = ?1",
     [STATEMENT_ABSENCE_PUT] = "INSERT OR REPLACE INTO absences (owner, since, status)"
                               " SELECT id, ?2, ?3 FROM accounts WHERE jid = ?1",
+    [STATEMENT_AVATAR_GET] = "SELECT hash FROM avatars WHERE owner = ?1",
+    [STATEMENT_AVATAR_FIND] = "SELECT hash, type FROM avatars JOIN accounts ON id = owner WHERE jid = ?1",
+    [STATEMENT_AVATAR_PUT] = "INSERT OR REPLACE INTO avatars (owner, hash, type)"
+                             " SELECT id, ?2, ?3 FROM accounts WHERE jid = ?1",
+    [STATEMENT_SAVEPOINT] = "SAVEPOINT part",
+    [STATEMENT_SAVEPOINT_RETURN] = "ROLLBACK TO part",
+    [STATEMENT_SAVEPOINT_RELEASE] = "RELEASE part",
     [STATEMENT_DOCUMENT_GET] =
         "SELECT text FROM documents JOIN accounts ON id = owner WHERE jid = ?1 AND kind = ?2 AND name = ?3",
     [STATEMENT_DOCUMENT_PUT] = "INSERT INTO documents (owner, kind, name, text) VALUES (?1, ?2, ?3, ?4)"

@@ -68,7 +68,13 @@ struct store_absence {
 };
 int store_absence_put(struct store_db *db, struct span owner, const struct store_absence *absence);
 
+/* What the account has said of its avatar (avatar.h). */
+struct store_avatar {
+    bool is_told;  /* false: nothing, ever */
+    char hash[41]; /* SHA-1 in hexadecimal; empty: there is none any more */
+};
 struct store_roster {
+    struct store_avatar avatar;
     struct store_absence absence;
     struct store_item *items;
     uint32_t count;

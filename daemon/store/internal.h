@@ -109,6 +109,12 @@ enum store_statement {
     STATEMENT_BLOCKS_CLEAR,
     STATEMENT_ABSENCE_GET,
     STATEMENT_ABSENCE_PUT,
+    STATEMENT_AVATAR_GET,
+    STATEMENT_AVATAR_FIND,
+    STATEMENT_AVATAR_PUT,
+    STATEMENT_SAVEPOINT,
+    STATEMENT_SAVEPOINT_RETURN,
+    STATEMENT_SAVEPOINT_RELEASE,
     STATEMENT_COUNT,
 };
 
@@ -144,5 +150,6 @@ uint64_t store_version_now(void);
 int store_version_add(struct store_db *db, int64_t owner, uint64_t *ret_version);
 /* Its texts on `arena`; all zero: it was never available. */
 int store_absence_get(struct store_db *db, int64_t owner, struct arena *arena, struct store_absence *ret);
+int store_avatar_get(struct store_db *db, int64_t owner, struct store_avatar *ret);
 
 #endif

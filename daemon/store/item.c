@@ -76,6 +76,8 @@ int store_roster_load(struct store_db *db, struct span jid, struct arena *arena,
     if (!error)
         error = store_absence_get(db, owner, arena, &roster.absence);
     if (!error)
+        error = store_avatar_get(db, owner, &roster.avatar);
+    if (!error)
         error = store_offline_exists(db, owner, &roster.has_offline);
     if (!error)
         error = store_blocks_load(db, owner, arena, &roster.blocks);

@@ -149,6 +149,12 @@ const char *const store_schema_steps[] = {
     " since INTEGER NOT NULL,"
     " status TEXT"
     ") STRICT;",
+    /* avatars: what presence says of accounts' (store/avatar.h). */
+    "CREATE TABLE avatars ("
+    " owner INTEGER PRIMARY KEY REFERENCES accounts(id) ON DELETE CASCADE,"
+    " hash TEXT NOT NULL,"
+    " type TEXT NOT NULL"
+    ") STRICT;",
 };
 
 const int store_schema_version = sizeof store_schema_steps / sizeof store_schema_steps[0];

@@ -158,6 +158,7 @@ static void mailbox_load(struct store *s, struct store_request *r)
     assert(store_offline_exists(s->db, owner, &r->roster.has_offline) == 0);
     assert(store_archive_preferences_load(s->db, r->jid, &r->arena, &r->roster.archive_preferences) >= 0);
     assert(store_absence_get(s->db, owner, &r->arena, &r->roster.absence) == 0);
+    assert(store_avatar_get(s->db, owner, &r->roster.avatar) == 0);
 }
 
 static int roster_load(struct store *s, const struct fake_account *a, struct store_request *r)
