@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "tls/client_openssl.h"
 #include "tls/context_openssl.h"
+#include "tls/schedule.h"
 
 /* AES-128 first: the least work per record where there are AES instructions. A client without them lists
  * ChaCha20 first, and SSL_OP_PRIORITIZE_CHACHA then follows it. */
@@ -41,7 +42,7 @@ static const char *library_reason(void)
     return reason ? reason : "no reason given";
 }
 
-static int policy_set(SSL_CTX *ctx, struct tickets *tickets, bool allow_tls12)
+static int policy_set(SSL_CTX *ctx, struct tickets *tickets, bool allow_tls12, bool is_schedule_ours)
 {
     uint64_t options = SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                        SSL_OP_PRIORITIZE_CHACHA;
@@ -51,7 +52,7 @@ static int policy_set(SSL_CTX *ctx, struct tickets *tickets, bool allow_tls12)
     /* Tickets carry the session themselves, so any worker can resume and nothing is kept. */
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_timeout(ctx, TICKET_LIFETIME_S);
-    tls_handshake_hook(ctx);
+    tls_handshake_hook(ctx, is_schedule_ours);
     int error = tickets_use(tickets, ctx);
     if (error)
         return error;
@@ -230,13 +231,14 @@ int tls_context_new(const struct tls_settings *settings, struct tls_context **re
         return -ENOMEM;
     ERR_clear_error();
     atomic_init(&c->references, 1);
-    c->ctx = SSL_CTX_new(TLS_server_method());
+    bool is_schedule_ours = schedule_is_ours();
+    c->ctx = SSL_CTX_new_ex(NULL, is_schedule_ours ? SCHEDULE_QUERY : NULL, TLS_server_method());
 
     if (!c->ctx) {
         free(c);
         return -ENOMEM;
     }
-    int r = policy_set(c->ctx, &c->tickets, settings->allow_tls12);
+    int r = policy_set(c->ctx, &c->tickets, settings->allow_tls12, is_schedule_ours);
     if (r < 0)
         buffer_printf(ret_message, "TLS: the library refuses our settings (%s)", library_reason());
     if (r == 0)

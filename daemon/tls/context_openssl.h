@@ -4,6 +4,7 @@
 #define MUSTER_TLS_CONTEXT_OPENSSL_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <openssl/ssl.h>
@@ -35,7 +36,8 @@ struct tls_context {
 /* The certificate for a connection whose client has named this host in its handshake (NULL: none), and this domain in its header. NULL:
  * the context's own. */
 const struct identity *tls_identity_find(const struct tls_context *c, const char *host, struct span domain);
-/* Let `ctx` call the handshake that owns an SSL: for secrets and for ALPN. */
-void tls_handshake_hook(SSL_CTX *ctx);
+/* Let `ctx` call the handshake that owns an SSL: for its certificate, for ALPN, and for secrets where the library does not take our
+ * key schedule. */
+void tls_handshake_hook(SSL_CTX *ctx, bool is_schedule_ours);
 
 #endif

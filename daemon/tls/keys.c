@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Key derivations, done by OpenSSL's key derivation functions; what is on the stack is wiped. */
+/* Key derivations: of TLS 1.3 by hkdf.c, of TLS 1.2 by OpenSSL's; what is on the stack is wiped. */
 #include "tls/keys.h"
 
 #include <errno.h>
@@ -9,6 +9,8 @@
 #include <openssl/crypto.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
+
+#include "tls/hkdf.h"
 
 /* TLS 1.2's largest: two AES-256 keys and two salts, or two ChaCha20 keys and two 12-byte ivs. */
 #define KEY_BLOCK_BYTES_MAX (2 * (TLS_KEY_BYTES_MAX + TLS_IV_BYTES))
@@ -44,22 +46,30 @@ static int kdf_derive(const char *name, const OSSL_PARAM *params, uint8_t *ret_b
     return done > 0 ? 0 : -EIO;
 }
 
+static struct span octets(const uint8_t *bytes, size_t len)
+{
+    return span_make((const char *)bytes, len);
+}
+
 int tls_expand_label(uint8_t hash_bytes, const uint8_t *secret, const char *label, uint8_t *ret_bytes,
                      size_t len)
 {
-    const char *hash = hash_name(hash_bytes);
-    int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
-    if (!hash)
-        return -EINVAL;
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
-        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)hash, 0),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)secret, hash_bytes),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_PREFIX, (void *)"tls13 ", 6),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_LABEL, (void *)label, strlen(label)),
-        OSSL_PARAM_construct_end(),
-    };
-    return kdf_derive(OSSL_KDF_NAME_TLS1_3_KDF, params, ret_bytes, len);
+    return hkdf_expand_label(hash_bytes, octets(secret, hash_bytes), SPAN("tls13 "), span_of(label), (struct span){0},
+                             ret_bytes, len);
+}
+
+int tls_export(uint8_t hash_bytes, const uint8_t *secret, const char *label, uint8_t *ret_bytes, size_t len)
+{
+    uint8_t empty[HKDF_BYTES_MAX], derived[HKDF_BYTES_MAX];
+    int r = hkdf_hash(hash_bytes, (struct span){0}, empty);
+    if (r == 0)
+        r = hkdf_expand_label(hash_bytes, octets(secret, hash_bytes), SPAN("tls13 "), span_of(label),
+                              octets(empty, hash_bytes), derived, hash_bytes);
+    if (r == 0)
+        r = hkdf_expand_label(hash_bytes, octets(derived, hash_bytes), SPAN("tls13 "), SPAN("exporter"),
+                              octets(empty, hash_bytes), ret_bytes, len);
+    OPENSSL_cleanse(derived, sizeof derived);
+    return r;
 }
 
 int tls_direction_derive(struct tls_direction *d, enum tls_suite suite, uint8_t hash_bytes)

@@ -20,6 +20,9 @@ size_t tls_suite_key_bytes(enum tls_suite suite);
 int tls_expand_label(uint8_t hash_bytes, const uint8_t *secret, const char *label, uint8_t *ret_bytes,
                      size_t len);
 
+/* TLS-Exporter(label, "", len) of the exporter secret (RFC 8446 s. 7.5). As tls_expand_label. */
+int tls_export(uint8_t hash_bytes, const uint8_t *secret, const char *label, uint8_t *ret_bytes, size_t len);
+
 /* TLS 1.3: key and iv from d->secret, sequence 0 (RFC 8446 s. 7.3). */
 int tls_direction_derive(struct tls_direction *d, enum tls_suite suite, uint8_t hash_bytes);
 /* TLS 1.3: the next generation of secret, key and iv, sequence 0 (RFC 8446 s. 7.2). On failure `d` is as it

@@ -133,6 +133,32 @@ static void every_suite(void **state)
     }
 }
 
+/* Where the library is not to take our key schedule, its key log tells the same. */
+static void secrets_by_key_log(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SUITES; i++) {
+        struct tls_context *context = context_make(true);
+        SSL_CTX *ctx = SSL_CTX_new_ex(NULL, "provider=default", TLS_server_method());
+        struct peer p;
+        struct connection c;
+        char reason[128];
+        SSL_CTX_use_certificate(ctx, SSL_CTX_get0_certificate(context->ctx));
+        SSL_CTX_use_PrivateKey(ctx, SSL_CTX_get0_privatekey(context->ctx));
+        tls_handshake_hook(ctx, false);
+        SSL_CTX_free(context->ctx);
+        context->ctx = ctx;
+        peer_init(&p, suites[i].version, suites[i].name);
+        if (connection_open(&c, &p, context, false, 0, reason) != 0)
+            fail_msg("%s: %s", suites[i].name, reason);
+        bindings_check(&c, &p, suites[i].name);
+        data_check(&c, &p, suites[i].name);
+        connection_close(&c);
+        peer_fini(&p);
+        tls_context_unref(context);
+    }
+}
+
 /* Each ticket is a record under the application key; miscounted, the client cannot read us. */
 static void tickets_are_counted(void **state)
 {
@@ -527,6 +553,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_suite),
+        cmocka_unit_test(secrets_by_key_log),
         cmocka_unit_test(tickets_are_counted),
         cmocka_unit_test(resumption),
         cmocka_unit_test(ticket_keys_are_replaced),
