@@ -275,6 +275,12 @@ int tls_handshake_step(struct tls_handshake *h, struct span in, size_t *ret_used
     return r;
 }
 
+bool tls_handshake_is_nearly_done(const struct tls_handshake *h)
+{
+    /* The server's secret is made with its Finished of TLS 1.3. */
+    return h->state == HANDSHAKE_RUNNING && h->secrets.server_len && SSL_get_verify_mode(h->ssl) == SSL_VERIFY_NONE;
+}
+
 const char *tls_handshake_reason(const struct tls_handshake *h)
 {
     return h->reason;

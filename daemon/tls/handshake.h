@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One TLS handshake, server side, done by OpenSSL over memory: whole records in, bytes out. At its end the
  * traffic secrets and channel-binding values are taken out and the library's connection object is freed (RFC
- * 8446, RFC 9266, RFC 5929). A handshake step runs on a job thread; one step at a time. */
+ * 8446, RFC 9266, RFC 5929). A handshake step may run on any thread; one step at a time. */
 #ifndef MUSTER_TLS_HANDSHAKE_H
 #define MUSTER_TLS_HANDSHAKE_H
 
@@ -31,6 +31,8 @@ struct tls_handshake *tls_handshake_free(struct tls_handshake *h);
  *   - TLS_MORE: needs more of the peer's bytes;
  *   - TLS_BAD: failed; `out` may hold an alert; tls_handshake_reason says why. */
 int tls_handshake_step(struct tls_handshake *h, struct span in, size_t *ret_used, struct buffer *out);
+/* Whether the next step is some hashes and no more: TLS 1.3, and only the client's Finished is to come, no certificate of its own. */
+bool tls_handshake_is_nearly_done(const struct tls_handshake *h);
 /* One line for the log, without peer data; borrowed from `h`. */
 const char *tls_handshake_reason(const struct tls_handshake *h);
 

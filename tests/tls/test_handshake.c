@@ -159,6 +159,39 @@ static void secrets_by_key_log(void **state)
     }
 }
 
+/* Only a Finished without a certificate before it is cheap, and TLS 1.2 agrees on a secret after the first step. */
+static void nearly_done(void **state)
+{
+    (void)state;
+    static const struct {
+        int version, verify;
+        bool is_nearly_done;
+    } rows[] = {{TLS1_3_VERSION, SSL_VERIFY_NONE, true},
+                {TLS1_3_VERSION, SSL_VERIFY_PEER, false},
+                {TLS1_2_VERSION, SSL_VERIFY_NONE, false}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct peer p;
+        struct buffer to_server = {0}, to_client = {0};
+        size_t used;
+        SSL_CTX_set_verify(context12->ctx, rows[i].verify, NULL);
+        struct tls_handshake *h = tls_handshake_new(context12, false);
+        peer_init(&p, rows[i].version, NULL);
+        assert_false(tls_handshake_is_nearly_done(h));
+        peer_handshake(&p, (struct span){0}, &to_server);
+        assert_int_equal(tls_handshake_step(h, buffer_span(&to_server), &used, &to_client), TLS_MORE);
+        assert_int_equal(tls_handshake_is_nearly_done(h), rows[i].is_nearly_done);
+        buffer_clear(&to_server);
+        peer_handshake(&p, buffer_span(&to_client), &to_server);
+        assert_int_equal(tls_handshake_step(h, buffer_span(&to_server), &used, &to_client), 0);
+        assert_false(tls_handshake_is_nearly_done(h));
+        tls_handshake_free(h);
+        buffer_fini(&to_server);
+        buffer_fini(&to_client);
+        peer_fini(&p);
+    }
+    SSL_CTX_set_verify(context12->ctx, SSL_VERIFY_NONE, NULL);
+}
+
 /* Each ticket is a record under the application key; miscounted, the client cannot read us. */
 static void tickets_are_counted(void **state)
 {
@@ -554,6 +587,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_suite),
         cmocka_unit_test(secrets_by_key_log),
+        cmocka_unit_test(nearly_done),
         cmocka_unit_test(tickets_are_counted),
         cmocka_unit_test(resumption),
         cmocka_unit_test(ticket_keys_are_replaced),
