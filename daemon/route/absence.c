@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When an account was last available, and what it said then: kept for who may see its presence (RFC 6121
- * s. 4.3.2.3, XEP-0012). The memory changes at once; the row follows, and nobody waits for it. */
+ * s. 4.3.2.3, XEP-0012). The memory changes at once; the row follows, with those of others who went at about
+ * the same time, for a log-out of its own would cost a commit. Nobody waits for it but the account's own
+ * coming. */
 #include <stdlib.h>
 #include <time.h>
 
@@ -10,39 +12,89 @@
 
 /* What is longer is no status but a text, and is not kept. */
 #define STATUS_BYTES_MAX 1024
+/* What a crash may lose. */
+#define GATHER_MS 500
+/* A storm of log-outs is written as it goes: a commit costs about as much as some hundred rows. */
+#define GATHER_MAX 256
 
-struct absence_write {
-    struct message message;
-    struct store_request request;
-    struct store_absence absence;
-    struct router *router;
+struct absence {
+    struct absence *next;
+    struct entity *entity;
+    struct store_absence stored;
+    char status[];
 };
 
-static void write_free(struct absence_write *w)
-{
-    arena_fini(&w->request.arena);
-    free(w);
-}
+struct absence_batch {
+    struct message message;
+    struct store_request request;
+    struct timer timer;
+    struct router *router;
+    struct absence *first, **last;
+    uint32_t count;
+};
 
-static void write_handle(struct message *m, void *context)
+static void batch_handle(struct message *m, void *context)
 {
     (void)context;
-    struct absence_write *w = container_of(m, struct absence_write, message);
-    w->router->operations--;
-    write_free(w);
+    struct absence_batch *b = container_of(m, struct absence_batch, message);
+    struct router *r = b->router;
+    for (struct absence *absence = b->first, *next; absence; absence = next) {
+        next = absence->next;
+        entity_give(&r->entities, absence->entity);
+        free(absence);
+    }
+    arena_fini(&b->request.arena);
+    free(b);
+    r->operations--;
 }
 
-static void write_done(struct store_request *request)
+static void batch_done(struct store_request *request)
 {
-    struct absence_write *w = container_of(request, struct absence_write, request);
-    w->message.handle = write_handle;
-    loop_post(w->router->loop, NULL, &w->message);
+    struct absence_batch *b = container_of(request, struct absence_batch, request);
+    b->message.handle = batch_handle;
+    loop_post(b->router->loop, NULL, &b->message);
 }
 
-static int write_call(struct store_db *db, struct store_request *request)
+/* On the store thread. The entities are referenced, so their names stay. */
+static int batch_write(struct store_db *db, struct store_request *request)
 {
-    struct absence_write *w = container_of(request, struct absence_write, request);
-    return store_absence_put(db, request->jid, &w->absence);
+    const struct absence_batch *b = container_of(request, struct absence_batch, request);
+    int error = 0;
+    for (const struct absence *absence = b->first; absence && !error; absence = absence->next)
+        error = store_absence_put(db, entity_text(absence->entity), &absence->stored);
+    return error;
+}
+
+void router_absences_flush(struct router *r)
+{
+    struct absence_batch *b = r->absences;
+    if (!b)
+        return;
+    r->absences = NULL;
+    loop_timer_stop(r->loop, &b->timer);
+    store_submit(r->store, &b->request);
+}
+
+static void batch_expired(struct timer *t)
+{
+    router_absences_flush(container_of(t, struct absence_batch, timer)->router);
+}
+
+static struct absence_batch *batch_new(struct router *r)
+{
+    struct absence_batch *b = calloc(1, sizeof *b);
+    if (!b)
+        return NULL;
+    arena_init(&b->request.arena);
+    b->request.operation = STORE_CALL;
+    b->request.call = batch_write;
+    b->request.done = batch_done;
+    b->router = r;
+    b->last = &b->first;
+    timer_init(&b->timer, batch_expired);
+    loop_timer_start(r->loop, &b->timer, r->is_stopping ? 0 : GATHER_MS);
+    r->operations++;
+    return b;
 }
 
 static struct span status_of(const struct frame *frame)
@@ -57,23 +109,31 @@ void router_absence_begins(struct router *r, struct account *a, const struct fra
         return;
     struct span status = status_of(frame);
     account_absent(a, clock_wall_us() / 1000000, status);
-    struct absence_write *w = calloc(1, sizeof *w);
-    if (!w)
-        return;
-    arena_init(&w->request.arena);
-    w->request.jid = arena_copy(&w->request.arena, entity_text(a->entity));
-    w->absence.since_s = a->absent_since_s;
-    w->absence.status = arena_copy(&w->request.arena, status);
-    if (!w->request.jid.ptr || !w->absence.status.ptr) {
-        write_free(w);
+    struct absence *absence = malloc(sizeof *absence + status.len);
+    if (absence && !r->absences)
+        r->absences = batch_new(r);
+    if (!absence || !r->absences) {
+        free(absence);
         return;
     }
-    w->router = r;
-    w->request.operation = STORE_CALL;
-    w->request.call = write_call;
-    w->request.done = write_done;
-    r->operations++;
-    store_submit(r->store, &w->request);
+    if (status.len)
+        memcpy(absence->status, status.ptr, status.len);
+    absence->next = NULL;
+    absence->entity = entity_ref(a->entity);
+    absence->stored = (struct store_absence){a->absent_since_s, span_make(absence->status, status.len)};
+    *r->absences->last = absence;
+    r->absences->last = &absence->next;
+    if (++r->absences->count == GATHER_MAX)
+        router_absences_flush(r);
+}
+
+void router_absence_flush(struct router *r, const struct account *a)
+{
+    const struct absence *absence = r->absences ? r->absences->first : NULL;
+    while (absence && absence->entity != a->entity)
+        absence = absence->next;
+    if (absence)
+        router_absences_flush(r);
 }
 
 struct frame *router_absence_frame(const struct account *a, struct span to, struct span id)

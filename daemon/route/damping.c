@@ -106,4 +106,5 @@ void router_stop(struct router *r)
     router_archive_sweep_stop(r);
     for (struct hash_node *n; (n = hash_table_next(&r->lost, NULL));)
         lost_expired(&container_of(n, struct lost, node)->timer);
+    router_absences_flush(r);
 }

@@ -147,6 +147,10 @@ void router_hearing_end(struct router *r, struct account *a);
 
 /* The account is no longer available; `frame` is what it said last, and may be NULL. */
 void router_absence_begins(struct router *r, struct account *a, const struct frame *frame);
+/* The account is about to be read from the store: what is to be kept of it goes there first. */
+void router_absence_flush(struct router *r, const struct account *a);
+/* Those that gather go to the store now. */
+void router_absences_flush(struct router *r);
 /* RFC 6121 s. 4.3.2.3: what a probe by `to`, who may see the account, is told when it is not available. NULL
  * without memory. */
 struct frame *router_absence_frame(const struct account *a, struct span to, struct span id);

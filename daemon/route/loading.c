@@ -121,6 +121,7 @@ int router_account_load(struct router *r, struct account *a)
     }
     r->operations++;
     router_mailbox_flush(r); /* what waits for the account is to be seen */
+    router_absence_flush(r, a);
     store_submit(r->store, &l->request);
     return 0;
 }

@@ -24,6 +24,7 @@
 /* Writing a contact takes 0.2 to 0.4 microseconds, a delivery two with its record and send (tests/bench/bench_rooms). */
 #define ROUTER_PACE 8
 
+struct absence_batch;
 struct cost;
 struct mailbox_batch;
 struct sweep;
@@ -84,6 +85,7 @@ struct router {
     uint32_t fanouts;    /* publishers whose changes are on their way to the watchers here */
     struct mailbox_batch *mailbox; /* messages that gather until the store has those before them; NULL: none */
     uint32_t mailbox_writes;       /* batches that the store has */
+    struct absence_batch *absences; /* log-outs that gather; NULL: none */
     struct sweep *sweep; /* of old archived messages; the first worker's */
     uint64_t ids[32];    /* random, for archives; a system call for each would cost more than the rest */
     uint32_t ids_left;
