@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ring/bells.h"
 #include "settings.h"
 
 /* Presence wants at least two, so that what crosses workers is never the untried case. */
@@ -233,6 +234,7 @@ int broker_start(struct broker *b, const struct config *config, struct buffer *r
         error = store_open(config->state, b->domains, config->domain_count, &b->store, ret_message);
     if (error)
         return error;
+    store_bracket_answers(b->store, bells_hold, bells_release);
     b->stream_settings.secret = store_secret(b->store);
     error = listeners_open(b, ret_message);
     if (error)

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ring/bells.h"
 
 /* One turn rarely prepares more; when it does, the batch is submitted in parts. */
 #define LOOP_SUBMISSIONS 2048
@@ -295,7 +296,7 @@ void loop_post(struct loop *to, struct loop *from, struct message *m)
     if (!mailbox_put(&to->mailbox, m) || to == from)
         return; /* already ringing, or ourselves: read at the end of this turn */
     if (!from) {
-        eventfd_write(to->wake_fd, 1);
+        bells_ring(to->wake_fd);
         return;
     }
     from->counters.doorbells++;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
@@ -35,6 +36,9 @@ struct store {
     struct store_request *first, **tail;
     bool is_stopping;
     struct store_counters counters;
+
+    /* before the first request */
+    void (*answers_begin)(void), (*answers_end)(void);
 
     /* the thread's own */
     int failure; /* the last failure that was logged; 0: none since a change succeeded */
@@ -150,6 +154,8 @@ static void answers_give(struct store *s, struct store_request *first, unsigned 
 {
     unsigned failed = 0;
     bool is_changed = false;
+    if (s->answers_begin)
+        s->answers_begin();
     for (struct store_request *r = first, *next; count; count--, r = next) {
         next = r->next;
         if (r->result < 0) {
@@ -164,6 +170,8 @@ static void answers_give(struct store *s, struct store_request *first, unsigned 
         pthread_mutex_unlock(&s->lock);
         r->done(r);
     }
+    if (s->answers_end)
+        s->answers_end();
     if (is_changed && !failed && s->failure) {
         log_info("store.recovered", "unlogged=%llu", (unsigned long long)s->failures_unlogged);
         s->failure = 0;
@@ -195,6 +203,8 @@ static void *store_main(void *context)
 {
     struct store *s = context;
     pthread_setname_np(pthread_self(), "store");
+    /* Not at once when a worker asks, but when it has asked all that it has to ask. Failing costs switches only. */
+    pthread_setschedparam(pthread_self(), SCHED_BATCH, &(struct sched_param){0});
     for (;;) {
         pthread_mutex_lock(&s->lock);
         while (!s->first && !s->is_stopping)
@@ -309,6 +319,12 @@ const struct store_epochs *store_epochs(const struct store *s)
     return &s->epochs;
 }
 
+void store_bracket_answers(struct store *s, void (*begin)(void), void (*end)(void))
+{
+    s->answers_begin = begin;
+    s->answers_end = end;
+}
+
 void store_submit(struct store *s, struct store_request *r)
 {
     r->next = NULL;
@@ -316,9 +332,9 @@ void store_submit(struct store *s, struct store_request *r)
     bool was_empty = !s->first;
     *s->tail = r;
     s->tail = &r->next;
-    if (was_empty)
-        pthread_cond_signal(&s->wake);
     pthread_mutex_unlock(&s->lock);
+    if (was_empty)
+        pthread_cond_signal(&s->wake); /* behind the lock, which it would only wait for */
 }
 
 struct store_counters store_counters_read(struct store *s)

@@ -57,6 +57,9 @@ const uint8_t *store_secret(const struct store *s); /* 32 bytes */
 /* Constant while it is open. */
 const struct store_epochs *store_epochs(const struct store *s);
 
+/* To be called on the store's thread around the answers to each group of requests. Before the first request. */
+void store_bracket_answers(struct store *s, void (*begin)(void), void (*end)(void));
+
 /* Any thread. The request belongs to the store until done. Requests of one thread are run in their order. */
 void store_submit(struct store *s, struct store_request *r);
 
