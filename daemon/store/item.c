@@ -7,6 +7,9 @@
 #include "store/blocks.h"
 #include "store/internal.h"
 
+/* No row has this number. */
+#define NOBODY 0
+
 /* Most rosters fit; a large one doubles a few times. */
 #define ROSTER_ITEMS_FIRST 64
 
@@ -49,15 +52,17 @@ static int items_read(struct store_db *db, sqlite3_stmt *row, struct arena *aren
     return store_error(db, code);
 }
 
+/* For an account that does not exist everything is asked as for one that has nothing: who asks from afar may measure how long
+ * it takes. */
 int store_roster_load(struct store_db *db, struct span jid, struct arena *arena, struct store_roster *ret)
 {
-    int64_t owner;
-    uint64_t version;
+    int64_t owner = NOBODY;
+    uint64_t version = 0;
     uint32_t count = 0;
     struct store_item *heap = NULL, *items = NULL;
-    int error = store_account_find(db, jid, &owner, &version);
-    if (error)
-        return error;
+    int found = store_account_find(db, jid, &owner, &version), error = 0;
+    if (found < 0)
+        return found;
     sqlite3_stmt *rows = store_statement(db, STATEMENT_ROSTER, &error);
     if (!rows)
         return error;
@@ -85,9 +90,9 @@ int store_roster_load(struct store_db *db, struct span jid, struct arena *arena,
         error = store_archive_preferences_load(db, jid, arena, &roster.archive_preferences);
     if (error == STORE_NOT_FOUND)
         error = 0;
-    if (!error)
+    if (!error && !found)
         *ret = roster;
-    return error;
+    return error ? error : found;
 }
 
 static int version_set(struct store_db *db, int64_t owner, uint64_t version)

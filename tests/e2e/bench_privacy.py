@@ -8,6 +8,7 @@ by tests/flow/test_work.c, which no noise can fail.
 """
 import argparse
 import os
+import random
 import statistics
 import sys
 import time
@@ -19,6 +20,10 @@ from raw import Raw  # noqa: E402
 QUESTIONS = (("iq to a resource", "<iq type='get' id='{id}' to='{jid}/x'><query xmlns='jabber:iq:version'/></iq>"),
              ("iq to the account", "<iq type='get' id='{id}' to='{jid}'><query xmlns='jabber:iq:version'/></iq>"),
              ("groupchat", "<message type='groupchat' id='{id}' to='{jid}'/>"))
+
+
+# Accounts of each kind: an account's home is this worker or that one by chance, and the way there is part of what is measured.
+ACCOUNTS = 64
 
 
 def took_us(session, text, request):
@@ -37,7 +42,7 @@ def measure(session, kinds, repetitions):
     for name, format_ in QUESTIONS:
         times = {kind: [] for kind in kinds}
         for number in range(repetitions):
-            for kind, jid_of in kinds.items():
+            for kind, jid_of in random.sample(list(kinds.items()), len(kinds)):  # what was asked before leaves traces
                 request = f"{kind[:2]}{number}"
                 times[kind].append(took_us(session, format_.format(id=request, jid=jid_of(number)), request))
         for kind, values in times.items():
@@ -54,13 +59,15 @@ def main():
     server = servers.Musterd(os.path.abspath(options.build), 2)
     try:
         server.start()
-        for name in ("asker", "offline", "online"):
-            server.add_user(f"{name}@{servers.DOMAIN}", "secret")
-        there = Raw(server, "direct").log_in((f"online@{servers.DOMAIN}", "secret"))
-        there.send("<presence/>")
+        jids = {kind: [f"{kind}{n}@{servers.DOMAIN}" for n in range(ACCOUNTS)] for kind in ("offline", "online")}
+        for jid in [f"asker@{servers.DOMAIN}"] + jids["offline"] + jids["online"]:
+            server.add_user(jid, "secret")
+        there = [Raw(server, "direct").log_in((jid, "secret")) for jid in jids["online"]]
+        for session in there:
+            session.send("<presence/>")
         asker = Raw(server, "direct").log_in((f"asker@{servers.DOMAIN}", "secret"))
-        measure(asker, {"offline": lambda _: f"offline@{servers.DOMAIN}", "unknown": lambda n: f"nobody{n}@{servers.DOMAIN}",
-                        "online": lambda _: f"online@{servers.DOMAIN}"}, options.repetitions)
+        measure(asker, {"offline": lambda n: jids["offline"][n % ACCOUNTS], "unknown": lambda n: f"nobody{n % ACCOUNTS}@{servers.DOMAIN}",
+                        "online": lambda n: jids["online"][n % ACCOUNTS]}, options.repetitions)
     finally:
         server.remove()
 

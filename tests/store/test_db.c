@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/internal.h"
 #include "store/schema.h"
 
 static void exec_raw(struct fixture *f, const char *sql)
@@ -298,6 +299,35 @@ static void test_rollback_undoes(void **state)
     store_db_close(db);
 }
 
+static int statement_count(unsigned kind, void *count, void *statement, void *text)
+{
+    (void)kind, (void)statement, (void)text;
+    ++*(unsigned *)count;
+    return 0;
+}
+
+/* Somebody who does not exist is as much work as somebody who has nothing, statement by statement. */
+static void test_p3_nobody_is_asked_for_like_anybody(void **state)
+{
+    struct store_db *db = fixture_db(*state);
+    struct sasl_credentials credentials = fixture_credentials(1);
+    static const char *const jids[] = {"alice@a", "nobody@a"};
+    unsigned counts[2] = {0, 0};
+    assert_int_equal(store_account_put(db, SPAN("alice@a"), &credentials, false), 0);
+    for (int i = 0; i < 2; i++) {
+        struct arena arena;
+        struct store_roster roster;
+        arena_init(&arena);
+        sqlite3_trace_v2(db->sqlite, SQLITE_TRACE_STMT, statement_count, &counts[i]);
+        assert_int_equal(store_roster_load(db, span_of(jids[i]), &arena, &roster), i == 0 ? 0 : STORE_NOT_FOUND);
+        sqlite3_trace_v2(db->sqlite, 0, NULL, NULL);
+        arena_fini(&arena);
+    }
+    assert_in_range(counts[0], 2, 100);
+    assert_int_equal(counts[0], counts[1]);
+    store_db_close(db);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -316,6 +346,7 @@ int main(void)
         TEST(test_rows_that_cannot_be),
         TEST(test_account_takes_its_roster_along),
         TEST(test_rollback_undoes),
+        TEST(test_p3_nobody_is_asked_for_like_anybody),
     };
     return cmocka_run_group_tests_name("store/db", tests, NULL, NULL);
 }
