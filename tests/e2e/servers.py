@@ -39,10 +39,18 @@ class KernelCount:
 
     @contextlib.contextmanager
     def probing(self):
-        """While a server starts, and nobody else opens a session."""
+        """While a server tries what the kernel can, and nobody else opens a session."""
         before = self.since_start("TlsTxSw")
         yield
         self.probed += self.since_start("TlsTxSw") - before
+
+    def sessions_beside(self, server):
+        """The kernel's count of sessions and the server's, of the same moment."""
+        while True:
+            before = self.since_start("TlsTxSw")
+            counted = server.stat("tls_kernel_records")
+            if self.since_start("TlsTxSw") == before:
+                return before, counted
 
     def wrong(self):
         """What does not add up, as a list of texts."""
@@ -170,6 +178,9 @@ class Server:
     def will_end(self):
         """To be called before the process is told to end: what it counted ends with it."""
 
+    def has_ended(self):
+        """The process is gone."""
+
     def stop(self):
         """SIGTERM; returns the exit code."""
         if self.process is None:
@@ -184,6 +195,7 @@ class Server:
             self.process.wait()
             code = "still there after SIGTERM"
         self.process = None
+        self.has_ended()
         return code
 
     def kill(self):
@@ -191,6 +203,7 @@ class Server:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self.process = None
+        self.has_ended()
 
     def restart(self):
         code = self.stop()
@@ -199,8 +212,7 @@ class Server:
 
     def remove(self):
         if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+            self.kill()
         if not os.environ.get("E2E_KEEP"):
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -209,6 +221,7 @@ class Musterd(Server):
     is_musterd = True
     log_name = "musterd.log"
     extra = ""  # YAML a test adds
+    kernel_at_end = None  # the kernel's count when the server was asked last for its own
 
     def write_config(self):
         os.makedirs(self.path("state"), mode=0o700, exist_ok=True)
@@ -230,12 +243,23 @@ workers: {self.workers}
         self.spawn([os.path.join(self.build, "musterd"), "--config", self.path("musterd.yaml")])
 
     def start(self):
-        with KERNEL.probing():
+        if not KERNEL.is_wanted:
             return super().start()
+        with KERNEL.probing():
+            super().start()
+            _, opened = KERNEL.sessions_beside(self)
+        KERNEL.probed -= opened  # a client that comes back by itself was here already
+        return self
 
     def will_end(self):
         if KERNEL.is_wanted:
-            KERNEL.opened += self.stat("tls_kernel_records")
+            self.kernel_at_end, opened = KERNEL.sessions_beside(self)
+            KERNEL.opened += opened
+
+    def has_ended(self):
+        if self.kernel_at_end is not None:  # what it opened after it was asked
+            KERNEL.opened += KERNEL.since_start("TlsTxSw") - self.kernel_at_end
+        self.kernel_at_end = None
 
     def stat(self, name):
         return int(dict(line.split("\t") for line in self.musterctl("stats").stdout.splitlines())[name])

@@ -120,6 +120,7 @@ def shutdown(bench):
     bench.server.musterctl("shutdown")
     raw.expect_stream_error("system-shutdown")
     code = bench.server.process.wait(30)
+    bench.server.has_ended()
     must(code == 0, f"exit code {code} after musterctl shutdown")
     must(not os.path.exists(bench.server.path("admin.sock")), "the admin socket is still there")
     bench.server.start()
