@@ -17,6 +17,7 @@
 struct message;
 struct walk;
 struct account_group;
+struct abroad;
 
 enum account_state {
     ACCOUNT_LOADING, /* the store has been asked */
@@ -49,6 +50,7 @@ struct account {
     struct message *pending, **pending_last; /* waits until READY, in order */
     char *archive_preferences; /* route/archiving.c's; NULL: none */
     char *photo;               /* its avatar's SHA-1; empty: it has none any more; NULL: it never said (XEP-0153) */
+    struct abroad *abroad;     /* route/'s: contacts at other servers (route/abroad.h); NULL: none */
     struct account_group *groups; /* shared groups it is a member of (presence/group.h) */
     uint32_t group_count;
     bool is_in_groups;        /* stands in their lists: it is available, and its contacts know */

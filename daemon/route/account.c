@@ -6,7 +6,7 @@
 #include <sys/random.h>
 
 #include "base/log.h"
-#include "route/internal.h"
+#include "route/abroad.h"
 
 /* ---- finding ---- */
 
@@ -361,6 +361,10 @@ static void stanza_run(struct router *r, struct route_message *base)
 void router_send_stanza(struct router *r, struct frame *frame, struct span from, const struct jid *to)
 {
     struct span to_text = jid_full(to);
+    if (frame && !router_is_local(r, jid_domain(to))) {
+        router_send_remote(r, frame, from, to, false);
+        return;
+    }
     struct stanza_message *m =
         frame ? route_message_new(sizeof *m + from.len + to_text.len, stanza_run, stanza_message_fini) : NULL;
     if (!m) {

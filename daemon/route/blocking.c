@@ -4,8 +4,8 @@
  * the account go, and the account gives up its own watch; both are made again when the block ends. */
 #include <stdlib.h>
 
+#include "route/abroad.h"
 #include "route/grouping.h"
-#include "route/internal.h"
 #include "store/blocks.h"
 #include "xml/write.h"
 
@@ -193,12 +193,14 @@ bool router_block_meet(struct router *r, struct account *a, const struct block_l
     struct jid contact = entity_jid(item->contact);
     bool was = block_list_matches(before, &contact), is = block_list_matches(a->blocks, &contact);
     bool has_from = subscription_has_from(item->state), has_to = subscription_has_to(item->state);
-    if (was == is || !router_is_local(r, jid_domain(&contact)))
+    if (was == is)
         return false;
+    bool is_local = router_is_local(r, jid_domain(&contact));
     if (is) {
         if (has_from)
             router_hide_at_once(r, a, item->contact);
         router_unwatch(r, a, item);
+        foreign_forget(r, a, item->contact);
         return false;
     }
     account_each_session(s, a)
@@ -206,7 +208,9 @@ bool router_block_meet(struct router *r, struct account *a, const struct block_l
             router_request_deliver(s, item);
     if (has_from)
         router_grant(r, a, item->contact);
-    return has_to;
+    if (has_to && !is_local)
+        router_probe_say(r, entity_text(a->entity), entity_text(item->contact));
+    return has_to && is_local;
 }
 
 struct group_block {

@@ -4,8 +4,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "presence/watch.h"
+#include "route/abroad.h"
 #include "route/cost.h"
-#include "route/internal.h"
 #include "stanza/stanza.h"
 
 /* ---- to the workers with interest ---- */
@@ -120,6 +120,8 @@ void router_broadcast(struct router *r, struct account *a, struct frame *frame, 
             a->interests[to].grants = 0;
     }
     audience_unref(audience);
+    if (a->abroad)
+        outreach_tell(r, a, frame, what == BROADCAST_LAST);
 }
 
 static void own_resources_deliver(struct account *a, struct frame *frame, const struct session *also)
@@ -171,6 +173,7 @@ void router_hearing_end(struct router *r, struct account *a)
         return;
     router_walk_leaves(r, a);
     router_groups_go(r, a);
+    foreign_end(r, a);
 }
 
 void router_session_unavailable(struct router *r, struct session *s, struct frame *frame)
@@ -194,7 +197,7 @@ void router_session_unavailable(struct router *r, struct session *s, struct fram
         struct jid bare = jid_of_prepared(jid_bare(&to));
         struct entity *contact = entity_find(&r->entities, &bare);
         const struct roster_item *item = contact ? roster_find(&a->roster, contact) : NULL;
-        if ((item && subscription_has_from(item->state) && was_available) || !router_is_local(r, jid_domain(&to)))
+        if (item && subscription_has_from(item->state) && was_available)
             continue;
         router_send_stanza(r, stanza_presence_frame(PRESENCE_UNAVAILABLE, session_jid(s), jid_full(&to), (struct span){0}),
                            session_jid(s), &to);
@@ -251,7 +254,8 @@ void router_presence_tell(struct router *r, struct session *s, struct frame *fra
 void router_directed_presence(struct router *r, struct session *s, const struct stanza *stanza)
 {
     struct span to = jid_full(&stanza->to);
-    bool is_somebody = stanza->to.local_len && router_is_local(r, jid_domain(&stanza->to)); /* who may hear of the end */
+    /* Who may hear of the end: at other domains gateways and the like have no local part. */
+    bool is_somebody = router_is_local(r, jid_domain(&stanza->to)) ? stanza->to.local_len : r->remote != NULL;
     if (stanza->type.presence == PRESENCE_AVAILABLE && is_somebody) {
         int outcome = directed_add(s, to, r->settings->directed_max);
         if (outcome != 0) {

@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "roster/query.h"
-#include "route/internal.h"
+#include "route/abroad.h"
 #include "xml/write.h"
 
 struct store_item *commit_item(struct commit *c)
@@ -98,6 +98,8 @@ static void commit_apply(struct commit *c)
     if (roster_item_set_text(item, change->item.name, change->item.groups, change->item.request) < 0)
         log_error("roster-memory", "jid=%.*s reason=out-of-memory", (int)c->request.jid.len,
                   c->request.jid.ptr);
+    if (!subscription_has_to(item->state))
+        foreign_forget(r, c->account, c->contact);
     /* The contact's cancellation has revoked what it had granted: a watch that is there now was granted since, to a
      * subscription that this ends. */
     if (!c->is_outbound && c->event == SUBSCRIPTION_UNSUBSCRIBED && !subscription_has_to(item->state))

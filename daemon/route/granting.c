@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "presence/watch.h"
+#include "route/abroad.h"
 #include "route/watching.h"
 #include "xml/write.h"
 
@@ -76,11 +77,15 @@ void grant_post(struct router *r, struct account *a, uint32_t to, struct grant_m
         a->interests[to].granted_sequence = r->sent[to];
 }
 
-void router_grant(struct router *r, struct account *a, const struct entity *watcher)
+void router_grant(struct router *r, struct account *a, struct entity *watcher)
 {
     struct jid jid = entity_jid(watcher);
     if (!a->available_count || router_blocks(a, &jid))
         return;
+    if (!router_is_local(r, jid_domain(&jid))) {
+        outreach_grant(r, a, watcher);
+        return;
+    }
     struct grant_message *m = grant_new(a);
     if (!m)
         return;
@@ -177,6 +182,11 @@ void watch_request_run(struct router *r, struct route_message *base)
 void router_revoke(struct router *r, struct account *a, const struct entity *watcher)
 {
     struct span publisher = entity_text(a->entity), text = entity_text(watcher);
+    struct jid jid = entity_jid(watcher);
+    if (!router_is_local(r, jid_domain(&jid))) {
+        outreach_remove(r, a, watcher);
+        return;
+    }
     struct revoke_message *m = route_message_new(sizeof *m + publisher.len + text.len, revoke_run, NULL);
     if (!m)
         return;

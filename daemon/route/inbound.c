@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A stanza that has arrived at its addressee's home (RFC 6121 s. 8.5): to which of the account's resources it goes, or what the
- * sender is told. Messages: messaging.c. */
+/* A stanza that has arrived at its addressee's home (RFC 6121 s. 8.5): to which of the account's resources it
+ * goes, or what the sender is told. Messages: messaging.c. */
 #include <errno.h>
 
-#include "route/internal.h"
+#include "route/abroad.h"
 
 int router_frame_read(struct router *r, const struct frame *frame, struct stanza *ret)
 {
@@ -11,7 +11,8 @@ int router_frame_read(struct router *r, const struct frame *frame, struct stanza
     size_t used;
     enum xml_error error;
     xml_scan_reset(r->scan);
-    if (xml_scan_next(r->scan, XML_AT_CONTENT, SPAN("stream:stream"), span_make(frame->bytes, frame->len), &item, &used, &error) != 0)
+    if (xml_scan_next(r->scan, XML_AT_CONTENT, SPAN("stream:stream"), span_make(frame->bytes, frame->len),
+                      &item, &used, &error) != 0)
         return -EINVAL;
     return stanza_read(&item, SPAN("jabber:client"), &r->arena, ret) == 0 ? 0 : -EINVAL;
 }
@@ -22,15 +23,19 @@ void router_bounce(struct router *r, const struct stanza *stanza, enum stanza_er
     if (!stanza_error_may_answer(stanza))
         return;
     r->counters.errors++;
-    router_send_stanza(r, stanza_error_frame(stanza, e, jid_full(from), jid_full(to), NULL), jid_full(from), to);
+    router_send_stanza(r, stanza_error_frame(stanza, e, jid_full(from), jid_full(to), NULL), jid_full(from),
+                       to);
 }
 
-/* s. 8.5.3.1: an IQ reaches a resource only from who may know of it, else its answer would betray the presence. */
-static bool may_ask(const struct router *r, const struct account *a, const struct session *s, const struct jid *from)
+/* s. 8.5.3.1: an IQ reaches a resource only from who may know of it, else its answer would betray the
+ * presence. */
+static bool may_ask(const struct router *r, const struct account *a, const struct session *s,
+                    const struct jid *from)
 {
     if (span_equal(jid_bare(from), entity_text(a->entity)))
         return true;
-    return router_may_see(r, a, jid_bare(from)) || directed_has(s, jid_full(from)) || directed_has(s, jid_bare(from));
+    return router_may_see(r, a, jid_bare(from)) || directed_has(s, jid_full(from)) ||
+           directed_has(s, jid_bare(from));
 }
 
 static void inbound_iq(struct router *r, struct account *a, const struct stanza *stanza, struct frame *frame,
@@ -48,17 +53,38 @@ static void inbound_iq(struct router *r, struct account *a, const struct stanza 
     }
 }
 
+/* The contact at another server that the account is subscribed to; NULL: it is none. */
+static struct entity *contact_abroad(const struct router *r, const struct account *a, const struct jid *from)
+{
+    struct jid bare = jid_of_prepared(jid_bare(from));
+    struct entity *e =
+        r->remote && !router_is_local(r, jid_domain(from)) ? entity_find(&r->entities, &bare) : NULL;
+    const struct roster_item *item = e ? roster_find(&a->roster, e) : NULL;
+    return item && subscription_has_to(item->state) ? e : NULL;
+}
+
+/* What could not reach the contact: of all that says without being asked, a client waits for the answer to a
+ * request only. */
+static bool is_awaited(const struct router *r, const struct account *a, const struct jid *from)
+{
+    struct jid bare = jid_of_prepared(jid_bare(from));
+    const struct entity *e = entity_find(&r->entities, &bare);
+    const struct roster_item *item = e ? roster_find(&a->roster, e) : NULL;
+    return item && subscription_is_pending_out(item->state);
+}
+
 static void deliver_directed(struct router *r, struct session *s, struct frame *frame)
 {
     r->counters.directed_delivered++;
     stream_send(s->stream, frame_ref(frame));
 }
 
-static void inbound_presence(struct router *r, struct account *a, const struct stanza *stanza, struct frame *frame,
-                             const struct jid *from, const struct jid *to)
+static void inbound_presence(struct router *r, struct account *a, const struct stanza *stanza,
+                             struct frame *frame, const struct jid *from, const struct jid *to)
 {
     if (a->state == ACCOUNT_MISSING) {
-        if (stanza->type.presence == PRESENCE_PROBE) /* s. 4.3.2.1: the same answer as without a subscription */
+        if (stanza->type.presence ==
+            PRESENCE_PROBE) /* s. 4.3.2.1: the same answer as without a subscription */
             router_probe_answer(r, a, jid_full(from), stanza);
         return; /* s. 8.5.1 */
     }
@@ -81,19 +107,20 @@ static void inbound_presence(struct router *r, struct account *a, const struct s
     }
     struct session *match = to->resource_len ? account_session(a, jid_resource(to)) : NULL;
     if (stanza->type.presence == PRESENCE_UNAVAILABLE) /* s. 4.6.1: who is gone does not wait for our end */
-        account_each_session(s, a)
-            if (!to->resource_len || s == match)
-                directed_remove(s, jid_full(from));
+        account_each_session(s, a) if (!to->resource_len || s == match) directed_remove(s, jid_full(from));
     if (to->resource_len) {
         if (match)
             deliver_directed(r, match, frame);
         return;
     }
-    if (stanza->type.presence == PRESENCE_ERROR)
+    if (stanza->type.presence == PRESENCE_ERROR && !is_awaited(r, a, from))
         return;
-    account_each_session(s, a)
-        if (session_is_hearing(s))
-            deliver_directed(r, s, frame);
+    struct entity *contact = stanza->type.presence == PRESENCE_ERROR ? NULL : contact_abroad(r, a, from);
+    if (contact) {
+        foreign_hear(r, a, stanza, from, contact);
+        return;
+    }
+    account_each_session(s, a) if (session_is_hearing(s)) deliver_directed(r, s, frame);
 }
 
 /* One that is answered on the account's behalf, and not by one of its sessions. */
@@ -102,6 +129,8 @@ static bool is_answered(const struct router *r, const struct account *a, const s
 {
     if (stanza->kind == STANZA_MESSAGE) /* who is blocked is refused all of them */
         return stanza->type.message == MESSAGE_GROUPCHAT || (router_blocks(a, from) && stanza->type.message != MESSAGE_ERROR);
+    if (stanza->kind == STANZA_PRESENCE) /* a local stranger's client is not told of the answer, another server is */
+        return stanza->type.presence == PRESENCE_PROBE && !router_is_local(r, jid_domain(from));
     if (stanza->kind != STANZA_IQ || (stanza->type.iq != IQ_GET && stanza->type.iq != IQ_SET))
         return false;
     const struct session *match = to->resource_len ? account_session(a, jid_resource(to)) : NULL;
@@ -131,6 +160,12 @@ void router_inbound(struct router *r, struct account *a, struct frame *frame, co
         return;
     }
     if (!router_admit(r, a, stanza, from, to)) {
+        arena_reset(&r->arena);
+        return;
+    }
+    if (!router_stranger_comes(r, a, stanza, from)) {
+        if (stanza->kind != STANZA_PRESENCE || stanza->type.presence == PRESENCE_SUBSCRIBE)
+            router_bounce(r, stanza, STANZA_POLICY_VIOLATION, to, from);
         arena_reset(&r->arena);
         return;
     }

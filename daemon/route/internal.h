@@ -76,7 +76,7 @@ void router_presence_tell(struct router *r, struct session *s, struct frame *fra
 void router_resource_gone(struct router *r, struct account *a, struct frame *frame, const struct session *also);
 void router_directed_presence(struct router *r, struct session *s, const struct stanza *stanza);
 /* To one watcher: everything `a` shows now; and the end of it. */
-void router_grant(struct router *r, struct account *a, const struct entity *watcher);
+void router_grant(struct router *r, struct account *a, struct entity *watcher);
 void router_revoke(struct router *r, struct account *a, const struct entity *watcher);
 void router_unwatch(struct router *r, struct account *a, struct roster_item *item);
 /* How a session begins to hear its contacts, and to be shown to them. */
@@ -195,6 +195,9 @@ void router_pace_drop(struct router *r, struct session *s);
 /* May the session say this stanza to whom it is addressed? False: it has addressed too many whom it does not
  * know. */
 bool router_stranger_admits(struct router *r, struct session *s, const struct stanza *stanza);
+/* May this one of another domain say it to the account? */
+bool router_stranger_comes(struct router *r, const struct account *a, const struct stanza *stanza, const struct jid *from);
+void router_strangers_free(struct router *r);
 
 /* ---- avatars in presence (avatar.c) ---- */
 
@@ -305,7 +308,7 @@ struct session *commit_session(const struct commit *c); /* the asking session, N
 
 void router_subscription_out(struct router *r, struct session *s, const struct stanza *stanza);
 void router_subscription_in(struct router *r, struct account *a, const struct stanza *stanza, struct frame *frame, const struct jid *from);
-/* A subscription stanza in the account's own name, to a contact of a domain of ours. */
+/* A subscription stanza in the account's own name. */
 void router_say_subscription(struct router *r, struct account *a, const struct entity *contact, enum presence_type type);
 /* RFC 6121 s. 3.2.2, 3.3.3: the contact sees the account go, from each resource, and sees no more of it. */
 void router_hide_from(struct router *r, struct account *a, const struct entity *contact);
@@ -377,6 +380,8 @@ bool router_answers_too_soon(struct router *r, const struct account *a, const st
 void router_inbound(struct router *r, struct account *a, struct frame *frame, const struct jid *from, const struct jid *to);
 /* A query to the server, to nobody, or to a bare JID. */
 void router_query(struct router *r, struct session *s, const struct stanza *stanza);
+/* One from another domain, to a domain of ours. */
+void router_query_remote(struct router *r, const struct stanza *stanza, const struct jid *from);
 /* One to the bare JID of account `a`, which is at home here. */
 void router_query_account(struct router *r, struct account *a, const struct stanza *stanza, const struct jid *from);
 /* Answer the session with an error, if the stanza may be answered. */

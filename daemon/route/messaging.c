@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages, at their sender's home and at their addressee's (RFC 6121 s. 8.5): to which of the account's resources one goes, whether
  * it is kept, archived, copied, and what the sender is told. */
+#include "route/abroad.h"
 #include "route/delivery.h"
-#include "route/internal.h"
 #include "stanza/message.h"
 
 /* One message at one account. */
@@ -236,7 +236,8 @@ void router_message_out(struct router *r, struct session *s, const struct stanza
 {
     uint32_t content;
     struct span own = entity_text(s->account->entity);
-    if (!router_is_local(r, jid_domain(to)) || !to->local_len) {
+    bool is_local = router_is_local(r, jid_domain(to));
+    if (is_local ? !to->local_len : !r->remote) {
         router_route(r, s, stanza, session_jid(s), to); /* is refused */
         return;
     }

@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "route/abroad.h"
 #include "route/cost.h"
-#include "route/internal.h"
 #include "xml/write.h"
 
 int router_init(struct router *r, const struct router_settings *settings, struct loop *loop, struct store *store,
@@ -15,6 +15,9 @@ int router_init(struct router *r, const struct router_settings *settings, struct
     *r = (struct router){.settings = settings, .loop = loop, .store = store, .peers = peers, .index = index, .count = count};
     entity_table_init(&r->entities);
     hash_table_init(&r->lost);
+    hash_table_init(&r->told_abroad);
+    hash_table_init(&r->strange_domains);
+    list_init(&r->strange_order);
     slab_init(&r->accounts, "account", account_bytes(count));
     slab_init(&r->sessions, "session", sizeof(struct session));
     arena_init(&r->arena);
@@ -45,6 +48,8 @@ void router_fini(struct router *r)
     r->cost = cost_free(r->cost);
     arena_fini(&r->arena);
     hash_table_fini(&r->lost);
+    hash_table_fini(&r->told_abroad);
+    router_strangers_free(r);
     groups_fini(&r->groups);
     caps_table_fini(&r->caps);
     entity_table_fini(&r->entities);
@@ -80,11 +85,12 @@ void router_refuse(struct router *r, struct session *s, const struct stanza *sta
 
 void router_route(struct router *r, struct session *s, const struct stanza *stanza, struct span from, const struct jid *to)
 {
-    if (!router_is_local(r, jid_domain(to))) {
+    bool is_local = router_is_local(r, jid_domain(to));
+    if (!is_local && !r->remote) {
         router_refuse(r, s, stanza, STANZA_REMOTE_SERVER_NOT_FOUND);
         return;
     }
-    if (!to->local_len) { /* the server itself, which keeps no mailbox and watches nobody */
+    if (is_local && !to->local_len) { /* the server itself, which keeps no mailbox and watches nobody */
         if (stanza->kind == STANZA_MESSAGE)
             router_refuse(r, s, stanza, STANZA_SERVICE_UNAVAILABLE);
         return;
@@ -93,7 +99,7 @@ void router_route(struct router *r, struct session *s, const struct stanza *stan
     if (frame && stanza->kind == STANZA_PRESENCE && stanza->type.presence == PRESENCE_AVAILABLE)
         frame = router_avatar_put(s, frame);
     if (frame)
-        router_send_stanza(r, frame, from, to);
+        router_send_said(r, frame, from, to);
     else
         router_refuse(r, s, stanza, STANZA_RESOURCE_CONSTRAINT);
 }
@@ -136,9 +142,8 @@ static void iq(struct router *r, struct session *s, const struct stanza *stanza)
         router_refuse(r, s, stanza, STANZA_BAD_REQUEST);
         return;
     }
-    if (stanza->has_to && !router_is_local(r, jid_domain(&stanza->to)))
-        router_refuse(r, s, stanza, STANZA_REMOTE_SERVER_NOT_FOUND);
-    else if (stanza->has_to && stanza->to.resource_len && stanza->to.local_len)
+    bool is_local = !stanza->has_to || router_is_local(r, jid_domain(&stanza->to));
+    if (!is_local || (stanza->has_to && stanza->to.resource_len && stanza->to.local_len))
         router_route(r, s, stanza, session_jid(s), &stanza->to);
     else
         router_query(r, s, stanza);

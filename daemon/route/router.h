@@ -26,6 +26,7 @@
 
 struct absence_batch;
 struct cost;
+struct remote_link;
 struct mailbox_batch;
 struct sweep;
 struct service;
@@ -72,6 +73,11 @@ struct router {
     uint64_t *sent, *received; /* messages to and from each peer: who has seen what (granting.c) */
     struct entity_table entities;
     struct slab accounts, sessions;
+    const struct remote_link *remote; /* to other servers (remote.h); NULL: none is reached */
+    void *remote_context;
+    struct hash_table told_abroad; /* what their accounts show: foreign.c */
+    struct hash_table strange_domains; /* strangers.c: what they have addressed here */
+    struct list strange_order;
     struct hash_table lost; /* resources whose end was not told yet, by their account's hash */
     bool is_stopping;
     struct caps_table caps;
@@ -107,6 +113,8 @@ struct router {
         uint64_t flaps_held, flaps_damped; /* ends of lost streams not told at once; of these: came back in time */
         uint64_t messages_rerouted; /* not acknowledged by a session that is over */
         uint64_t blocked; /* stanzas that a block list has kept in or out */
+        /* For other domains, and from them; and given back undelivered. */
+        uint64_t remote_sent, remote_received, remote_failed;
         uint64_t strangers_refused;                       /* stanzas to yet another stranger */
         uint64_t presences_delayed, presences_superseded; /* by the sender's rate; replaced by a later one meanwhile */
     } counters;

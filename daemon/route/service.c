@@ -62,6 +62,20 @@ void router_query(struct router *r, struct session *s, const struct stanza *stan
     arena_reset(&r->arena);
 }
 
+void router_query_remote(struct router *r, const struct stanza *stanza, const struct jid *from)
+{
+    struct service_query q = {.router = r,
+                              .settings = r->settings->service_settings,
+                              .stanza = stanza,
+                              .address = SERVICE_SERVER_REMOTE,
+                              .from = jid_full(from)};
+    if (stanza->to.resource_len)
+        router_bounce(r, stanza, STANZA_SERVICE_UNAVAILABLE, &stanza->to, from);
+    else
+        query_run(&q);
+    arena_reset(&r->arena);
+}
+
 void router_query_account(struct router *r, struct account *a, const struct stanza *stanza,
                           const struct jid *from)
 {

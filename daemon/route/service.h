@@ -22,6 +22,7 @@ enum service_address {
     SERVICE_SERVER = 1,  /* a domain of ours */
     SERVICE_OWN = 2,     /* the asker's account: its bare JID, or no `to` */
     SERVICE_ACCOUNT = 4, /* another account */
+    SERVICE_SERVER_REMOTE = 8, /* a domain of ours, by somebody of another server: `account` and `session` are NULL */
 };
 
 /* Everything in it is borrowed for the time of answer(). */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Subscriptions (RFC 6121 s. 3): the tables say what happens, here it is done, in the order that each section asks for. */
 #include "base/log.h"
-#include "route/internal.h"
+#include "route/abroad.h"
 #include "xml/write.h"
 
 /* Requests wait, and all of them are delivered at log-in: limits.subscription_requests times this must fit a session's
@@ -27,10 +27,7 @@ void router_say_subscription(struct router *r, struct account *a, const struct e
 {
     struct jid to = entity_jid(contact);
     struct frame *f = stanza_presence_frame(type, entity_text(a->entity), entity_text(contact), (struct span){0});
-    if (router_is_local(r, jid_domain(&to)))
-        router_send_stanza(r, f, entity_text(a->entity), &to);
-    else
-        frame_unref(f);
+    router_send_stanza(r, f, entity_text(a->entity), &to);
 }
 
 static void hide_resource(struct router *r, struct span from, const struct entity *contact)
@@ -60,7 +57,7 @@ void router_hide_at_once(struct router *r, struct account *a, const struct entit
 void router_hide_from(struct router *r, struct account *a, const struct entity *contact)
 {
     struct jid to = entity_jid(contact);
-    if (!router_is_local(r, jid_domain(&to)) || router_blocks(a, &to))
+    if (router_blocks(a, &to))
         return;
     router_revoke(r, a, contact);
     if (!router_groups_take_over(r, a, contact))
@@ -83,7 +80,7 @@ static void forward(struct commit *c)
 {
     struct jid to = entity_jid(c->contact);
     if (c->stanza)
-        router_send_stanza(c->router, frame_ref(c->stanza), entity_text(c->account->entity), &to);
+        router_send_said(c->router, frame_ref(c->stanza), entity_text(c->account->entity), &to);
 }
 
 /* ---- outbound: the user's own client says it ---- */
@@ -125,7 +122,7 @@ void router_subscription_out(struct router *r, struct session *s, const struct s
 {
     struct account *a = s->account;
     struct jid bare = jid_of_prepared(jid_bare(&stanza->to)); /* s. 3.1.2: a full JID means its bare one */
-    if (!router_is_local(r, jid_domain(&bare))) {
+    if (!router_reaches(r, jid_domain(&bare))) {
         router_refuse(r, s, stanza, STANZA_REMOTE_SERVER_NOT_FOUND);
         return;
     }

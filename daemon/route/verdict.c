@@ -100,7 +100,7 @@ static void account_step(struct verdict *v, const struct explained_account *a)
     switch (a->existence) {
     case EXPLAINED_FOREIGN:
         step(v, "%.*s is of a domain that is not served here.", BARE(a));
-        fails(v, "%.*s is of another server, with which no presence is exchanged yet", BARE(a));
+        fails(v, "%.*s is of another server, which is not asked", BARE(a));
         return;
     case EXPLAINED_MISSING:
         step(v, "There is no account %.*s.", BARE(a));

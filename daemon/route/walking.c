@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "presence/watch.h"
+#include "route/abroad.h"
 #include "route/watching.h"
 
 /* What finding a contact costs its worker and the other one, in positions looked at. */
@@ -29,14 +30,16 @@ struct walk {
     struct block_list *before; /* WALK_BLOCKS: what the block list was; a reference in a walk that goes on */
 };
 
-/* From the end to the beginning: who is taken out of the roster has its place filled with one that is through. */
+/* From the end to the beginning: who is taken out of the roster has its place filled with one that is
+ * through. */
 static bool walk_is_backward(const struct walk *w)
 {
     return w->kind == WALK_LEAVES || w->kind == WALK_BLOCKS;
 }
 
-/* What a slice has found, for each worker. */
+/* What a slice has found, for each worker, and for other servers. */
 struct found {
+    struct found_abroad shown, probed, asked_again;
     struct grant_message **grants;
     struct watch_request **requests;
     struct list_message **releases;
@@ -45,6 +48,7 @@ struct found {
 static bool found_init(struct found *f, const struct router *r)
 {
     void **lists = calloc(3 * (size_t)r->count, sizeof *lists);
+    *f = (struct found){0};
     f->grants = (struct grant_message **)lists;
     f->requests = (struct watch_request **)(lists ? lists + r->count : NULL);
     f->releases = (struct list_message **)(lists ? lists + 2 * r->count : NULL);
@@ -63,6 +67,50 @@ static void found_post(struct found *f, struct router *r, struct account *a)
     free(f->grants);
 }
 
+static void say_abroad(struct router *r, struct found_abroad *found, enum presence_type type,
+                       const struct account *a)
+{
+    struct span from = entity_text(a->entity);
+    struct frame *frame =
+        found->count ? stanza_presence_frame(type, from, (struct span){0}, (struct span){0}) : NULL;
+    found_abroad_tell(r, found, frame, from);
+    frame_unref(frame);
+}
+
+static void found_post_abroad(struct found *f, struct router *r, const struct account *a,
+                              const struct session *s)
+{
+    found_abroad_tell(r, &f->shown, s ? s->presence : NULL, entity_text(a->entity));
+    say_abroad(r, &f->probed, PRESENCE_PROBE, a);
+    say_abroad(r, &f->asked_again, PRESENCE_SUBSCRIBE, a);
+}
+
+/* One at another server. What is not known of it is asked, and a request that it has not answered is said
+ * again (RFC 6121 s. 4.3.1, 3.1.2). */
+static uint32_t walk_meet_abroad(struct walk *w, const struct session *s, const struct roster_item *item,
+                                 struct found *f)
+{
+    struct router *r = w->router;
+    uint32_t entries = 0;
+    if (!r->remote)
+        return 0;
+    if (w->kind == WALK_COMES && subscription_has_from(item->state) &&
+        outreach_add(w->account, item->contact)) {
+        found_abroad_add(&f->shown, item->contact);
+        entries++;
+    }
+    if (w->kind == WALK_COMES && subscription_is_pending_out(item->state)) {
+        found_abroad_add(&f->asked_again, item->contact);
+        entries++;
+    }
+    if (subscription_has_to(item->state) && !w->coming.is_silent) {
+        if (!foreign_show(r, s, item->contact))
+            found_abroad_add(&f->probed, item->contact);
+        entries++;
+    }
+    return entries;
+}
+
 /* One contact of an account that comes online, or of which another session does. Returns how many lists it
  * went on. */
 static uint32_t walk_meet(struct walk *w, struct session *s, const struct roster_item *item, struct found *f)
@@ -76,7 +124,9 @@ static uint32_t walk_meet(struct walk *w, struct session *s, const struct roster
     router_request_deliver(s, item);
     bool is_granted = w->kind == WALK_COMES && subscription_has_from(item->state);
     bool is_asked = subscription_has_to(item->state);
-    if (!(is_granted || is_asked) || !router_is_local(r, jid_domain(&contact)))
+    if (!router_is_local(r, jid_domain(&contact)))
+        return walk_meet_abroad(w, s, item, f);
+    if (!(is_granted || is_asked))
         return 0;
     uint32_t to = entity_home(item->contact->node.hash, r->count);
     struct grant_message *grant = is_granted ? grant_for(f->grants, to, a, s->presence) : NULL;
@@ -155,6 +205,7 @@ static uint32_t walk_some(struct walk *w, uint32_t positions)
     }
     if (has_lists)
         found_post(&f, r, a);
+    found_post_abroad(&f, r, a, s);
     return used;
 }
 
@@ -266,6 +317,8 @@ void router_walk_comes(struct router *r, struct session *s, const struct coming 
                      .seen = r->received};
     for (uint32_t to = 0; coming->is_shown_first && to < r->count; to++)
         a->interests[to] = (struct interest){0};
+    if (coming->is_shown_first)
+        outreach_end(r, a); /* what was left for want of memory */
     walk_run(&w);
 }
 
@@ -279,7 +332,11 @@ void router_walk_leaves(struct router *r, struct account *a)
 
 void router_walk_blocks(struct router *r, struct account *a, struct block_list *before)
 {
-    struct walk w = {
-        .router = r, .account = a, .kind = WALK_BLOCKS, .at = a->roster.count, .seen = r->received, .before = before};
+    struct walk w = {.router = r,
+                     .account = a,
+                     .kind = WALK_BLOCKS,
+                     .at = a->roster.count,
+                     .seen = r->received,
+                     .before = before};
     walk_run(&w);
 }

@@ -17,7 +17,7 @@ static const char *const field_types[] = {
 bool service_is_admin(const struct service_query *q)
 {
     struct jid from = jid_of_prepared(q->from);
-    for (uint32_t i = 0; i < q->settings->admins.count; i++)
+    for (uint32_t i = 0; i < q->settings->admins.count && q->address != SERVICE_SERVER_REMOTE; i++)
         if (span_equal(span_of(q->settings->admins.texts[i]), jid_bare(&from)))
             return true;
     return false;

@@ -11,7 +11,8 @@
 #define BLOCKING "urn:xmpp:blocking"
 #define INVISIBLE "urn:xmpp:invisible:1"
 
-#define ANYBODY (SERVICE_SERVER | SERVICE_OWN | SERVICE_ACCOUNT)
+#define SERVER (SERVICE_SERVER | SERVICE_SERVER_REMOTE)
+#define ANYBODY (SERVER | SERVICE_OWN | SERVICE_ACCOUNT)
 
 const struct service services[] = {
     {"ping", "urn:xmpp:ping", SERVICE_GET, ANYBODY, service_ping},
@@ -22,11 +23,11 @@ const struct service services[] = {
     {"unblock", BLOCKING, SERVICE_SET, SERVICE_OWN, service_unblock},
     {"invisible", INVISIBLE, SERVICE_SET, SERVICE_OWN, service_invisible},
     {"visible", INVISIBLE, SERVICE_SET, SERVICE_OWN, service_visible},
-    {"query", DISCO "info", SERVICE_GET, SERVICE_SERVER, service_disco_info},
-    {"query", DISCO "items", SERVICE_GET, SERVICE_SERVER, service_disco_items},
-    {"query", "jabber:iq:version", SERVICE_GET, SERVICE_SERVER, service_version},
-    {"time", "urn:xmpp:time", SERVICE_GET, SERVICE_SERVER, service_time},
-    {"query", "jabber:iq:last", SERVICE_GET, SERVICE_SERVER, service_uptime},
+    {"query", DISCO "info", SERVICE_GET, SERVER, service_disco_info},
+    {"query", DISCO "items", SERVICE_GET, SERVER, service_disco_items},
+    {"query", "jabber:iq:version", SERVICE_GET, SERVER, service_version},
+    {"time", "urn:xmpp:time", SERVICE_GET, SERVER, service_time},
+    {"query", "jabber:iq:last", SERVICE_GET, SERVER, service_uptime},
     {"query", "jabber:iq:last", SERVICE_GET, SERVICE_OWN | SERVICE_ACCOUNT, service_last},
     {"command", "http://jabber.org/protocol/commands", SERVICE_SET, SERVICE_SERVER, service_command},
     {"query", PRIVATE, SERVICE_GET, SERVICE_OWN, service_private_get},

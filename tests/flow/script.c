@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "other.h"
 #include "sasl/digest.h"
 #include "sasl/sasl.h"
 
@@ -392,6 +393,7 @@ static void do_counted(struct world *w, struct words *a)
             {"capsrefused", worker->router.counters.caps_refused},
             {"throttled", worker->streams.counters.throttled},
             {"strangers", worker->router.counters.strangers_refused},
+            {"remote", worker->router.counters.remote_sent},
             {"logindelays", worker->streams.counters.logins_delayed},
         };
         for (size_t n = 0; n < sizeof counters / sizeof *counters; n++)
@@ -541,6 +543,18 @@ static void do_shutdown(struct world *w, struct words *a)
     world_settle(w);
 }
 
+static void do_remote(struct world *w, struct words *a)
+{
+    for (unsigned i = 1; i < a->count; i++)
+        other_begin(w, a->at[i]);
+}
+
+static void do_down(struct world *w, struct words *a)
+{
+    other_fail(w, a->at[1], strcmp(a->at[0], "up") == 0 ? NULL : a->at[2]);
+    world_settle(w);
+}
+
 static const struct {
     const char *name;
     void (*act)(struct world *w, struct words *words);
@@ -564,11 +578,17 @@ static const struct {
     {"leave", do_membership, 3},  {"ungroup", do_membership, 2},
     {"capable", do_capable, 2},   {"admin", do_admin, 2},
     {"ordered", do_ordered, 2},   {"contact", do_contact, 3},
-    {"mistake", do_mistake, 2},
+    {"mistake", do_mistake, 2},   {"remote", do_remote, 2},
+    {"down", do_down, 3},         {"up", do_down, 2},
 };
 
 static void say(struct world *w, const char *name, const char *bytes, bool is_settled)
 {
+    if (other_say(w, name, bytes)) {
+        if (is_settled)
+            world_settle(w);
+        return;
+    }
     struct user *u = world_user(w, name);
     if (!u->peer)
         world_fail(w, "%s is not connected", name);

@@ -91,8 +91,8 @@ static const struct row rows[] = {
     {"no publisher", NULL, "N", "bob", NULL, A, B, NOT "there is no account " A, "There is no account " A},
     {"no watcher", "N", NULL, "alice", NULL, A, B, NOT "there is no account " B, "available: 1"},
     {"another server", "N", "N", "", NULL, "alice@example.org", B,
-     B " does not see alice@example.org: alice@example.org is of another server, with which no presence is "
-       "exchanged yet",
+     B " does not see alice@example.org: alice@example.org is of another server, which is "
+       "not asked",
      NULL},
     {"nothing in either roster", "", "", "alice bob", NULL, A, B, NOT "it is not subscribed",
      "The roster of " A " does not have " B "."},

@@ -134,6 +134,38 @@ static void test_p3_online_accounts_cost_what_offline_ones_do(void **unused)
             }
 }
 
+/* Another server learns no more by the way an answer takes. */
+static void test_p3_other_servers_learn_nothing(void **unused)
+{
+    (void)unused;
+    static const char *const names[] = {"alice", "bob", "nobody"}; /* online, offline, none */
+    static const char *const formats[] = {
+        "<presence type='probe' from='eve@other.example' to='%s@localhost'/>",
+        "<iq type='get' id='1' from='eve@other.example/e' to='%s@localhost'><ping xmlns='urn:xmpp:ping'/></iq>",
+        "<iq type='get' id='1' from='eve@other.example/e' to='%s@localhost/r'><ping xmlns='urn:xmpp:ping'/></iq>",
+        "<message type='groupchat' from='eve@other.example/e' to='%s@localhost'><body>hi</body></message>",
+    };
+    for (uint32_t workers = 1; workers <= 4; workers *= 2)
+        for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+            for (size_t n = 0; n < 3; n++) {
+                struct world *w = world_new(workers, 5, 0);
+                char xml[256];
+                w->where = formats[i];
+                other_begin(w, "other");
+                fake_store_account(w->broker.store, "alice@localhost", true);
+                fake_store_account(w->broker.store, "bob@localhost", true);
+                world_online(w, "alice");
+                uint64_t before = store_counters_read(w->broker.store).requests;
+                snprintf(xml, sizeof xml, formats[i], names[n]);
+                assert_true(other_say(w, "other", xml));
+                world_settle(w);
+                assert_int_equal(store_counters_read(w->broker.store).requests - before, 1);
+                assert_non_null(world_user(w, "other")->first); /* one answer, which names the address that was asked */
+                user_forget(world_user(w, "other"));
+                world_free(w);
+            }
+}
+
 /* A log-in under an unknown name takes the same steps as one with a wrong password. */
 static void test_p3_unknown_names_log_in_like_wrong_passwords(void **unused)
 {
@@ -177,6 +209,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_p3_unknown_accounts_cost_what_offline_ones_do),
         cmocka_unit_test(test_p3_online_accounts_cost_what_offline_ones_do),
+        cmocka_unit_test(test_p3_other_servers_learn_nothing),
         cmocka_unit_test(test_p3_unknown_names_log_in_like_wrong_passwords),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -263,6 +263,27 @@ void user_say(struct user *u, struct span bytes)
     buffer_append(&u->peer->to_server, bytes);
 }
 
+/* ---- what is said ---- */
+
+static void parse(struct user *u, struct span bytes)
+{
+    if (XML_Parse(u->parser->expat, bytes.ptr, (int)bytes.len, 0) == XML_STATUS_OK)
+        return;
+    fprintf(stderr, "%s was sent no XML: %s at: %.*s\n", u->name, XML_ErrorString(XML_GetErrorCode(u->parser->expat)),
+            (int)bytes.len, bytes.ptr);
+    abort();
+}
+
+void user_hear(struct user *u, struct span bytes)
+{
+    if (!u->parser) {
+        u->parser = parser_new(u);
+        parse(u, SPAN(USER_HEADER));
+        user_forget(u);
+    }
+    parse(u, bytes);
+}
+
 static void say_text(struct user *u, const char *text)
 {
     user_say(u, span_of(text));
@@ -397,11 +418,7 @@ bool user_read(struct user *u)
     in->len = u->is_deaf ? (uint32_t)left : in->len;
     u->read_bytes += in->len;
     struct said **at = u->last;
-    if (XML_Parse(p->expat, in->ptr, (int)in->len, 0) != XML_STATUS_OK) {
-        fprintf(stderr, "%s was sent no XML: %s at: %.*s\n", u->name,
-                XML_ErrorString(XML_GetErrorCode(p->expat)), (int)in->len, in->ptr);
-        abort();
-    }
+    parse(u, buffer_span(in));
     buffer_clear(in);
     if (p->is_restart_due) {
         parser_free(p);

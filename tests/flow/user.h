@@ -62,6 +62,8 @@ void user_login(struct user *u, enum user_phase goal);
 /* The same by SASL2; what comes of it is left for the test to see. */
 void user_login_sasl2(struct user *u, const char *wanted, bool is_fast);
 void user_say(struct user *u, struct span bytes);
+/* Something comes to one who has no connection: the other end of what the test does not play. */
+void user_hear(struct user *u, struct span bytes);
 /* Read what has arrived; while logging in, answer. Returns whether anything arrived. */
 bool user_read(struct user *u);
 

@@ -211,6 +211,7 @@ void world_settle(struct world *w)
 {
     for (unsigned round = 0; round < SETTLE_ROUNDS_MAX; round++) {
         bool is_busy = users_read(w);
+        is_busy |= others_step(w);
         for (uint32_t i = 0; i < w->broker.worker_count; i++) {
             struct loop *l = w->broker.workers[i].loop;
             if (!fake_loop_has_work(l))
@@ -240,6 +241,7 @@ static bool is_chosen(void)
 bool world_step(struct world *w)
 {
     bool has_store = !w->is_store_held && fake_store_has_work(w->broker.store);
+    others_step(w);
     uint32_t candidates[WORLD_USERS_MAX], count = 0;
     users_read(w);
     for (uint32_t i = 0; i < w->broker.worker_count; i++)
@@ -285,7 +287,7 @@ static void worker_finish(struct world *w, struct worker *worker)
     struct router *r = &worker->router;
     if (!worker_is_idle(worker))
         world_fail(w, "worker %u is not idle", worker->index);
-    if (r->sessions.live || r->accounts.live || r->entities.table.count)
+    if (r->sessions.live || r->accounts.live || r->entities.table.count || r->told_abroad.count)
         world_fail(w, "worker %u is left with %lld sessions, %lld accounts, %u entities", worker->index,
                    (long long)r->sessions.live, (long long)r->accounts.live, r->entities.table.count);
     assert_true(list_empty(&worker->client_list));
@@ -321,6 +323,7 @@ void world_free(struct world *w)
     }
     for (uint32_t i = 0; i < w->user_count; i++)
         user_fini(&w->users[i]);
+    others_fini(w);
     fake_finish();
     fake_store_free(b->store);
     group_book_fini(&b->groups);
@@ -584,7 +587,7 @@ struct fake_item *world_row(struct world *w, const char *owner, const char *cont
 {
     char owner_jid[64], contact_jid[64];
     snprintf(owner_jid, sizeof owner_jid, "%s@localhost", owner);
-    snprintf(contact_jid, sizeof contact_jid, "%s@localhost", contact);
+    snprintf(contact_jid, sizeof contact_jid, strchr(contact, '@') ? "%s" : "%s@localhost", contact);
     struct fake_item *i = fake_store_item(w->broker.store, owner_jid, contact_jid, state != NULL);
     if (state) {
         i->state = (uint8_t)world_state(state);

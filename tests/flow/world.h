@@ -6,10 +6,12 @@
 
 #include "broker.h"
 #include "fake_store.h"
+#include "other.h"
 #include "user.h"
 
 #define WORLD_USERS_MAX 64
 #define WORLD_GROUPS_MAX 16
+#define WORLD_OTHERS_MAX 4
 
 struct world {
     struct broker broker;
@@ -22,6 +24,8 @@ struct world {
     struct buffer orders; /* what administrators have ordered, a line each; TABs are blanks */
     struct user users[WORLD_USERS_MAX];
     uint32_t user_count, connections;
+    struct other others[WORLD_OTHERS_MAX]; /* other servers (other.h) */
+    uint32_t other_count;
     uint32_t at_once_max; /* for the routers' settings */
     bool is_store_held;
     char *groups[WORLD_GROUPS_MAX]; /* names; the number is the place + 1 */
@@ -73,7 +77,7 @@ void world_expect_closed(struct world *w, const char *user);
 /* Nobody was told anything that was not expected. */
 void world_expect_silence(struct world *w);
 
-/* A roster row as the store has it. `state` as the tables name it: N NPo NPi NPio T TPi F FPo B. */
+/* A roster row as the store has it. `contact`: a user's name, or a JID. `state` as the tables name it: N NPo NPi NPio T TPi F FPo B. */
 int world_state(const char *name);
 const char *world_state_name(int state);
 struct fake_item *world_row(struct world *w, const char *owner, const char *contact, const char *state);
