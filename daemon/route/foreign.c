@@ -10,6 +10,9 @@
 
 /* More resources of one contact than anybody has; what the others say is delivered, and not kept. */
 #define RESOURCES_MAX 16
+/* A signed presence with its certificate takes a third of it. What is longer is delivered, and not kept:
+ * another server must not decide how much memory its accounts' contacts take here. */
+#define KEPT_BYTES_MAX 8192
 
 /* The same bytes, for everybody who was told them. */
 struct told {
@@ -112,13 +115,24 @@ static uint32_t resource_find(const struct foreign *f, const struct frame *frame
     return f->count;
 }
 
+static void resource_drop(struct router *r, struct foreign *f, uint32_t at)
+{
+    told_give(r, f->resources[at]);
+    f->resources[at] = f->resources[--f->count];
+}
+
 static void keep_available(struct router *r, struct account *a, struct entity *contact, struct frame *frame)
 {
     struct foreign *f = foreign_find(a, contact);
     uint32_t at = f ? resource_find(f, frame) : 0;
     bool is_new = !f || at == f->count;
-    if (is_new && at >= RESOURCES_MAX)
+    bool is_long = frame->len > KEPT_BYTES_MAX;
+    if (is_new && (is_long || at >= RESOURCES_MAX))
         return;
+    if (is_long) { /* nor is what it was before */
+        resource_drop(r, f, at);
+        return;
+    }
     struct told *told = told_take(r, frame);
     if (told && is_new)
         f = foreign_make(a, f, contact, at + 1);
@@ -147,10 +161,8 @@ static void keep_unavailable(struct router *r, struct account *a, struct entity 
     while (is_bare && f->count)
         told_give(r, f->resources[--f->count]);
     uint32_t at = resource_find(f, frame);
-    if (at == f->count)
-        return;
-    told_give(r, f->resources[at]);
-    f->resources[at] = f->resources[--f->count];
+    if (at < f->count)
+        resource_drop(r, f, at);
 }
 
 void foreign_hear(struct router *r, struct account *a, const struct stanza *stanza, const struct jid *from,

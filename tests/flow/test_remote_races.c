@@ -241,11 +241,44 @@ static void test_presence_in_slices(void **state)
     world_at_once_max = ROUTER_AT_ONCE_MAX;
 }
 
+/* What is too long to be kept is delivered, and takes the place of what was. */
+static void test_long_presence(void **state)
+{
+    (void)state;
+    char *xml = NULL;
+    struct world *w = world_new(2, 1, 0);
+    w->where = "long presence";
+    other_begin(w, "other");
+    fake_store_account(w->broker.store, "alice@localhost", true);
+    world_row(w, "alice", "juliet@other.example", "T");
+    world_online(w, "alice");
+    assert_true(other_say(w, "other", "<presence from='juliet@other.example/r' to='alice@localhost'/>"));
+    world_settle(w);
+    world_expect(w, "alice", "<presence from='juliet@other.example/r' to='alice@localhost'/>");
+    assert_true(asprintf(&xml,
+                         "<presence from='juliet@other.example/r' "
+                         "to='alice@localhost'><status>%08192d</status></presence>",
+                         7) > 0);
+    assert_true(other_say(w, "other", xml));
+    world_settle(w);
+    world_expect(w, "alice", "%s", xml);
+    world_online(w, "alice2");
+    world_login(w, "alice3");
+    world_say(w, "alice3", "<presence/>");
+    world_expect_any(w, "alice3", "<presence from='alice@localhost/r' to='alice@localhost'/>");
+    world_expect_any(w, "alice3", "<presence from='alice@localhost/r2' to='alice@localhost'/>");
+    world_expect_any(w, "alice3", "<presence from='alice@localhost/r3' to='alice@localhost'/>");
+    world_expect_nothing(w, "alice3");
+    free(xml);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_presence),
         cmocka_unit_test(test_presence_in_slices),
+        cmocka_unit_test(test_long_presence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
