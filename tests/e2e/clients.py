@@ -3,8 +3,10 @@
 
 An adapter reads commands and says events; both are one flat JSON object a line, every value a string. Commands (`do`):
 connect, presence, message, roster-get, roster-set, roster-remove, ping, disco, unknown, close; of slixmpp also roster-sync; lose: the connection is
-cut without a word, and the client comes back by itself (only after connect with `resume`, the seconds for which it wants its session kept). Events
-(`event`): online, resumed, failed, presence, message, push, roster-item, reply, closed. So a scenario is written once and played by any pair of clients.
+cut without a word, and the client comes back by itself (only after connect with `resume`, the seconds for which it wants its session kept);
+stanza: `xml` through the client's own stream, for what its library has no words for. Events (`event`): online, resumed, failed, presence, message,
+push, roster-item, reply, closed; and stanza, for every one that comes, its `xml` as the library's parser has understood it, after connect with
+`raw`. `notify`: a node that the client says it wants to hear of, if it is asked. So a scenario is written once and played by any pair of clients.
 
 Loading a client library takes far longer than a whole scenario, so it is done once: ADAPTER FD is a host that listens on the
 socket FD, and each connection is a new client (a forked process, or for Node.js a new object). A connection that ends without `close`
@@ -202,9 +204,9 @@ class Client:
 
     # The dialogue's usual steps.
 
-    def connect(self, server, jid, password, tls, expect_failure=False, resume=None):
+    def connect(self, server, jid, password, tls, expect_failure=False, **more):
         port = {"starttls": server.starttls_port, "direct": server.direct_port, "none": server.plain_port}[tls]
-        self.send("connect", jid=jid, password=password, host="127.0.0.1", port=str(port), tls=tls, ca=self.ca, resume=resume)
+        self.send("connect", jid=jid, password=password, host="127.0.0.1", port=str(port), tls=tls, ca=self.ca, **more)
         if expect_failure:
             return self.expect("failed")
         self.jid = self.expect("online")["jid"]

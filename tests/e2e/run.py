@@ -23,6 +23,7 @@ import test_hostile  # noqa: E402
 import test_hostile_login  # noqa: E402
 import test_certificates  # noqa: E402
 import test_clients  # noqa: E402
+import test_days  # noqa: E402
 import test_durability  # noqa: E402
 import test_errors  # noqa: E402
 import test_blocking  # noqa: E402
@@ -60,6 +61,7 @@ SUITES = (
     test_pep,
     test_services,
     test_limits,
+    test_days,
     test_terminal,
     test_durability,
 )

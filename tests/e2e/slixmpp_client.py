@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Host of slixmpp clients, one forked process each; the line protocol is described in clients.py."""
 import asyncio
+import base64
 import gc
 import json
 import logging
@@ -14,6 +15,7 @@ from pathlib import Path
 
 logging.basicConfig(level=logging.CRITICAL)  # before slixmpp is there to say that it lacks a faster stringprep
 import slixmpp  # noqa: E402
+from slixmpp import JID
 from slixmpp.exceptions import IqError, IqTimeout
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
@@ -47,6 +49,24 @@ async def private_get(client, command):
     return {"text": "".join(reply.xml.itertext()).strip()}
 
 
+async def avatar(client, command):
+    picture = base64.b64decode(command["picture"])
+    await client["xep_0084"].publish_avatar(picture, timeout=15)
+    await client["xep_0084"].publish_avatar_metadata(
+        {"id": client["xep_0084"].generate_id(picture), "type": command["type"], "bytes": str(len(picture))}, timeout=15)
+    return {}
+
+
+async def block(client, command):
+    await client["xep_0191"].block(JID(command["jid"]), timeout=15)
+    return {}
+
+
+async def unblock(client, command):
+    await client["xep_0191"].unblock(JID(command["jid"]), timeout=15)
+    return {}
+
+
 async def version(client, command):
     reply = await client["xep_0092"].get_version(command["to"], timeout=15)
     return {key: reply["software_version"][key] for key in ("name", "version", "os")}
@@ -63,7 +83,7 @@ async def last(client, command):
 
 
 SERVICES = {"vcard-set": vcard_set, "vcard-get": vcard_get, "private-set": private_set, "private-get": private_get,
-            "version": version, "time": entity_time, "last": last}
+            "avatar": avatar, "block": block, "unblock": unblock, "version": version, "time": entity_time, "last": last}
 
 
 class Adapter(slixmpp.ClientXMPP):
@@ -78,6 +98,13 @@ class Adapter(slixmpp.ClientXMPP):
             self.register_plugin(plugin)
         for plugin in ("xep_0203", "xep_0280", "xep_0313"):
             self.register_plugin(plugin)
+        self.notify = command.get("notify")
+        if self.notify:
+            for plugin in ("xep_0060", "xep_0084", "xep_0115", "xep_0163", "xep_0191"):
+                self.register_plugin(plugin)
+        if command.get("raw"):
+            for name in ("presence", "message", "iq"):
+                self.register_handler(Callback(f"raw {name}", MatchXPath(f"{{jabber:client}}{name}"), self.on_stanza))
         self.is_online = self.is_losing = False
         if command.get("resume"):
             self.register_plugin("xep_0198")
@@ -100,6 +127,8 @@ class Adapter(slixmpp.ClientXMPP):
 
     def on_start(self, _):
         self.is_online = True
+        if self.notify:  # of the bound resource, so not before
+            self["xep_0163"].add_interest(self.notify)
         self.emit("online", jid=self.boundjid.full)
 
     async def on_register(self, form):
@@ -142,6 +171,16 @@ class Adapter(slixmpp.ClientXMPP):
         text = lambda name: xml.findtext("{jabber:client}" + name) or ""
         self.emit("presence", **{"from": presence["from"]}, type=xml.get("type"), show=text("show"), status=text("status"),
              priority=text("priority"), id=xml.get("id"))
+
+    def on_stanza(self, stanza):
+        xml = stanza.xml
+        self.emit("stanza", name=stanza.name, **{key: xml.get(key) for key in ("from", "to", "type", "id")},
+                  xml=ElementTree.tostring(xml, encoding="unicode"))
+
+    def send_stanza(self, text):
+        xml = ElementTree.fromstring(f"<stream xmlns='jabber:client'>{text}</stream>")[0]
+        kind = {"presence": slixmpp.Presence, "message": slixmpp.Message, "iq": slixmpp.Iq}[xml.tag.rpartition("}")[2]]
+        self.send(kind(self, xml=xml))
 
     def on_message(self, message):
         self.emit("message", **{"from": message["from"]}, type=message.xml.get("type"), body=message["body"],
@@ -225,6 +264,8 @@ class Adapter(slixmpp.ClientXMPP):
                                pstatus=command.get("status"), ppriority=command.get("priority"))
         elif do == "message":
             self.send_message(command["to"], command.get("body"), mtype=command.get("type", "chat"))
+        elif do == "stanza":
+            self.send_stanza(command["xml"])
         elif do == "lose":
             self.is_losing = True
             self.transport.abort()

@@ -31,6 +31,8 @@ struct adapter {
     xmpp_conn_t *connection;
     bool is_online, is_ending;
     bool is_losing;          /* cut by the driver: it comes back */
+    bool is_raw;             /* every stanza is told as it is */
+    char *notify;            /* a node it wants to hear of; NULL: none */
     char *connect_line;      /* the command, to do it again; NULL: its session is not to be resumed */
     xmpp_sm_state_t *resume; /* of the connection before */
     size_t line_bytes;
@@ -193,6 +195,22 @@ static int on_presence(xmpp_conn_t *connection, xmpp_stanza_t *stanza, void *con
     return 1;
 }
 
+/* Everything that comes, as the library has understood it. */
+static int on_any(xmpp_conn_t *connection, xmpp_stanza_t *stanza, void *context)
+{
+    struct adapter *a = context;
+    char *text = NULL;
+    size_t len = 0;
+
+    (void)connection;
+    if (xmpp_stanza_to_text(stanza, &text, &len) == XMPP_EOK)
+        emit("stanza", "name", xmpp_stanza_get_name(stanza), "from", xmpp_stanza_get_from(stanza), "to",
+             xmpp_stanza_get_to(stanza), "type", xmpp_stanza_get_type(stanza), "id",
+             xmpp_stanza_get_id(stanza), "xml", text, NULL);
+    xmpp_free(a->context, text);
+    return 1;
+}
+
 static int on_message(xmpp_conn_t *connection, xmpp_stanza_t *stanza, void *context)
 {
     struct adapter *a = context;
@@ -277,6 +295,28 @@ static void reply_emit(struct adapter *a, const char *id, const char *type, xmpp
     features_emit(id, query);
 }
 
+/* Whoever asks what this client can do. */
+static void features_answer(struct adapter *a, xmpp_conn_t *connection, xmpp_stanza_t *get,
+                            xmpp_stanza_t *asked)
+{
+    xmpp_stanza_t *reply = xmpp_stanza_reply(get), *query = xmpp_stanza_copy(asked);
+    xmpp_stanza_t *identity = xmpp_stanza_new(a->context), *feature = xmpp_stanza_new(a->context);
+    char notify[256];
+
+    snprintf(notify, sizeof(notify), "%s+notify", a->notify);
+    xmpp_stanza_set_type(reply, "result");
+    xmpp_stanza_set_name(identity, "identity");
+    xmpp_stanza_set_attribute(identity, "category", "client");
+    xmpp_stanza_set_attribute(identity, "type", "pc");
+    xmpp_stanza_set_name(feature, "feature");
+    xmpp_stanza_set_attribute(feature, "var", notify);
+    xmpp_stanza_add_child_ex(query, identity, 0);
+    xmpp_stanza_add_child_ex(query, feature, 0);
+    xmpp_stanza_add_child_ex(reply, query, 0);
+    xmpp_send(connection, reply);
+    xmpp_stanza_release(reply);
+}
+
 static int on_iq(xmpp_conn_t *connection, xmpp_stanza_t *stanza, void *context)
 {
     struct adapter *a = context;
@@ -288,6 +328,11 @@ static int on_iq(xmpp_conn_t *connection, xmpp_stanza_t *stanza, void *context)
         return 1;
     if (strcmp(type, "result") == 0 || strcmp(type, "error") == 0) {
         reply_emit(a, id, type, stanza);
+        return 1;
+    }
+    xmpp_stanza_t *asked = xmpp_stanza_get_child_by_ns(stanza, XMPP_NS_DISCO_INFO);
+    if (strcmp(type, "get") == 0 && asked != NULL && a->notify != NULL) {
+        features_answer(a, connection, stanza, asked);
         return 1;
     }
     if (strcmp(type, "set") == 0 && query != NULL)
@@ -312,6 +357,8 @@ static void on_connection(xmpp_conn_t *connection, xmpp_conn_event_t event, int 
 
     if (event == XMPP_CONN_CONNECT) {
         a->is_online = true;
+        if (a->is_raw)
+            xmpp_handler_add(connection, on_any, NULL, NULL, NULL, a);
         xmpp_handler_add(connection, on_presence, NULL, "presence", NULL, a);
         xmpp_handler_add(connection, on_message, NULL, "message", NULL, a);
         xmpp_handler_add(connection, on_iq, NULL, "iq", NULL, a);
@@ -344,6 +391,9 @@ static void do_connect(struct adapter *a, const struct command *c)
         flags |= XMPP_CONN_FLAG_LEGACY_SSL;
     else
         flags |= strcmp(tls, "none") == 0 ? XMPP_CONN_FLAG_DISABLE_TLS : XMPP_CONN_FLAG_MANDATORY_TLS;
+    a->is_raw = field(c, "raw") != NULL;
+    free(a->notify);
+    a->notify = field(c, "notify") != NULL ? strdup(field(c, "notify")) : NULL;
     a->connection = xmpp_conn_new(a->context);
     xmpp_conn_set_flags(a->connection, flags);
     xmpp_conn_set_cafile(a->connection, field(c, "ca"));
@@ -398,6 +448,19 @@ static void do_message(struct adapter *a, const struct command *c)
     child_add(a, message, "body", field(c, "body"));
     xmpp_send(a->connection, message);
     xmpp_stanza_release(message);
+}
+
+/* What the library has no words for. */
+static void do_stanza(struct adapter *a, const struct command *c)
+{
+    xmpp_stanza_t *stanza = xmpp_stanza_new_from_string(a->context, field(c, "xml"));
+
+    if (stanza == NULL) {
+        emit("noise", "line", "the library does not read the stanza", NULL);
+        return;
+    }
+    xmpp_send(a->connection, stanza);
+    xmpp_stanza_release(stanza);
 }
 
 static void roster_item_add(struct adapter *a, xmpp_stanza_t *query, const struct command *c)
@@ -467,6 +530,8 @@ static void command_run(struct adapter *a, char *line)
         do_lose(a);
     } else if (strcmp(what, "presence") == 0) {
         do_presence(a, &c);
+    } else if (strcmp(what, "stanza") == 0) {
+        do_stanza(a, &c);
     } else if (strcmp(what, "message") == 0) {
         do_message(a, &c);
     } else {
@@ -532,6 +597,7 @@ static int client_run(void)
     xmpp_ctx_free(a.context);
     xmpp_shutdown();
     free(a.connect_line);
+    free(a.notify);
     free(a.line);
     return 0;
 }

@@ -100,6 +100,11 @@ class Profanity:
             return None
         return self._wait(look, f"{kind} {attributes}")
 
+    def forget(self):
+        """What has come until now."""
+        self._gather()
+        self.stanzas.clear()
+
     def log_in(self, jid, password):
         self.type(f"/connect {jid} server 127.0.0.1 port {self.server.starttls_port} tls trust")
         self.wait_log("Input received: /connect")
