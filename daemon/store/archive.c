@@ -220,7 +220,9 @@ static enum store_statement statement_of(const struct store_archive_query *q)
 {
     if (!q->peer.len)
         return q->is_backward ? STATEMENT_ARCHIVE_BACKWARD : STATEMENT_ARCHIVE_FORWARD;
-    return q->is_backward ? STATEMENT_ARCHIVE_WITH_BACKWARD : STATEMENT_ARCHIVE_WITH_FORWARD;
+    if (!q->resource.len)
+        return q->is_backward ? STATEMENT_ARCHIVE_WITH_BACKWARD : STATEMENT_ARCHIVE_WITH_FORWARD;
+    return q->is_backward ? STATEMENT_ARCHIVE_FULL_BACKWARD : STATEMENT_ARCHIVE_FULL_FORWARD;
 }
 
 static void query_bind(sqlite3_stmt *rows, int64_t owner, struct range range, const struct store_archive_query *q)
@@ -231,7 +233,8 @@ static void query_bind(sqlite3_stmt *rows, int64_t owner, struct range range, co
     if (!q->peer.len)
         return;
     store_bind_text(rows, 4, q->peer);
-    store_bind_text(rows, 5, q->resource);
+    if (q->resource.len)
+        store_bind_text(rows, 5, q->resource);
 }
 
 /* With one peer they have gaps, and are counted only for a client that asks for nothing else. */
@@ -239,7 +242,8 @@ static int peer_count(struct store_db *db, int64_t owner, struct range range, co
                       uint64_t *ret_count)
 {
     int error = 0;
-    sqlite3_stmt *count = store_statement(db, STATEMENT_ARCHIVE_WITH_COUNT, &error);
+    enum store_statement which = q->resource.len ? STATEMENT_ARCHIVE_FULL_COUNT : STATEMENT_ARCHIVE_WITH_COUNT;
+    sqlite3_stmt *count = store_statement(db, which, &error);
     if (!count)
         return error;
     query_bind(count, owner, range, q);

@@ -48,7 +48,8 @@ static const char store_pragmas[] =
 /* The indices are named: the planner, without statistics, may take the one that has to be sorted. */
 #define STATEMENT_ARCHIVE_PAGE "SELECT number, us, id, stanza FROM archive "
 #define STATEMENT_ARCHIVE_RANGE " WHERE owner = ?1 AND number >= ?2 AND number < ?3"
-#define STATEMENT_ARCHIVE_WITH " AND peer = ?4 AND (?5 IS NULL OR resource = ?5)"
+#define STATEMENT_ARCHIVE_WITH " AND peer = ?4"
+#define STATEMENT_ARCHIVE_FULL STATEMENT_ARCHIVE_WITH " AND resource = ?5"
 
 static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_BEGIN] = "BEGIN",
@@ -182,6 +183,12 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     "INDEXED BY archive_peer" STATEMENT_ARCHIVE_RANGE STATEMENT_ARCHIVE_WITH " ORDER BY number DESC",
     [STATEMENT_ARCHIVE_WITH_COUNT] =
         "SELECT count(*) FROM archive INDEXED BY archive_peer" STATEMENT_ARCHIVE_RANGE STATEMENT_ARCHIVE_WITH,
+    [STATEMENT_ARCHIVE_FULL_FORWARD] = STATEMENT_ARCHIVE_PAGE
+    "INDEXED BY archive_resource" STATEMENT_ARCHIVE_RANGE STATEMENT_ARCHIVE_FULL " ORDER BY number",
+    [STATEMENT_ARCHIVE_FULL_BACKWARD] = STATEMENT_ARCHIVE_PAGE
+    "INDEXED BY archive_resource" STATEMENT_ARCHIVE_RANGE STATEMENT_ARCHIVE_FULL " ORDER BY number DESC",
+    [STATEMENT_ARCHIVE_FULL_COUNT] = "SELECT count(*) FROM archive INDEXED BY archive_resource" STATEMENT_ARCHIVE_RANGE
+        STATEMENT_ARCHIVE_FULL,
     [STATEMENT_ARCHIVE_NEXT] = "SELECT owner FROM archive WHERE owner >= ?1 ORDER BY owner LIMIT 1",
     [STATEMENT_ARCHIVE_PREFERENCES] =
         "SELECT text FROM archive_preferences WHERE owner = (SELECT id FROM accounts WHERE jid = ?1)",

@@ -155,6 +155,9 @@ const char *const store_schema_steps[] = {
     " hash TEXT NOT NULL,"
     " type TEXT NOT NULL"
     ") STRICT;",
+    /* archives with one resource of a peer: or all that was ever said with the peer is looked at for it. Most of what comes has
+     * none, being to or from a bare JID. */
+    "CREATE INDEX archive_resource ON archive (owner, peer, resource, number) WHERE resource IS NOT NULL;",
 };
 
 const int store_schema_version = sizeof store_schema_steps / sizeof store_schema_steps[0];
