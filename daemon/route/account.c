@@ -251,6 +251,7 @@ void router_stream_ended(struct router *r, struct stream *stream)
         return;
     }
     struct account *a = s->account;
+    router_offline_session_ends(s);
     stream->session = NULL;
     router_session_unavailable(r, s, NULL);
     router_invisible_end(r, s);

@@ -368,6 +368,8 @@ struct mail {
 bool router_mailbox_put(struct router *r, const struct mail *mail);
 /* The session takes messages: give it what waits for its account. */
 void router_offline_give(struct router *r, struct session *s);
+/* Its stream ends: what was not given, or not sent, goes on waiting. */
+void router_offline_session_ends(struct session *s);
 
 /* ---- stanzas (inbound.c, service.c) ---- */
 /* Read a frame that a router has stamped: it is valid by construction, but its parts must be found again. What is read is on

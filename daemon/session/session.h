@@ -16,6 +16,7 @@ struct stream;
 struct caps;
 struct capable;
 struct latest;
+struct offline;
 struct directed;
 struct paced;
 struct strangers;
@@ -36,6 +37,7 @@ struct session {
     char *jid;              /* the full JID */
     struct caps *caps;      /* a reference: what it wants to hear of; NULL: it claims nothing */
     struct capable *capable; /* of route/: its claim; NULL as above */
+    struct offline *offline; /* of route/: it is being given what waited; NULL: it is not */
     struct latest *latest;   /* of route/: it is being told of last items; NULL: it is not */
     union {
         struct session_pace pace;
