@@ -503,8 +503,10 @@ const struct tls_bindings *conn_bindings(const struct conn *c)
 
 void conn_bindings_forget(struct conn *c)
 {
-    if (c->bindings)
+    if (c->bindings) {
         tls_client_unref(c->bindings->client);
+        free(c->bindings->server);
+    }
     free(c->bindings);
     c->bindings = NULL;
 }

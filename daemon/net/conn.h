@@ -116,6 +116,8 @@ static inline bool conn_has_output(const struct conn *c)
 /* Start TLS as the server: everything queued so far leaves in the clear, all that comes from now on is TLS. `direct`: from the
  * first byte. 0 or -ENOMEM. */
 int conn_start_tls(struct conn *c, struct tls_context *context, bool direct, struct span domain);
+/* The same as the client, who speaks first: as `ours`, to a server of `domain`. `context` is of that role. */
+int conn_start_tls_to(struct conn *c, struct tls_context *context, bool direct, struct span ours, struct span domain);
 const struct tls_bindings *conn_bindings(const struct conn *c); /* NULL without TLS */
 void conn_bindings_forget(struct conn *c);
 static inline bool conn_is_secure(const struct conn *c)

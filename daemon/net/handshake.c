@@ -59,6 +59,7 @@ static void handshake_succeed(struct conn *c)
     }
     *c->bindings = h->bindings;
     h->bindings.client = NULL;
+    h->bindings.server = NULL;
     struct buffer rest = h->working; /* what the peer sent behind its Finished */
     buffer_init(&h->working);
     conn_handshake_free(c);
@@ -152,6 +153,16 @@ int conn_start_tls(struct conn *c, struct tls_context *context, bool direct, str
     return 0;
 }
 
+int conn_start_tls_to(struct conn *c, struct tls_context *context, bool direct, struct span ours, struct span domain)
+{
+    int error = conn_start_tls(c, context, direct, ours);
+    if (!error)
+        error = tls_handshake_name(c->handshake->tls, domain);
+    if (!error)
+        handshake_start(c);
+    return error;
+}
+
 void conn_handshake_feed(struct conn *c, struct span bytes)
 {
     struct conn_handshake *h = c->handshake;
@@ -179,6 +190,7 @@ void conn_handshake_free(struct conn *c)
     buffer_fini(&h->working);
     buffer_fini(&h->out);
     tls_client_unref(h->bindings.client);
+    free(h->bindings.server);
     explicit_bzero(&h->secrets, sizeof h->secrets);
     free(h);
     c->handshake = NULL;

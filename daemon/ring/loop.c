@@ -284,6 +284,13 @@ void loop_send(struct loop *l, struct op *op, int fd, const char *bytes, size_t 
     io_uring_sqe_set_data(sqe, op);
 }
 
+void loop_connect(struct loop *l, struct op *op, int fd, const struct sockaddr *to, socklen_t to_len)
+{
+    struct io_uring_sqe *sqe = loop_sqe(l);
+    io_uring_prep_connect(sqe, fd, to, to_len);
+    io_uring_sqe_set_data(sqe, op);
+}
+
 void loop_cancel(struct loop *l, struct op *op)
 {
     struct io_uring_sqe *sqe = loop_sqe(l);

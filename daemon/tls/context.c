@@ -18,6 +18,7 @@
 #include "tls/client_openssl.h"
 #include "tls/context_openssl.h"
 #include "tls/schedule.h"
+#include "tls/server_openssl.h"
 
 /* AES-128 first: the least work per record where there are AES instructions. A client without them lists
  * ChaCha20 first, and SSL_OP_PRIORITIZE_CHACHA then follows it. */
@@ -139,6 +140,17 @@ static int key_load(SSL_CTX *ctx, const struct tls_settings *s, struct buffer *r
     return r;
 }
 
+/* Other servers are asked for their certificates, and resume nothing: a connection to one lives for hours. */
+static int servers_judge(SSL_CTX *ctx, const char *path, struct buffer *ret_message)
+{
+    SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+    if (SSL_CTX_set_num_tickets(ctx, 0) == 1 && tls_server_judge(ctx, path) == 0)
+        return 0;
+    buffer_printf(ret_message, "server authorities %s: no usable PEM certificates (%s)", path ? path : "of the system",
+                  library_reason());
+    return -EINVAL;
+}
+
 static int authorities_load(struct tls_context *c, const char *path, struct buffer *ret_message)
 {
     int error = 0;
@@ -231,8 +243,11 @@ int tls_context_new(const struct tls_settings *settings, struct tls_context **re
         return -ENOMEM;
     ERR_clear_error();
     atomic_init(&c->references, 1);
-    bool is_schedule_ours = schedule_is_ours();
-    c->ctx = SSL_CTX_new_ex(NULL, is_schedule_ours ? SCHEDULE_QUERY : NULL, TLS_server_method());
+    c->role = settings->role;
+    /* Handshakes with other servers are few: they go the library's own way. */
+    bool is_schedule_ours = c->role == TLS_CLIENTS && schedule_is_ours();
+    c->ctx = SSL_CTX_new_ex(NULL, is_schedule_ours ? SCHEDULE_QUERY : NULL,
+                            c->role == TLS_SERVERS_OUTGOING ? TLS_client_method() : TLS_server_method());
 
     if (!c->ctx) {
         free(c);
@@ -247,6 +262,8 @@ int tls_context_new(const struct tls_settings *settings, struct tls_context **re
         r = key_load(c->ctx, settings, ret_message);
     if (r == 0 && settings->certificates_folder)
         r = identities_load(c, settings, ret_message);
+    if (r == 0 && c->role != TLS_CLIENTS)
+        r = servers_judge(c->ctx, settings->server_authorities_path, ret_message);
     if (r == 0 && settings->client_authorities_path)
         r = authorities_load(c, settings->client_authorities_path, ret_message);
     if (r == 0 && settings->client_authorities_path)

@@ -11,6 +11,13 @@
 
 struct tls_context;
 
+/* Whom its connections are with, and which end of them we are. */
+enum tls_role {
+    TLS_CLIENTS,          /* clients, who connect */
+    TLS_SERVERS_INCOMING, /* other servers, who connect */
+    TLS_SERVERS_OUTGOING, /* other servers, to whom we connect: TLS's client is us */
+};
+
 /* What it takes that a client's certificate counts as not revoked. */
 enum tls_revocation {
     TLS_REVOCATION_OFF,  /* nobody is asked */
@@ -25,6 +32,8 @@ struct tls_settings {
     const struct span *domains;
     uint32_t domain_count;
     bool allow_tls12;                    /* AEAD suites only; off by default */
+    enum tls_role role;
+    const char *server_authorities_path; /* PEM, for the roles with other servers; NULL: the system's */
     const char *client_authorities_path; /* PEM; NULL: clients are asked for no certificate */
     bool client_bad_refused;             /* one that is not good ends the handshake; unless nobody known has signed it */
     const char *client_lists_path;       /* revocation lists, a file or a folder; NULL: none */

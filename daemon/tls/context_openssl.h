@@ -24,6 +24,7 @@ struct identity {
 struct tls_context {
     _Atomic uint32_t references;
     SSL_CTX *ctx;
+    enum tls_role role;
     struct identity *identities;
     uint32_t identity_count;
     struct tickets tickets;

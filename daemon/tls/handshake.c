@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One server-side handshake over memory. OpenSSL is shown exactly one record at a time, so that not a byte
- * behind the client's Finished ends in its buffers, and gives the traffic secrets away through the provider of
+/* One handshake over memory. OpenSSL is shown exactly one record at a time, so that not a byte
+ * behind the peer's Finished ends in its buffers, and gives the traffic secrets away through the provider of
  * its key schedule, or, where it does not take that, its key-log callback. */
 #include "tls/handshake.h"
 
@@ -15,12 +15,15 @@
 #include "tls/context_openssl.h"
 #include "tls/keys.h"
 #include "tls/schedule.h"
+#include "tls/server_openssl.h"
 #include "tls/wire.h"
 
 /* A ClientHello fits one record, a cautious client cuts it in a few. Whoever sends more is at play. */
 #define HANDSHAKE_RECORDS_MAX 64
 
 #define ALPN_XMPP "\x0bxmpp-client"
+#define ALPN_XMPP_SERVER "\x0bxmpp-server"
+_Static_assert(sizeof(ALPN_XMPP) == sizeof(ALPN_XMPP_SERVER), "either is handed over by this length");
 #define EXPORTER_LABEL "EXPORTER-Channel-Binding"
 
 enum handshake_state { HANDSHAKE_RUNNING, HANDSHAKE_DONE, HANDSHAKE_BAD };
@@ -31,6 +34,7 @@ struct tls_handshake {
     BIO *from_peer, *to_peer; /* belong to ssl */
     enum handshake_state state;
     bool is_direct;
+    bool is_begun; /* the library has been asked for its first words, where they are due unasked */
     struct span domain; /* that it has named in its stream's header; empty: none yet */
     uint32_t records;
     uint64_t records_after_finished; /* sent under the application keys */
@@ -89,8 +93,8 @@ static int alpn_select(SSL *ssl, const unsigned char **ret_name, unsigned char *
     (void)user;
     if (!h->is_direct)
         return SSL_TLSEXT_ERR_NOACK;
-    if (SSL_select_next_proto(&name, ret_len, (const unsigned char *)ALPN_XMPP, sizeof(ALPN_XMPP) - 1,
-                              offered, offered_len) != OPENSSL_NPN_NEGOTIATED)
+    const char *ours = h->context->role == TLS_CLIENTS ? ALPN_XMPP : ALPN_XMPP_SERVER;
+    if (SSL_select_next_proto(&name, ret_len, (const unsigned char *)ours, sizeof(ALPN_XMPP) - 1, offered, offered_len) != OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     *ret_name = name;
     return SSL_TLSEXT_ERR_OK;
@@ -121,6 +125,11 @@ void tls_handshake_hook(SSL_CTX *ctx, bool is_schedule_ours)
     SSL_CTX_set_alpn_select_cb(ctx, alpn_select, NULL);
 }
 
+static bool is_client(const struct tls_handshake *h)
+{
+    return h->context->role == TLS_SERVERS_OUTGOING;
+}
+
 struct tls_handshake *tls_handshake_new(struct tls_context *context, bool direct)
 {
     struct tls_handshake *h = calloc(1, sizeof(*h));
@@ -142,13 +151,29 @@ struct tls_handshake *tls_handshake_new(struct tls_context *context, bool direct
     BIO_set_mem_eof_return(h->from_peer, -1);
     SSL_set_bio(h->ssl, h->from_peer, h->to_peer);
     SSL_set_app_data(h->ssl, h);
-    SSL_set_accept_state(h->ssl);
+    if (is_client(h))
+        SSL_set_connect_state(h->ssl);
+    else
+        SSL_set_accept_state(h->ssl);
+    if (is_client(h) && direct &&
+        SSL_set_alpn_protos(h->ssl, (const unsigned char *)ALPN_XMPP_SERVER, sizeof(ALPN_XMPP_SERVER) - 1) != 0)
+        return tls_handshake_free(h);
     return h;
 }
 
 void tls_handshake_expect(struct tls_handshake *h, struct span domain)
 {
     h->domain = domain;
+}
+
+int tls_handshake_name(struct tls_handshake *h, struct span domain)
+{
+    char name[TLSEXT_MAXLEN_host_name + 1];
+    if (domain.len >= sizeof(name) || memchr(domain.ptr, ':', domain.len))
+        return 0; /* an address: no name to be called by */
+    memcpy(name, domain.ptr, domain.len);
+    name[domain.len] = '\0';
+    return SSL_set_tlsext_host_name(h->ssl, name) == 1 ? 0 : -ENOMEM;
 }
 
 struct tls_handshake *tls_handshake_free(struct tls_handshake *h)
@@ -208,8 +233,9 @@ static int library_run(struct tls_handshake *h, struct buffer *out)
     uint64_t sealed = output_drain(h, out);
 
     if (done == 1) {
-        /* The client's Finished came in alone, so all that was written on it are tickets. */
-        h->records_after_finished = sealed;
+        /* The peer's Finished came in alone. What a server writes on it are tickets; what a client writes is its own last
+         * flight, under the handshake's keys. */
+        h->records_after_finished = is_client(h) ? 0 : sealed;
         if (SSL_has_pending(h->ssl))
             return handshake_fail(h, "more in the record of the client's Finished");
         h->state = HANDSHAKE_DONE;
@@ -254,8 +280,14 @@ int tls_handshake_step(struct tls_handshake *h, struct span in, size_t *ret_used
     }
     while (r == TLS_MORE) {
         struct span left = span_skip(in, used);
+        if (is_client(h) && !h->is_begun) {
+            h->is_begun = true;
+            r = library_run(h, out);
+            continue;
+        }
         /* Plain text, a port scan, SSL 2: not to be shown to the library. */
-        if (h->records == 0 && left.len > 0 && tls_type(left.ptr) != TLS_HANDSHAKE) {
+        if (h->records == 0 && left.len > 0 && tls_type(left.ptr) != TLS_HANDSHAKE &&
+            !(is_client(h) && tls_type(left.ptr) == TLS_ALERT)) {
             r = handshake_fail_plain(h, TLS_ALERT_UNEXPECTED_MESSAGE, "not TLS", out);
             break;
         }
@@ -313,8 +345,8 @@ static int secrets_read13(const struct tls_handshake *h, struct tls_secrets *s)
 {
     if (h->secrets.client_len != s->hash_bytes || h->secrets.server_len != s->hash_bytes)
         return -EPROTO;
-    memcpy(s->receive.secret, h->secrets.client, s->hash_bytes);
-    memcpy(s->send.secret, h->secrets.server, s->hash_bytes);
+    memcpy(s->receive.secret, s->is_client ? h->secrets.server : h->secrets.client, s->hash_bytes);
+    memcpy(s->send.secret, s->is_client ? h->secrets.client : h->secrets.server, s->hash_bytes);
     int r = tls_direction_derive(&s->receive, s->suite, s->hash_bytes);
     if (r == 0)
         r = tls_direction_derive(&s->send, s->suite, s->hash_bytes);
@@ -363,7 +395,10 @@ static void bindings_read(const struct tls_handshake *h, struct tls_bindings *b)
     const struct identity *i = identity_of(h);
     b->end_point_len = i ? i->end_point_len : h->context->end_point_len;
     memcpy(b->end_point, i ? i->end_point : h->context->end_point, b->end_point_len);
-    b->client = tls_client_read(h->ssl, revocation_is_on(&h->context->revocation));
+    if (h->context->role == TLS_CLIENTS)
+        b->client = tls_client_read(h->ssl, revocation_is_on(&h->context->revocation));
+    else
+        b->server = tls_server_read(h->ssl);
 }
 
 int tls_handshake_finish(struct tls_handshake *h, struct tls_secrets *ret_secrets,
@@ -374,6 +409,7 @@ int tls_handshake_finish(struct tls_handshake *h, struct tls_secrets *ret_secret
     if (h->state != HANDSHAKE_DONE || !h->ssl)
         return -EINVAL;
 
+    secrets.is_client = is_client(h);
     int r = suite_read(h->ssl, &secrets);
     if (r == 0)
         r = secrets.version == TLS1_3_VERSION ? secrets_read13(h, &secrets) : secrets_read12(h, &secrets);

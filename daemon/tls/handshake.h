@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One TLS handshake, server side, done by OpenSSL over memory: whole records in, bytes out. At its end the
+/* One TLS handshake, of the end that the context's role says, done by OpenSSL over memory: whole records in, bytes out. At its end the
  * traffic secrets and channel-binding values are taken out and the library's connection object is freed (RFC
  * 8446, RFC 9266, RFC 5929). A handshake step may run on any thread; one step at a time. */
 #ifndef MUSTER_TLS_HANDSHAKE_H
@@ -17,14 +17,17 @@ struct tls_handshake;
 
 enum { TLS_MORE = 1, TLS_BAD = 2 };
 
-/* `direct`: direct TLS (XEP-0368): ALPN "xmpp-client" is required if the client offers ALPN at all.
+/* `direct`: direct TLS (XEP-0368): ALPN ("xmpp-client", or "xmpp-server") is required if the client offers
+ * ALPN at all, and offered where we are the client.
  * NULL without memory. Refs the context. */
 struct tls_handshake *tls_handshake_new(struct tls_context *context, bool direct);
 /* The domain that the client has asked for already, whose certificate it gets if it names no other; outlives `h`. */
 void tls_handshake_expect(struct tls_handshake *h, struct span domain);
 struct tls_handshake *tls_handshake_free(struct tls_handshake *h);
+/* Where we are the client, before the first step: the domain whose server is to answer (SNI; RFC 6066 s. 3). 0 or -ENOMEM. */
+int tls_handshake_name(struct tls_handshake *h, struct span domain);
 
-/* Feed the peer's bytes. Takes whole records only, and none behind the one that completes the handshake:
+/* Feed the peer's bytes; where we are the client, none at first. Takes whole records only, and none behind the one that completes the handshake:
  * those are application data for the record layer. Appends what is to be sent (also an alert, with TLS_BAD).
  * *ret_used is always set. Returns
  *   - 0: done, take the secrets with tls_handshake_finish;

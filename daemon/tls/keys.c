@@ -119,7 +119,8 @@ int tls12_secrets_derive(struct tls_secrets *s, const uint8_t master[TLS12_MASTE
     };
     int r = kdf_derive(OSSL_KDF_NAME_TLS1_PRF, params, block, 2 * (key_bytes + iv_bytes));
     if (r == 0) {
-        struct tls_direction *client = &s->receive, *server = &s->send;
+        struct tls_direction *client = s->is_client ? &s->send : &s->receive;
+        struct tls_direction *server = s->is_client ? &s->receive : &s->send;
         memset(client, 0, sizeof(*client));
         memset(server, 0, sizeof(*server));
         memcpy(client->key, block, key_bytes);

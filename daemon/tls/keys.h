@@ -29,7 +29,7 @@ int tls_direction_derive(struct tls_direction *d, enum tls_suite suite, uint8_t 
  * was. */
 int tls_direction_update(struct tls_direction *d, enum tls_suite suite, uint8_t hash_bytes);
 
-/* TLS 1.2, server side: both directions' key and iv out of the master secret; sequences are 1, because each
+/* TLS 1.2: both directions' key and iv out of the master secret; sequences are 1, because each
  * side's Finished was record 0 (RFC 5246 s. 6.3). `s` has suite and hash_bytes already. */
 int tls12_secrets_derive(struct tls_secrets *s, const uint8_t master[TLS12_MASTER_BYTES],
                          const uint8_t client_random[TLS_RANDOM_BYTES],

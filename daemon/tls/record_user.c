@@ -45,6 +45,7 @@ struct record_user {
     uint8_t suite, hash_bytes;
     uint8_t input; /* enum input_state */
     uint8_t quiet_records, key_updates;
+    bool is_client;
     struct key_state send, receive;
 };
 
@@ -74,6 +75,7 @@ struct record *record_user_new(const struct tls_secrets *secrets)
     u->version = secrets->version;
     u->suite = secrets->suite;
     u->hash_bytes = secrets->hash_bytes;
+    u->is_client = secrets->is_client;
     u->send = (struct key_state){secrets->send, record_key_number_new()};
     u->receive = (struct key_state){secrets->receive, record_key_number_new()};
     u->record.ops = &user_ops;
@@ -89,6 +91,7 @@ void record_user_secrets(const struct record *r, struct tls_secrets *ret_secrets
     *ret_secrets = (struct tls_secrets){.version = u->version,
                                         .suite = u->suite,
                                         .hash_bytes = u->hash_bytes,
+                                        .is_client = u->is_client,
                                         .send = u->send.direction,
                                         .receive = u->receive.direction};
 }
@@ -262,11 +265,29 @@ static int alert_take(struct record_user *u, struct span alert)
     return is_ignored ? quiet_record(u) : input_bad(u, TLS_ALERT_NONE);
 }
 
+/* Is it nothing but whole session tickets, which a server may send at any time (RFC 8446 s. 4.6.1)? None is used. */
+static bool is_tickets(struct span messages)
+{
+    enum { HEAD_BYTES = 4 };
+    while (messages.len >= HEAD_BYTES && messages.ptr[0] == TLS_NEW_SESSION_TICKET) {
+        const uint8_t *head = (const uint8_t *)messages.ptr;
+        size_t len = HEAD_BYTES + ((size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3]);
+        if (len > messages.len)
+            return false;
+        messages = span_skip(messages, len);
+        if (messages.len == 0)
+            return true;
+    }
+    return false;
+}
+
 /* KeyUpdate is the only message a client may send now, and it ends its record (RFC 8446 s. 5.1). One cut in
  * pieces would be lawful, but nobody sends it, and it is refused to keep no pieces. */
 static int handshake13_take(struct record_user *u, struct record_worker *w, struct span message,
                             struct buffer *reply)
 {
+    if (u->is_client && is_tickets(message))
+        return quiet_record(u);
     if (message.len < TLS_KEY_UPDATE_BYTES || message.ptr[0] != TLS_KEY_UPDATE)
         return input_bad(u, TLS_ALERT_UNEXPECTED_MESSAGE);
     if (memcmp(message.ptr + 1, "\0\0\1", 3) != 0)

@@ -3,9 +3,11 @@
 #ifndef MUSTER_TLS_SECRETS_H
 #define MUSTER_TLS_SECRETS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct tls_client;
+struct tls_server;
 
 #define TLS_SECRET_BYTES_MAX 48
 #define TLS_KEY_BYTES_MAX 32
@@ -26,6 +28,7 @@ struct tls_secrets {
     uint16_t version;   /* 0x0304 or 0x0303 */
     uint8_t suite;      /* enum tls_suite */
     uint8_t hash_bytes; /* 32 or 48: of the suite's hash */
+    bool is_client;     /* we are TLS's client: the peer may send session tickets */
     struct tls_direction send, receive;
 };
 
@@ -37,6 +40,7 @@ struct tls_bindings {
                               TLS 1.3, yet clients in use (slixmpp before 1.9) send the same value there, and it
                               is as unique: taken, not offered */
     struct tls_client *client; /* what its certificate says, a reference; NULL: it has shown none that is good for anything */
+    struct tls_server *server; /* the same of another server's, malloced; for the roles with servers */
     uint8_t exporter[32];
     uint8_t end_point[64];
     uint8_t unique[64];

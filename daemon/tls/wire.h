@@ -19,7 +19,7 @@ enum tls_content_type {
 enum tls_alert_level { TLS_ALERT_WARNING = 1, TLS_ALERT_FATAL = 2 };
 enum { TLS_ALERT_BYTES = 2 };
 
-enum { TLS_CLIENT_HELLO = 1, TLS_KEY_UPDATE = 24 };
+enum { TLS_CLIENT_HELLO = 1, TLS_NEW_SESSION_TICKET = 4, TLS_KEY_UPDATE = 24 };
 /* Type, 24-bit length, request_update. */
 enum { TLS_KEY_UPDATE_BYTES = 5 };
 
