@@ -36,6 +36,7 @@ struct xml_limits {
     uint16_t depth;   /* open elements within a stanza, itself included; <= XML_DEPTH_MAX */
     uint16_t attributes; /* of one element, declarations included; <= XML_ATTRIBUTES_MAX */
     uint16_t name_bytes; /* of one element or attribute name, prefix included */
+    bool has_db;         /* a server's stream: its header declares `db` as well, for dialback (XEP-0220) */
 };
 
 #define XML_DEPTH_MAX 128
@@ -99,7 +100,8 @@ enum xml_scan_position {
  * `position` and `root_name` (the root's name as written in the header, e.g. "stream:stream"; its end tag
  * must match) are the same in every call for one item. A limit is met as soon as the bytes prove it,
  * before the item is whole. Prefixes: `xml` is always bound; every other prefix must be declared within
- * the stanza itself, except `stream` on the first-level element's own name (stream errors). */
+ * the stanza itself, except `stream` on the first-level element's own name (stream errors), and
+ * there `db` under limits.has_db: that the header declares it is the caller's to see. */
 int xml_scan_next(struct xml_scan *scan, enum xml_scan_position position, struct span root_name,
                   struct span in, struct xml_item *ret_item, size_t *ret_used, enum xml_error *ret_error);
 

@@ -140,7 +140,10 @@ static int check_name(struct xml_scan *s, const uint8_t *base)
 {
     if (meaning_of(s, base, s->tag_name, s->tag_colon) != MEANS_NOTHING)
         return SCAN_ON;
-    if (s->kind == XML_STANZA && s->depth == 0 && text_is(base, s->tag_name, s->tag_colon, "stream"))
+    bool is_first = s->kind == XML_STANZA && s->depth == 0;
+    if (is_first && text_is(base, s->tag_name, s->tag_colon, "stream"))
+        return SCAN_ON;
+    if (is_first && s->limits.has_db && text_is(base, s->tag_name, s->tag_colon, "db"))
         return SCAN_ON;
     return scan_refuse(s, XML_BAD_NAMESPACE_PREFIX);
 }

@@ -10,6 +10,7 @@
 #include "xml/write.h"
 
 #define STREAM_NAMESPACE "http://etherx.jabber.org/streams"
+#define DIALBACK_NAMESPACE "jabber:server:dialback"
 
 /* A run of character data as written. */
 struct piece {
@@ -113,6 +114,8 @@ static struct span resolve(const struct builder *b, struct span prefix)
     for (const struct xml_declaration *d = b->scope; d; d = d->outer)
         if (span_equal(d->prefix, prefix))
             return d->xmlns;
+    if (span_is(prefix, "db")) /* of a server's stream: else the scanner has refused it */
+        return SPAN(DIALBACK_NAMESPACE);
     return span_is(prefix, "stream") ? SPAN(STREAM_NAMESPACE) : SPAN(SCAN_XML_NAMESPACE);
 }
 
