@@ -5,6 +5,8 @@
 
 #include <openssl/evp.h>
 
+#include "sasl/hash.h"
+
 /* MD5 and SHA-0 may not be used any more (XEP-0300 s. 3). SHA-1 stays for XEP-0115, where it is what
  * everybody says. */
 static const struct {
@@ -39,4 +41,9 @@ int digest_named(struct span name, struct span data, uint8_t ret_digest[static D
         return -EIO;
     *ret_bytes = bytes;
     return 0;
+}
+
+int digest_hmac_sha256(struct span key, struct span data, uint8_t ret_mac[static 32])
+{
+    return sasl_hash_hmac(SASL_SHA_256, key, data, ret_mac);
 }

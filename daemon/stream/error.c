@@ -32,3 +32,30 @@ const char *stream_error_name(enum stream_error e)
     };
     return names[e];
 }
+
+void stream_error_write(struct buffer *out, enum stream_error e, const char *text, struct span extra)
+{
+    buffer_printf(out, "<stream:error><%s xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>", stream_error_name(e));
+    if (text)
+        buffer_printf(out, "<text xmlns='urn:ietf:params:xml:ns:xmpp-streams' xml:lang='en'>%s</text>", text);
+    buffer_append(out, extra);
+    buffer_literal(out, "</stream:error></stream:stream>");
+}
+
+enum stream_error stream_error_of_xml(enum xml_error e)
+{
+    switch (e) {
+    case XML_RESTRICTED:
+        return STREAM_RESTRICTED_XML;
+    case XML_BAD_NAMESPACE_PREFIX:
+        return STREAM_BAD_NAMESPACE_PREFIX;
+    case XML_UNSUPPORTED_ENCODING:
+        return STREAM_UNSUPPORTED_ENCODING;
+    case XML_BAD_FORMAT:
+        return STREAM_BAD_FORMAT;
+    case XML_POLICY_VIOLATION:
+        return STREAM_POLICY_VIOLATION;
+    default:
+        return STREAM_NOT_WELL_FORMED;
+    }
+}

@@ -12,16 +12,21 @@
 /* A language tag (RFC 5646) is rarely over 35 characters; it is repeated in every stanza we stamp. */
 #define STREAM_LANG_BYTES_MAX 35
 
-void stream_header_send(struct stream *s, struct span version, struct span to)
+void stream_id_write(struct buffer *out)
 {
     uint8_t id[STREAM_ID_BYTES];
     if (getrandom(id, sizeof id, 0) != (ssize_t)sizeof id)
         abort(); /* 16 bytes after boot cannot fail */
+    for (size_t i = 0; i < sizeof id; i++)
+        buffer_printf(out, "%02x", id[i]);
+}
+
+void stream_header_send(struct stream *s, struct span version, struct span to)
+{
     struct buffer out = {0};
     buffer_literal(&out, "<?xml version='1.0'?><stream:stream xmlns='jabber:client' "
                          "xmlns:stream='http://etherx.jabber.org/streams' xml:lang='en' id='");
-    for (size_t i = 0; i < sizeof id; i++)
-        buffer_printf(&out, "%02x", id[i]);
+    stream_id_write(&out);
     buffer_literal(&out, "'");
     if (version.len)
         xml_write_attribute(&out, "version", version);
@@ -72,7 +77,7 @@ static bool version_part(struct span *text, unsigned *ret)
     return true;
 }
 
-static bool version_is_supported(struct span version)
+bool stream_version_is_supported(struct span version)
 {
     /* "major.minor" as two numbers (s. 4.7.5): whoever speaks more than 1.0 is answered with 1.0, the lower
      * one. No version is the time before features: we have nothing to offer to it. */
@@ -123,7 +128,7 @@ static enum stream_error header_check(struct stream *s, const struct xml_item *i
         return STREAM_INVALID_NAMESPACE;
     if (!header_domain(s, item->to))
         return STREAM_HOST_UNKNOWN;
-    if (!version_is_supported(xml_item_attribute(item, SPAN("version")))) {
+    if (!stream_version_is_supported(xml_item_attribute(item, SPAN("version")))) {
         *ret_text = "version 1.0 is required";
         return STREAM_UNSUPPORTED_VERSION;
     }

@@ -80,11 +80,7 @@ static void stream_error_say(struct stream *s, enum stream_error e, const char *
     if (!s->is_header_sent)
         stream_header_send(s, STREAM_VERSION, (struct span){0});
     struct buffer out = {0};
-    buffer_printf(&out, "<stream:error><%s xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>", stream_error_name(e));
-    if (text)
-        buffer_printf(&out, "<text xmlns='urn:ietf:params:xml:ns:xmpp-streams' xml:lang='en'>%s</text>", text);
-    buffer_append(&out, extra);
-    buffer_literal(&out, "</stream:error></stream:stream>");
+    stream_error_write(&out, e, text, extra);
     stream_say(s, buffer_span(&out));
     buffer_fini(&out);
 }
@@ -216,24 +212,6 @@ static void stream_item(struct stream *s, const struct xml_item *item, bool *ret
         return;
     default:
         stream_fail(s, STREAM_NOT_AUTHORIZED, NULL);
-    }
-}
-
-static enum stream_error stream_error_of_xml(enum xml_error e)
-{
-    switch (e) {
-    case XML_RESTRICTED:
-        return STREAM_RESTRICTED_XML;
-    case XML_BAD_NAMESPACE_PREFIX:
-        return STREAM_BAD_NAMESPACE_PREFIX;
-    case XML_UNSUPPORTED_ENCODING:
-        return STREAM_UNSUPPORTED_ENCODING;
-    case XML_BAD_FORMAT:
-        return STREAM_BAD_FORMAT;
-    case XML_POLICY_VIOLATION:
-        return STREAM_POLICY_VIOLATION;
-    default:
-        return STREAM_NOT_WELL_FORMED;
     }
 }
 

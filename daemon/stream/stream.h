@@ -71,6 +71,12 @@ enum stream_error {
     STREAM_ERROR_COUNT,
 };
 const char *stream_error_name(enum stream_error e);
+/* For any stream, also one between servers: append the error and the stream's end; what the scanner's refusal is called; does the
+ * header's `version` say that the peer has features; append a stream's id. */
+void stream_error_write(struct buffer *out, enum stream_error e, const char *text, struct span extra);
+enum stream_error stream_error_of_xml(enum xml_error e);
+bool stream_version_is_supported(struct span version);
+void stream_id_write(struct buffer *out);
 
 /* How the listener that accepted it speaks TLS. */
 enum stream_tls { STREAM_TLS_STARTTLS, STREAM_TLS_DIRECT, STREAM_TLS_NONE };
