@@ -51,12 +51,16 @@ static void check_certificate(struct config_reader *r)
     uint32_t i = 0;
     while (i < r->config->listener_count && r->config->listeners[i].tls == CONFIG_TLS_NONE)
         i++;
-    if (i == r->config->listener_count)
+    bool is_listener = i < r->config->listener_count;
+    if (!is_listener && !r->config->federation.enabled)
         return;
+    char why[48] = "federation is enabled";
+    if (is_listener)
+        snprintf(why, sizeof why, "listen[%u] uses TLS", i);
     if (!r->config->tls.certificate)
-        config_complain(r, file_start, "tls.certificate", "is required, because listen[%u] uses TLS", i);
+        config_complain(r, file_start, "tls.certificate", "is required, because %s", why);
     if (!r->config->tls.key)
-        config_complain(r, file_start, "tls.key", "is required, because listen[%u] uses TLS", i);
+        config_complain(r, file_start, "tls.key", "is required, because %s", why);
 }
 
 /* Who asks for revocation to be looked at must not believe that it is. */
@@ -114,6 +118,13 @@ void config_check(struct config_reader *r)
     check_revocation(r);
     for (uint32_t i = 0; i < c->group_count; i++)
         check_group(r, i);
+    if (c->federation.retry_max_ms < c->federation.retry_first_ms)
+        config_complain(r, place_of(r, "federation.retry_max_ms"), "federation.retry_max_ms",
+                        "%u is less than federation.retry_first_ms (%u)", c->federation.retry_max_ms, c->federation.retry_first_ms);
+    if (c->federation.queue_bytes < c->limits.stanza_bytes)
+        config_complain(r, place_of(r, "federation.queue_bytes"), "federation.queue_bytes",
+                        "%u is less than limits.stanza_bytes (%u): such a stanza could never be sent", c->federation.queue_bytes,
+                        c->limits.stanza_bytes);
     size_t path_max = sizeof((struct sockaddr_un *)0)->sun_path - 1;
     if (c->admin.socket && strlen(c->admin.socket) > path_max)
         config_complain(r, place_of(r, "admin.socket"), "admin.socket",

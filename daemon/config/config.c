@@ -150,6 +150,8 @@ struct config *config_free(struct config *c)
     free(c->tls.client_ca);
     free(c->tls.client_crls);
     free(c->tls.client_ocsp_responder);
+    free(c->federation.address);
+    free(c->federation.ca);
     free(c->admin.socket);
     free(c->admin.http);
     free(c);

@@ -15,6 +15,7 @@ enum config_listen_records { CONFIG_RECORDS_AUTO, CONFIG_RECORDS_USER, CONFIG_RE
 enum config_offload { CONFIG_OFFLOAD_AUTO, CONFIG_OFFLOAD_OFF, CONFIG_OFFLOAD_ON };
 enum config_archive { CONFIG_ARCHIVE_ALWAYS, CONFIG_ARCHIVE_NEVER, CONFIG_ARCHIVE_ROSTER };
 enum config_revocation { CONFIG_REVOCATION_OFF, CONFIG_REVOCATION_SOFT, CONFIG_REVOCATION_HARD };
+enum config_certificates { CONFIG_CERTIFICATES_REQUIRED, CONFIG_CERTIFICATES_OPTIONAL };
 enum config_resource_conflict { CONFIG_CONFLICT_REPLACE, CONFIG_CONFLICT_REFUSE, CONFIG_CONFLICT_RENAME };
 
 struct config_listener {
@@ -133,6 +134,20 @@ struct config {
         uint32_t nodes, items;             /* per account: 100; per node: 1000 */
         uint32_t item_bytes, account_bytes; /* 128 KiB; 2 MiB */
     } pep;
+    struct {
+        bool enabled, dialback; /* false; true */
+        enum config_certificates certificates;
+        char *address;             /* of the listeners: numeric */
+        uint16_t port;             /* 5269 */
+        uint32_t direct_port;      /* 0: none */
+        char *ca;                  /* NULL: the system's */
+        struct config_list hosts;  /* "domain=address:port" */
+        uint32_t streams;          /* of each worker: 1000 */
+        uint32_t queue_stanzas;    /* for one domain, waiting for a stream: 1000 */
+        uint32_t queue_bytes;      /* the same: 1 MiB */
+        uint32_t connect_timeout_ms, login_timeout_ms, idle_timeout_ms;
+        uint32_t retry_first_ms, retry_max_ms;
+    } federation;
     struct config_list admins; /* accounts that may do by ad-hoc commands what musterctl does */
     struct {
         bool version, version_os; /* true; false */

@@ -20,6 +20,7 @@ static const char *const revocation_names[] = {"off", "soft", "hard", NULL};
 static const char *const conflict_names[] = {"replace", "refuse", "rename", NULL};
 static const char *const visibility_names[] = {"members", "hidden", NULL};
 static const char *const archive_names[] = {"always", "never", "roster", NULL};
+static const char *const certificates_names[] = {"required", "optional", NULL};
 static const char *const log_names[] = {"error", "warn", "info", "debug", NULL};
 
 const struct config_row config_rows[] = {
@@ -315,6 +316,47 @@ const struct config_row config_rows[] = {
     {"groups[].visible_to", CONFIG_VISIBILITY, GROUP_AT(visibility), "members", .names = visibility_names,
      .reason = "Who sees the members: they each other (`members`), nobody by this group (`hidden`), or the members of the groups in a "
                "list of 32 at most, before or behind this one in the file, or this one."},
+    {"federation.enabled", CONFIG_BOOL, AT(federation.enabled), "false",
+     .reason = "Speak to other XMPP servers (docs/federation.md), with `tls.certificate` in both directions. Off, because it opens a "
+               "port to everybody and lets strangers of other domains write to the accounts here."},
+    {"federation.address", CONFIG_ADDRESS, AT(federation.address), "::",
+     .reason = "Numeric address where other servers connect."},
+    {"federation.port", CONFIG_PORT, AT(federation.port), "5269", .min = 1, .max = 65535,
+     .reason = "Port for servers, with STARTTLS; 5269 is the registered one, where servers look without a SRV record."},
+    {"federation.direct_port", CONFIG_NUMBER, AT(federation.direct_port), "0", .min = 0, .max = 65535,
+     .reason = "Another port with TLS from the first byte (XEP-0368; 5270 is customary); 0: none. Servers find it by its SRV record "
+               "only."},
+    {"federation.ca", CONFIG_TEXT, AT(federation.ca), NULL, .without = "the system's authorities",
+     .reason = "Certificates (PEM) of the authorities whose certificates other servers may show."},
+    {"federation.certificates", CONFIG_CHOICE, AT(federation.certificates), "required", .names = certificates_names,
+     .reason = "`required`: only servers whose certificate is good and names their domain, in both directions. `optional`: others as "
+               "well, by dialback, which believes what DNS says. TLS is required in any case."},
+    {"federation.dialback", CONFIG_BOOL, AT(federation.dialback), "true",
+     .reason = "Speak dialback (XEP-0220) with servers that do not take or show a certificate for SASL EXTERNAL. On: under "
+               "`certificates: required` it only proves the domain to servers that do not look at our certificate."},
+    {"federation.hosts", CONFIG_HOSTS, AT(federation.hosts), NULL, .without = "every domain is looked up in DNS",
+     .reason = "Domains that are not looked up, each with address and port, as in `example.org=192.0.2.1:5269`: for private networks. "
+               "Certificates are judged all the same."},
+    {"federation.streams", CONFIG_NUMBER, AT(federation.streams), "1000", .min = 2, .max = 100000,
+     .reason = "Streams with other servers, and domains being tried, that one worker has at a time; with one more, new ones are refused "
+               "and stanzas bounce. Each costs some ten thousand bytes."},
+    {"federation.queue_stanzas", CONFIG_NUMBER, AT(federation.queue_stanzas), "1000", .min = 1, .max = 1000000,
+     .reason = "Stanzas that wait for the stream to one domain; more bounce with `resource-constraint`. A user of many contacts there "
+               "comes online while the stream is being made."},
+    {"federation.queue_bytes", CONFIG_NUMBER, AT(federation.queue_bytes), "1048576", .min = 10000, .max = 1073741824,
+     .reason = "The same in bytes. At least `limits.stanza_bytes`."},
+    {"federation.connect_timeout_ms", CONFIG_NUMBER, AT(federation.connect_timeout_ms), "10000", .min = 100, .max = 120000,
+     .reason = "For one address of a server; then the next is tried. Longer than three lost packets take."},
+    {"federation.login_timeout_ms", CONFIG_NUMBER, AT(federation.login_timeout_ms), "30000", .min = 1000, .max = 600000,
+     .reason = "From the connection until the domain is proved, in both directions; dialback takes a second connection within it."},
+    {"federation.idle_timeout_ms", CONFIG_NUMBER, AT(federation.idle_timeout_ms), "600000", .min = 1000, .max = 86400000,
+     .reason = "A stream that has carried no stanza for so long is closed, and made again when one is due. Ten minutes: presence of "
+               "a few contacts keeps it open."},
+    {"federation.retry_first_ms", CONFIG_NUMBER, AT(federation.retry_first_ms), "2000", .min = 100, .max = 3600000,
+     .reason = "After a failure a domain is not tried again for about so long (half as much at least, at random, so that servers do not "
+               "come back all at once), twice as long after each further one. Meanwhile stanzas for it bounce at once."},
+    {"federation.retry_max_ms", CONFIG_NUMBER, AT(federation.retry_max_ms), "300000", .min = 100, .max = 86400000,
+     .reason = "The longest such time. Five minutes after the other server is back, everybody reaches it."},
     {"admins", CONFIG_JIDS, AT(admins), NULL, .without = "only `musterctl` administers",
      .reason = "Accounts that may run the server's ad-hoc commands (XEP-0050): add and remove users, set passwords, end sessions, list "
                "who is online, read statistics, make announcements."},

@@ -21,6 +21,7 @@ enum config_type {
     CONFIG_DOMAINS,     /* config.domains */
     CONFIG_JIDS,        /* struct config_list, of bare JIDs in prepared form */
     CONFIG_URIS,        /* struct config_list */
+    CONFIG_HOSTS,       /* struct config_list, of "domain=address:port", the domain in prepared form */
     CONFIG_LISTENERS,   /* config.listeners; the keys of one are the rows under "listen[]." */
     CONFIG_GROUPS,      /* config.groups; the keys of one are the rows under "groups[]." */
     CONFIG_GROUP_NAME,  /* char * */
@@ -44,7 +45,8 @@ struct config_row {
 
 static inline bool config_row_is_list(const struct config_row *row)
 {
-    return row->type == CONFIG_DOMAINS || row->type == CONFIG_JIDS || row->type == CONFIG_URIS;
+    return row->type == CONFIG_DOMAINS || row->type == CONFIG_JIDS || row->type == CONFIG_URIS ||
+           row->type == CONFIG_HOSTS;
 }
 
 #define CONFIG_ROWS_MAX 128

@@ -141,6 +141,7 @@ static bool field_set(const struct config_row *row, void *field, struct span tex
     case CONFIG_DOMAINS:
     case CONFIG_JIDS:
     case CONFIG_URIS:
+    case CONFIG_HOSTS:
     case CONFIG_LISTENERS:
     case CONFIG_GROUPS:
     case CONFIG_MEMBERS:
@@ -184,6 +185,9 @@ void config_value_describe(const struct config_row *row, struct buffer *out)
         break;
     case CONFIG_URIS:
         buffer_literal(out, "a list of URIs");
+        break;
+    case CONFIG_HOSTS:
+        buffer_literal(out, "a list of domains with address and port, as in example.org=192.0.2.1:5269");
         break;
     case CONFIG_LISTENERS:
         buffer_literal(out, "a list of listeners");
@@ -254,6 +258,21 @@ static struct list list_of(struct config *c, const struct config_row *row)
                                        : (struct list){&list->texts, &list->count};
 }
 
+/* "example.org=192.0.2.1:5269" */
+static bool host_prepare(struct span text, char storage[static JID_BYTES_MAX], struct span *ret)
+{
+    const char *equals = memchr(text.ptr, '=', text.len);
+    struct span name = span_make(text.ptr, equals ? (size_t)(equals - text.ptr) : 0), domain;
+    struct span endpoint = span_skip(text, name.len);
+    if (!is_endpoint(equals ? span_skip(endpoint, 1) : endpoint) || jid_prepare_domain(name, storage, &domain) != 0)
+        return false;
+    if (domain.ptr != storage)
+        memmove(storage, domain.ptr, domain.len);
+    memcpy(storage + domain.len, endpoint.ptr, endpoint.len); /* an endpoint is short, a domain at most a third of it */
+    *ret = span_make(storage, domain.len + endpoint.len);
+    return true;
+}
+
 /* What is kept of an entry. False: it is none. */
 static bool entry_prepare(const struct config_row *row, struct span text, char storage[static JID_BYTES_MAX],
                           struct span *ret)
@@ -264,6 +283,8 @@ static bool entry_prepare(const struct config_row *row, struct span text, char s
     *ret = text;
     if (row->type == CONFIG_DOMAINS)
         return jid_prepare_domain(text, storage, ret) == 0;
+    if (row->type == CONFIG_HOSTS)
+        return host_prepare(text, storage, ret);
     if (row->type == CONFIG_URIS)
         return memchr(text.ptr, ':', text.len) && !memchr(text.ptr, ' ', text.len);
     if (jid_parse(text, storage, &jid) != 0 || !jid.local_len || jid.resource_len)
@@ -275,6 +296,7 @@ static bool entry_prepare(const struct config_row *row, struct span text, char s
 static const char *entry_name(const struct config_row *row)
 {
     return row->type == CONFIG_DOMAINS ? "a domain name"
+           : row->type == CONFIG_HOSTS ? "a domain with address and port, as in example.org=192.0.2.1:5269"
            : row->type == CONFIG_JIDS  ? "a bare JID, as in user@example.org"
                                        : "a URI, as in mailto:user@example.org";
 }

@@ -104,6 +104,7 @@ static void test_everything_set(void **state)
               "  held_presences: 10\n"
               "presence: {csi: false, conflate_bytes: 4096, rate: 3, burst: 4, flap_grace_ms: 5}\n"
               "contacts: {abuse: [\"mailto:a@b\", \"xmpp:c@d\"], support: \"mailto:e@f\"}\n"
+              "federation: {enabled: true, hosts: [\"B.Example=127.0.0.1:5269\", \"c.example=[::1]:1\"], certificates: optional}\n"
               "log_level: debug\n"
               "groups:\n"
               "  - {name: staff, title: The Staff, members: [Ann@Example.ORG, ben@b.example], visible_to: "
@@ -114,6 +115,11 @@ static void test_everything_set(void **state)
     assert_int_equal(c->contacts[0].count, 2);
     assert_string_equal(c->contacts[0].texts[1], "xmpp:c@d");
     assert_int_equal(c->contacts[6].count, 1);
+    assert_true(c->federation.enabled);
+    assert_int_equal(c->federation.certificates, CONFIG_CERTIFICATES_OPTIONAL);
+    assert_int_equal(c->federation.hosts.count, 2);
+    assert_string_equal(c->federation.hosts.texts[0], "b.example=127.0.0.1:5269");
+    assert_string_equal(c->federation.hosts.texts[1], "c.example=[::1]:1");
     assert_int_equal(c->domain_count, 2);
     assert_string_equal(c->domains[0], "example.org");
     assert_string_equal(c->domains[1], "b.example");
@@ -259,6 +265,20 @@ static void test_errors(void **state)
         {MINIMAL "contacts: {abuse: [mailto:a@b, c]}\n",
          "f:4:32: contacts.abuse: 'c' is not a URI, as in mailto:user@example.org\n"},
         {MINIMAL "contacts: {sales: {a: b}}\n", "f:4:19: contacts.sales: must be a list of URIs\n"},
+        {MINIMAL "federation: {hosts: [example.org]}\n",
+         "f:4:22: federation.hosts: 'example.org' is not a domain with address and port, as in "
+         "example.org=192.0.2.1:5269\n"},
+        {MINIMAL "federation: {hosts: [\"=192.0.2.1:5269\"]}\n",
+         "f:4:22: federation.hosts: '=192.0.2.1:5269' is not a domain with address and port, as in "
+         "example.org=192.0.2.1:5269\n"},
+        {MINIMAL "federation: {hosts: [\"a b=192.0.2.1:5269\"]}\n",
+         "f:4:22: federation.hosts: 'a b=192.0.2.1:5269' is not a domain with address and port, as in "
+         "example.org=192.0.2.1:5269\n"},
+        {MINIMAL "federation: {queue_bytes: 10000}\n",
+         "f:4:14: federation.queue_bytes: 10000 is less than limits.stanza_bytes (262144): such a stanza could "
+         "never be sent\n"},
+        {MINIMAL "federation: {retry_first_ms: 5000, retry_max_ms: 1000}\n",
+         "f:4:36: federation.retry_max_ms: 1000 is less than federation.retry_first_ms (5000)\n"},
         {"domains: [[a]]\nstate: run\n", "f:1:11: domains: must be a list of domain names\n"},
         {"domains: {a: b}\nstate: run\n", "f:1:10: domains: must be a list of domain names\n"},
         {MINIMAL "listen: []\n", "f:4:9: listen: must not be empty; without it the default is used\n"},
