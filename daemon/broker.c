@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "federation.h"
 #include "ring/bells.h"
 #include "settings.h"
 
@@ -252,6 +253,9 @@ int broker_start(struct broker *b, const struct config *config, struct buffer *r
     }
     if (b->tls && tls_context_checks_clients(b->tls))
         b->stream_settings.client_checks = b->asking ? b->asking : b->jobs;
+    error = federation_open(b, ret_message);
+    if (error)
+        return error;
     b->service_settings.jobs = b->jobs;
     b->service_settings.run = broker_command;
     b->service_settings.run_context = b;
@@ -347,6 +351,7 @@ static void worker_close(struct worker *w)
     if (w->clients.live || w->router.sessions.live || w->router.accounts.live)
         log_warn("objects-left", "worker=%u clients=%lld sessions=%lld accounts=%lld", w->index, (long long)w->clients.live,
                  (long long)w->router.sessions.live, (long long)w->router.accounts.live);
+    federation_worker_close(w);
     stream_worker_fini(&w->streams);
     net_fini(&w->net);
     loop_free(w->loop);
@@ -362,6 +367,7 @@ void broker_stop(struct broker *b)
     b->registrar = registrar_free(b->registrar);
     b->jobs = jobs_free(b->jobs);
     b->asking = jobs_free(b->asking);
+    federation_end(b->federation);
     b->store = store_close(b->store);
     int64_t clients = 0;
     for (uint32_t i = 0; b->is_running && i < b->worker_count; i++)
@@ -379,6 +385,7 @@ void broker_stop(struct broker *b)
         if (b->listener_fds[i] >= 0)
             close(b->listener_fds[i]);
     free(b->listener_fds);
+    b->federation = federation_free(b->federation);
     group_book_fini(&b->groups);
     free(b->workers);
     free(b->routers);

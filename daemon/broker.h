@@ -17,6 +17,7 @@
 #include "worker.h"
 
 struct registrar;
+struct federation;
 
 struct broker {
     const struct config *config;
@@ -26,6 +27,7 @@ struct broker {
     struct router_settings router_settings;
     struct store *store;
     struct tls_context *tls;
+    struct federation *federation; /* NULL: no other server is spoken to */
     struct record_kernel_abilities kernel_abilities;
     struct jobs *jobs;
     struct jobs *asking; /* threads that wait for authorities' responders; NULL: nobody is asked */

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "broker.h"
+#include "commands_federation.h"
 #include "commands_presence.h"
 #include "commands_session.h"
 #include "store/command.h"
@@ -188,6 +189,7 @@ static void stats_write(struct broker *b, struct buffer *out)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         buffer_printf(out, "%s\t%llu\n", rows[i].name, (unsigned long long)rows[i].value);
+    federation_stats_write(b, out);
     stats_cost_write(b, out);
     memory_write(&t, out);
 }
@@ -287,6 +289,8 @@ static bool command_run(struct broker *b, struct span command, struct span body,
         stats_write(b, reply);
         return true;
     }
+    if (federation_command_known(command))
+        return federation_command_run(b, command, reply);
     if (command_presence_known(command))
         return command_presence_run(b, command, reply);
     if (span_is(command, "shutdown")) {

@@ -30,8 +30,7 @@ static int line_compare(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The same list in the same order whatever the number of workers. */
-static void lines_sort(struct buffer *text)
+void command_lines_sort(struct buffer *text)
 {
     size_t count = 0;
     for (uint32_t i = 0; i < text->len; i++)
@@ -57,7 +56,7 @@ static void sessions_list(struct broker *b, struct buffer *reply)
 {
     struct report report = {PTHREAD_MUTEX_INITIALIZER, reply};
     broker_ask(b, ask_sessions, &report);
-    lines_sort(reply);
+    command_lines_sort(reply);
 }
 
 struct order {

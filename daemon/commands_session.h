@@ -15,4 +15,7 @@ bool command_session_known(struct span command);
 /* False: refused, and `reply` says why. */
 bool command_session_run(struct broker *b, struct span command, struct span body, struct buffer *reply);
 
+/* The same list in the same order whatever the number of workers: the lines of `text`. */
+void command_lines_sort(struct buffer *text);
+
 #endif

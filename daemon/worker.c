@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "broker.h"
+#include "federation.h"
 #include "route/cost.h"
 #include "worker_login.h"
 
@@ -183,6 +184,8 @@ static int worker_open(struct worker *w, char *message, size_t message_bytes)
         error = stream_worker_init(&w->streams, &b->stream_settings, &worker_stream_events, &w->net);
     if (!error)
         error = router_init(&w->router, &b->router_settings, w->loop, b->store, b->routers, w->index, b->worker_count);
+    if (!error)
+        federation_worker_open(w);
     return error;
 }
 
@@ -209,6 +212,7 @@ void worker_listen(struct worker *w)
         l->is_kernel_wanted = worker_wants_kernel_records(w->broker, &config->listeners[i]);
         listener_open(&l->listener, w->loop, *fd, on_accepted);
     }
+    federation_listen(w);
 }
 
 void *worker_thread(void *argument)
@@ -233,12 +237,14 @@ void worker_stop(struct worker *w)
     list_each(node, &w->client_list)
         stream_fail(&container_of(node, struct client, link)->stream, STREAM_SYSTEM_SHUTDOWN, NULL);
     router_stop(&w->router);
+    federation_stop(w);
 }
 
 void worker_abort(struct worker *w)
 {
     list_each(node, &w->client_list)
         conn_abort(&container_of(node, struct client, link)->stream.conn);
+    federation_abort(w);
 }
 
 bool worker_is_idle(const struct worker *w)
@@ -246,5 +252,5 @@ bool worker_is_idle(const struct worker *w)
     for (uint32_t i = 0; i < w->listener_count; i++)
         if (w->listeners[i].worker && !listener_is_closed(&w->listeners[i].listener))
             return false;
-    return w->lookups == 0 && w->streams.jobs == 0 && w->router.operations == 0;
+    return w->lookups == 0 && w->streams.jobs == 0 && w->router.operations == 0 && federation_is_idle(w);
 }

@@ -16,7 +16,7 @@ LEVELS = (
     ("ring", "net", "tls", "store"),
     ("stream",),
     ("route",),
-    ("service",),
+    ("service", "link"),
     ("admin",),
     ("config", "broker"),
 )

@@ -277,6 +277,11 @@ static int session_list(struct options *o)
     return command_finish(o, NULL, SPAN("session\tlist"), SPAN(""));
 }
 
+static int server_list(struct options *o)
+{
+    return command_finish(o, NULL, SPAN("server\tlist"), SPAN(""));
+}
+
 static int session_end(struct options *o)
 {
     return argument_command(o, "session\tend");
@@ -382,6 +387,9 @@ static const struct command commands[] = {
      "FILE has lines of group, TAB, jid; - is standard input. Groups that do not exist are made. All lines "
      "are "
      "stored, or none.\n"},
+    {"server", "list", NULL, NULL, server_list, "list the streams with other servers",
+     "A line each: domain, ours, direction, state, how the domain was proved, address, stanzas, stanzas that wait. Needs the\n"
+     "running daemon.\n"},
     {"session", "list", NULL, NULL, session_list, "list who is connected", "Needs the running daemon.\n"},
     {"session", "end", "JID", NULL, session_end, "end sessions",
      "The session of a full JID, or all of a bare one's. Their clients may well connect again. Needs the "

@@ -28,6 +28,7 @@ import test_durability  # noqa: E402
 import test_errors  # noqa: E402
 import test_blocking  # noqa: E402
 import test_explain  # noqa: E402
+import test_federation  # noqa: E402
 import test_limits  # noqa: E402
 import test_login  # noqa: E402
 import test_messages  # noqa: E402
@@ -56,6 +57,7 @@ SUITES = (
     test_resume,
     test_rosters,
     test_explain,
+    test_federation,
     test_blocking,
     test_messages,
     test_pep,

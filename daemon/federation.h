@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Other servers, wired: settings, certificates, listeners and resolver threads of the process; each worker's
+ * streams. Without `federation.enabled` there is none of it, and every function here does nothing. */
+#ifndef MUSTER_FEDERATION_H
+#define MUSTER_FEDERATION_H
+
+#include <stdbool.h>
+
+#include "base/buffer.h"
+
+struct broker;
+struct worker;
+struct federation;
+struct links;
+
+/* Before the workers start. 0, or negative errno with one line in ret_message. */
+int federation_open(struct broker *b, struct buffer *ret_message);
+/* Every worker has ended: wait for the resolvers; and when the loops are freed: the rest. */
+void federation_end(struct federation *f);
+struct federation *federation_free(struct federation *f); /* takes NULL, returns NULL */
+
+/* On the worker, as the functions of worker.h with these names. */
+void federation_worker_open(struct worker *w);
+void federation_listen(struct worker *w);
+void federation_stop(struct worker *w);
+void federation_abort(struct worker *w);
+bool federation_is_idle(const struct worker *w);
+void federation_worker_close(struct worker *w);
+/* NULL: none. */
+struct links *federation_links(const struct worker *w);
+
+#endif

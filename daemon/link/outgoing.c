@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Streams that we open: TLS, then our domain is proved by our certificate (SASL EXTERNAL) or else by dialback
+ * (XEP-0220 s. 2.1.1), then stanzas. To verify a key that somebody has shown us (s. 2.2.1) TLS is enough. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "link/internal.h"
+#include "xml/tree.h"
+#include "xml/write.h"
+
+#define XMLNS_TLS "urn:ietf:params:xml:ns:xmpp-tls"
+#define XMLNS_SASL "urn:ietf:params:xml:ns:xmpp-sasl"
+
+void outgoing_open(struct remote *r, int fd, bool is_direct)
+{
+    struct links *links = r->links;
+    struct span domain = remote_domain(r);
+    char *copy = strndup(domain.ptr, domain.len);
+    struct link *l = copy ? link_new(links, fd, true) : NULL;
+    if (!l) {
+        free(copy);
+        close(fd);
+        remote_fail(r, STANZA_RESOURCE_CONSTRAINT, "out-of-memory");
+        return;
+    }
+    links->counters.opened++;
+    l->domain = copy;
+    l->local = r->local;
+    l->remote = r;
+    r->link = l;
+    if (is_direct)
+        link_secure(l);
+    else
+        link_header_send(l);
+}
+
+void outgoing_header(struct link *l, const struct xml_item *item)
+{
+    if (!stream_version_is_supported(xml_item_attribute(item, SPAN("version")))) {
+        link_fail(l, STREAM_UNSUPPORTED_VERSION, "the server has no stream features");
+        return;
+    }
+    struct span id = item->id.len ? xml_unescape(&l->links->arena, item->id) : (struct span){0};
+    free(l->id);
+    l->id = id.len && id.len < UINT16_MAX ? strndup(id.ptr, id.len) : NULL;
+    link_enter(l, LINK_FEATURES);
+}
+
+/* ---- proving our domain ---- */
+
+static void external_begin(struct link *l)
+{
+    struct buffer out = {0};
+    buffer_literal(&out, "<auth xmlns='" XMLNS_SASL "' mechanism='EXTERNAL'>");
+    sasl_base64_encode(l->local, &out);
+    buffer_literal(&out, "</auth>");
+    l->has_external = false; /* once */
+    link_enter(l, LINK_PROVING);
+    link_say(l, buffer_span(&out));
+    buffer_fini(&out);
+}
+
+static void dialback_begin(struct link *l)
+{
+    char key[DIALBACK_KEY_BYTES + 1];
+    if (!l->id ||
+        dialback_key(l->links->settings->dialback, link_domain(l), l->local, span_of(l->id), key) != 0) {
+        link_end(l, "no-dialback-key");
+        return;
+    }
+    struct buffer out = {0};
+    link_db_open(&out, "result", l->local, link_domain(l), (struct span){0});
+    buffer_printf(&out, ">%s</db:result>", key);
+    l->is_dialling = true;
+    link_enter(l, LINK_PROVING);
+    link_say(l, buffer_span(&out));
+    buffer_fini(&out);
+}
+
+static void verifies_say(struct link *l, struct remote *r)
+{
+    for (struct list *node; (node = list_take(&r->verifies));) {
+        struct verify *v = container_of(node, struct verify, node);
+        struct buffer out = {0};
+        link_db_open(&out, "verify", verify_local(v), verify_domain(v), verify_id(v));
+        buffer_literal(&out, ">");
+        xml_escape(&out, verify_key(v));
+        buffer_literal(&out, "</db:verify>");
+        list_append(&r->asked, &v->node);
+        link_say(l, buffer_span(&out));
+        buffer_fini(&out);
+    }
+}
+
+void outgoing_advance(struct link *l)
+{
+    const struct link_settings *settings = l->links->settings;
+    struct remote *r = l->remote;
+    /* Who verifies our key may first want its own to be: asking must not wait for its answer. */
+    bool may_ask = l->state == LINK_CHOOSING || l->state == LINK_ESTABLISHED ||
+                   (l->state == LINK_PROVING && l->is_dialling);
+    if (!r || !may_ask)
+        return;
+    verifies_say(l, r);
+    if (l->state == LINK_PROVING)
+        return;
+    if (l->state == LINK_ESTABLISHED) {
+        remote_flush(r);
+        return;
+    }
+    if (!list_empty(&r->asked))
+        return; /* one thing after the other: not every server expects both at a time */
+    link_deadline(l, r->first ? settings->login_timeout_ms : settings->idle_timeout_ms);
+    if (!r->first)
+        return;
+    if (l->has_external)
+        external_begin(l);
+    else if (settings->has_dialback && l->has_db)
+        dialback_begin(l);
+    else
+        link_end(l, "nothing-to-prove-our-domain-by");
+}
+
+/* ---- what the peer says ---- */
+
+static void outgoing_features(struct link *l, const struct xml_item *item)
+{
+    struct xml_node *features;
+    if (xml_tree_build(&l->links->arena, item->raw, SPAN("jabber:server"), &features) != 0) {
+        link_fail(l, STREAM_INTERNAL_SERVER_ERROR, NULL);
+        return;
+    }
+    if (!conn_is_secure(&l->conn)) {
+        if (xml_node_child(features, SPAN("starttls"), SPAN(XMLNS_TLS)))
+            link_say(l, SPAN("<starttls xmlns='" XMLNS_TLS "'/>"));
+        else
+            link_end(l, "no-tls"); /* never in the clear */
+        return;
+    }
+    if (l->is_proved) {
+        link_established(l, "external");
+    } else {
+        const struct xml_node *list = xml_node_child(features, SPAN("mechanisms"), SPAN(XMLNS_SASL));
+        for (const struct xml_node *m = list ? list->children : NULL; m; m = m->next)
+            l->has_external |= span_is(m->name, "mechanism") && span_is(m->text, "EXTERNAL");
+        link_enter(l, LINK_CHOOSING);
+    }
+    outgoing_advance(l);
+}
+
+static void outgoing_result(struct link *l, const struct xml_item *item)
+{
+    char from[JID_PART_BYTES_MAX], to[JID_PART_BYTES_MAX];
+    if (l->state != LINK_PROVING || !l->is_dialling ||
+        !span_equal(link_domain_read(l->links, item->from, from), link_domain(l)) ||
+        !span_equal(link_domain_read(l->links, item->to, to), l->local))
+        return; /* of another pair of domains, or unasked */
+    if (span_is(item->type, "valid")) {
+        l->is_proved = true;
+        link_established(l, "dialback");
+        outgoing_advance(l);
+        return;
+    }
+    log_info("link-refused", "domain=%s by=dialback type=%.*s", l->domain, (int)item->type.len,
+             item->type.len ? item->type.ptr : "");
+    link_end(l, "dialback-refused");
+}
+
+static void outgoing_verified(struct link *l, const struct xml_item *item)
+{
+    struct span id = item->id.len ? xml_unescape(&l->links->arena, item->id) : (struct span){0};
+    if (!l->remote)
+        return;
+    list_each(node, &l->remote->asked)
+    {
+        struct verify *v = container_of(node, struct verify, node);
+        if (!span_equal(verify_id(v), id))
+            continue;
+        verify_answer(v, span_is(item->type, "valid")     ? VERIFY_VALID
+                         : span_is(item->type, "invalid") ? VERIFY_INVALID
+                                                          : VERIFY_FAILED);
+        break;
+    }
+    outgoing_advance(l);
+}
+
+/* The answers to external_begin. */
+static void outgoing_sasl(struct link *l, const struct xml_item *item)
+{
+    if (l->state != LINK_PROVING) {
+        link_fail(l, STREAM_NOT_AUTHORIZED, NULL);
+    } else if (span_is(item->name, "success")) {
+        l->is_proved = true;
+        l->is_header_sent = false;
+        link_enter(l, LINK_HEADER);
+        link_header_send(l);
+    } else if (span_is(item->name, "challenge")) { /* the identity was in the first message: nothing to add */
+        link_say(l, SPAN("<response xmlns='" XMLNS_SASL "'>=</response>"));
+    } else { /* XEP-0178 s. 3: dialback may follow */
+        log_info("link-refused", "domain=%s by=external condition=%.*s", l->domain, (int)item->child_name.len,
+                 item->child_name.len ? item->child_name.ptr : "");
+        link_enter(l, LINK_CHOOSING);
+        outgoing_advance(l);
+    }
+}
+
+void outgoing_item(struct link *l, const struct xml_item *item)
+{
+    bool is_secure = conn_is_secure(&l->conn);
+    if (l->state == LINK_FEATURES && span_is(item->name, "stream:features"))
+        outgoing_features(l, item);
+    else if (l->state == LINK_FEATURES && !is_secure && span_is(item->xmlns, XMLNS_TLS) &&
+             span_is(item->name, "proceed"))
+        link_secure(l);
+    else if (is_secure && span_is(item->xmlns, XMLNS_SASL))
+        outgoing_sasl(l, item);
+    else if (is_secure && link_is_db(l, item, "result"))
+        outgoing_result(l, item);
+    else if (is_secure && link_is_db(l, item, "verify"))
+        outgoing_verified(l, item);
+    else if (span_is(item->name, "stream:features"))
+        return; /* again, and nothing that matters now */
+    else
+        /* Stanzas go the other way only; <failure/> to starttls comes here, too. */
+        link_fail(l, is_secure ? STREAM_NOT_AUTHORIZED : STREAM_POLICY_VIOLATION,
+                  is_secure ? NULL : "TLS is required");
+}
