@@ -3,9 +3,12 @@
 
 /* Two celebrities at once share the turn; a slice is long enough that the walk dominates, not the taking of
  * turns. */
-#define SLICE 128
+#define SLICE 32
 
-const uint32_t lanes_turn_budget[LANE_COUNT] = {[LANE_PRESENCE] = 256, [LANE_BULK] = 64};
+/* A delivery takes the kernel some 8 us, so that these are half a millisecond and a quarter: what comes in
+ * meanwhile waits for one turn, and stands behind another in the next. With four times as many, others' p99
+ * beside a celebrity was 10 ms in place of 3; with a half it was no better (docs/benchmarks.md). */
+const uint32_t lanes_turn_budget[LANE_COUNT] = {[LANE_PRESENCE] = 64, [LANE_BULK] = 32};
 
 void lanes_init(struct lanes *l)
 {

@@ -155,20 +155,20 @@ static int provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in
     return 1;
 }
 
-static bool is_loaded;
+static OSSL_PROVIDER *ours; /* for the life of the process */
 
 static void provider_load(void)
 {
     /* The last argument: the library's own provider goes on being there unasked. */
-    is_loaded = OSSL_PROVIDER_add_builtin(NULL, PROVIDER_NAME, provider_init) == 1 &&
-                OSSL_PROVIDER_try_load(NULL, PROVIDER_NAME, 1) != NULL;
+    if (OSSL_PROVIDER_add_builtin(NULL, PROVIDER_NAME, provider_init) == 1)
+        ours = OSSL_PROVIDER_try_load(NULL, PROVIDER_NAME, 1);
 }
 
 bool schedule_is_ours(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, provider_load);
-    EVP_KDF *kdf = is_loaded ? EVP_KDF_fetch(NULL, OSSL_KDF_NAME_TLS1_3_KDF, SCHEDULE_QUERY) : NULL;
+    EVP_KDF *kdf = ours ? EVP_KDF_fetch(NULL, OSSL_KDF_NAME_TLS1_3_KDF, SCHEDULE_QUERY) : NULL;
     bool is_ours = kdf && !strcmp(OSSL_PROVIDER_get0_name(EVP_KDF_get0_provider(kdf)), PROVIDER_NAME);
     EVP_KDF_free(kdf);
     return is_ours;
