@@ -240,13 +240,13 @@ int broker_start(struct broker *b, const struct config *config, struct buffer *r
     error = listeners_open(b, ret_message);
     if (error)
         return error;
-    b->jobs = jobs_new(config->jobs ? config->jobs : cores);
+    b->jobs = jobs_new(config->jobs ? config->jobs : cores, false);
     if (!b->jobs) {
         buffer_printf(ret_message, "cannot start the job threads: %s", strerror(errno));
         return -errno;
     }
     if (b->tls && tls_context_asks(b->tls))
-        b->asking = jobs_new(ASKING_THREADS);
+        b->asking = jobs_new(ASKING_THREADS, true);
     if (b->tls && tls_context_asks(b->tls) && !b->asking) {
         buffer_printf(ret_message, "cannot start the threads that ask responders: %s", strerror(errno));
         return -errno;

@@ -134,7 +134,7 @@ int federation_open(struct broker *b, struct buffer *ret_message)
         return error;
     for (uint32_t i = 0; i < b->worker_count; i++)
         f->peers[i] = &f->links[i];
-    f->settings.resolvers = jobs_new(RESOLVER_THREADS);
+    f->settings.resolvers = jobs_new(RESOLVER_THREADS, true);
     if (f->settings.resolvers)
         return 0;
     buffer_printf(ret_message, "cannot start the resolver threads: %s", strerror(errno));

@@ -2,6 +2,7 @@
 #include "ring/jobs.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
@@ -33,7 +34,7 @@ struct jobs {
     bool is_ending;
     unsigned jobs_since_trim;
     unsigned thread_count;
-    unsigned share_among; /* as many as were asked for */
+    unsigned share_among; /* as many threads as were asked for; UINT_MAX: each takes one job at a time */
     pthread_t threads[];
 };
 
@@ -121,7 +122,7 @@ static void *job_thread(void *argument)
     return NULL;
 }
 
-struct jobs *jobs_new(unsigned threads)
+struct jobs *jobs_new(unsigned threads, bool is_blocking)
 {
     struct jobs *p = calloc(1, sizeof *p + threads * sizeof p->threads[0]);
     if (!p)
@@ -129,7 +130,7 @@ struct jobs *jobs_new(unsigned threads)
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
     p->last = &p->first;
-    p->share_among = threads;
+    p->share_among = is_blocking ? UINT_MAX : threads;
     for (unsigned i = 0; i < threads; i++) {
         int error = pthread_create(&p->threads[i], NULL, job_thread, p);
         if (error && i == 0) {

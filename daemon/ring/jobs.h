@@ -15,8 +15,9 @@ struct job {
     void (*done)(struct job *j); /* back home; the job is the owner's again */
 };
 
-/* NULL with errno set when no thread could be started. */
-struct jobs *jobs_new(unsigned threads);
+/* `is_blocking`: jobs wait for others most of the time, so that none is held up behind another. NULL with errno set
+ * when no thread could be started. */
+struct jobs *jobs_new(unsigned threads, bool is_blocking);
 /* Runs what is queued, then ends. Takes NULL, returns NULL. */
 struct jobs *jobs_free(struct jobs *p);
 /* Any thread. First in, first out. */

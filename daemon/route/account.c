@@ -406,6 +406,8 @@ static void changed_run(struct router *r, struct route_message *base)
                                   : "the account was changed by the administrator");
     }
     router_damping_end(r, a);
+    if (m->is_removed)
+        router_absence_flush(r, a); /* one of the same name that is made next does not get it */
     a->is_settling = was_settling;
     a->is_stale = true; /* what waits for it, a new log-in perhaps, must see the new rows */
     router_account_settle(r, a);

@@ -140,7 +140,7 @@ static bool is_answered(const struct router *r, const struct account *a, const s
 bool router_answers_too_soon(struct router *r, const struct account *a, const struct frame *frame, const struct jid *from,
                              const struct jid *to)
 {
-    if (!a->session_count || span_equal(jid_bare(from), entity_text(a->entity)) ||
+    if ((!a->session_count && !a->lost_count) || span_equal(jid_bare(from), entity_text(a->entity)) ||
         (!router_blocks(a, from) && router_may_see(r, a, jid_bare(from))))
         return false;
     bool is_too_soon = router_frame_read(r, frame, &r->stanza) == 0 && is_answered(r, a, &r->stanza, from, to);

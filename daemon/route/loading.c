@@ -128,20 +128,45 @@ int router_account_load(struct router *r, struct account *a)
 
 /* ---- a look for nothing ---- */
 
+/* One for all who ask for the same account meanwhile, as a LOADING one has them wait: however many they are, the
+ * store reads it once. */
 struct look {
     struct message message;
     struct store_request request;
     struct router *router;
-    struct route_message *then;
+    struct look *next; /* of the router's */
+    struct message *first, **last;
 };
+
+static struct look *look_find(struct router *r, struct span bare)
+{
+    for (struct look *l = r->looks; l; l = l->next)
+        if (span_equal(l->request.jid, bare))
+            return l;
+    return NULL;
+}
+
+static void look_add(struct look *l, struct route_message *then)
+{
+    then->message.next = NULL;
+    *l->last = &then->message;
+    l->last = &then->message.next;
+}
 
 static void look_handle(struct message *m, void *context)
 {
     (void)context;
     struct look *l = container_of(m, struct look, message);
+    struct look **at = &l->router->looks;
+    while (*at != l)
+        at = &(*at)->next;
+    *at = l->next;
     arena_fini(&l->request.arena);
     l->router->operations--;
-    route_message_run(l->then);
+    for (struct message *then = l->first, *next; then; then = next) {
+        next = then->next;
+        route_message_run(container_of(then, struct route_message, message));
+    }
     free(l);
 }
 
@@ -154,7 +179,12 @@ static void look_done(struct store_request *request)
 
 int router_account_look(struct router *r, struct span bare, struct route_message *then)
 {
-    struct look *l = calloc(1, sizeof *l);
+    struct look *l = look_find(r, bare);
+    if (l) {
+        look_add(l, then);
+        return 0;
+    }
+    l = calloc(1, sizeof *l);
     if (!l)
         return -ENOMEM;
     arena_init(&l->request.arena);
@@ -162,11 +192,14 @@ int router_account_look(struct router *r, struct span bare, struct route_message
     l->request.jid = arena_copy(&l->request.arena, bare);
     l->request.done = look_done;
     l->router = r;
-    l->then = then;
     if (!l->request.jid.ptr) {
         free(l);
         return -ENOMEM;
     }
+    l->last = &l->first;
+    look_add(l, then);
+    l->next = r->looks;
+    r->looks = l;
     r->operations++;
     router_mailbox_flush(r); /* as loading does */
     store_submit(r->store, &l->request);

@@ -25,6 +25,7 @@ struct offline {
     struct router *router;
     struct account *account; /* NULL: nothing is read any more */
     struct session *session; /* NULL: it has ended */
+    struct stream *stream;   /* its stream when they were given: another one has not got them */
     uint64_t given;          /* up to this number they are with the session */
     uint64_t forgettable;    /* up to this number somebody answers for them */
     uint64_t given_ms;       /* when */
@@ -76,6 +77,7 @@ static bool page_give(struct offline *o)
         o->given = o->page.messages[i].number;
     }
     o->given_ms = loop_now_ms(o->router->loop);
+    o->stream = s->stream;
     if (s->stream->conn.is_managed)
         o->forgettable = o->given;
     return true;
@@ -105,12 +107,25 @@ static void offline_forget(struct offline *o, struct span jid)
 static bool is_sent(const struct session *s)
 {
     const struct conn *c = &s->stream->conn;
-    return !s->stream->held && !conn_has_output(c) && !c->out.bytes;
+    return !conn_has_output(c) && !c->out.bytes;
+}
+
+/* The connection that they were given to is there: a session that stream management came to behind them may
+ * have lost it, and goes on without what was queued there. */
+static bool has_its_stream(const struct offline *o, const struct session *s)
+{
+    return s->stream == o->stream && !stream_is_parked(s->stream);
 }
 
 static void offline_look(struct timer *t)
 {
     struct offline *o = container_of(t, struct offline, timer);
+    if (!has_its_stream(o, o->session)) {
+        o->is_looking = false;
+        o->session->account->has_offline = true;
+        offline_end(o, false);
+        return;
+    }
     if (!is_sent(o->session)) {
         loop_timer_start(o->router->loop, t, OFFLINE_LOOK_MS);
         return;
@@ -160,7 +175,7 @@ static void offline_handle(struct message *m, void *context)
 static bool is_over_in_order(const struct offline *o, const struct session *s)
 {
     const struct stream *stream = s->stream;
-    return !stream->is_lost && !stream->held && !stream->conn.send_bytes &&
+    return has_its_stream(o, s) && !stream->is_lost && !stream->conn.send_bytes &&
            o->given_ms != loop_now_ms(o->router->loop);
 }
 

@@ -87,6 +87,7 @@ struct router {
     uint32_t waves;        /* counts them: grouping_wave.c */
     uint32_t incarnations; /* counts how often any account here came online: never the same number twice */
     uint32_t operations; /* store requests under way */
+    struct look *looks;  /* loading.c */
     uint64_t block_pushes; /* counts them, for their ids */
     uint32_t fanouts;    /* publishers whose changes are on their way to the watchers here */
     struct mailbox_batch *mailbox; /* messages that gather until the store has those before them; NULL: none */

@@ -31,7 +31,8 @@
 struct crls {
     char *path;
     pthread_mutex_t reading;  /* one reads */
-    uint64_t looked_ms, seen; /* under `reading`: when, and the files' digest then */
+    uint64_t looked_ms, seen; /* under `reading`: when, and the digest of the files that are in force */
+    uint64_t unread;          /* likewise: of those that could not be read; 0: none */
     pthread_mutex_t lock;
     struct crls_snapshot *snapshot; /* under `lock` */
     _Atomic uint64_t read, failed;
@@ -101,7 +102,8 @@ static uint64_t file_digest(const char *path)
     if (stat(path, &status) < 0)
         return 1;
     const uint64_t facts[] = {hash_bytes(span_of(path)), (uint64_t)status.st_ino, (uint64_t)status.st_size,
-                              (uint64_t)status.st_mtim.tv_sec, (uint64_t)status.st_mtim.tv_nsec};
+                              (uint64_t)status.st_mtim.tv_sec, (uint64_t)status.st_mtim.tv_nsec,
+                              (uint64_t)status.st_ctim.tv_sec, (uint64_t)status.st_ctim.tv_nsec};
     return hash_bytes(span_make((const char *)facts, sizeof facts));
 }
 
@@ -225,13 +227,17 @@ static void look(struct crls *c)
     c->looked_ms = now_ms;
     if (files_walk(c->path, NULL, &seen) == 0 && seen == c->seen)
         return;
-    c->seen = seen;
     int error = snapshot_read(c, c->snapshot->generation + 1, &message);
-    atomic_fetch_add(error ? &c->failed : &c->read, 1);
-    if (error)
-        log_error("crl-unread", "reason=\"%.*s\" in_force=old", (int)message.len, message.ptr);
-    else
+    bool is_told = error && seen == c->unread; /* it is tried each time, and told once */
+    if (!is_told)
+        atomic_fetch_add(error ? &c->failed : &c->read, 1);
+    if (!error) {
+        c->seen = seen;
         log_info("crl-read", "lists=%d", sk_X509_CRL_num(c->snapshot->lists));
+    } else if (!is_told) {
+        log_error("crl-unread", "reason=\"%.*s\" in_force=old", (int)message.len, message.ptr);
+    }
+    c->unread = error ? seen : 0;
     buffer_fini(&message);
 }
 

@@ -115,6 +115,7 @@ static int certificate_choose(SSL *ssl, void *unused)
     if (!i)
         return 1;
     SSL_CTX_get0_chain_certs(i->ctx, &chain);
+    SSL_certs_clear(ssl); /* the context's own may have a key of another type, and would stay beside it */
     return SSL_use_cert_and_key(ssl, SSL_CTX_get0_certificate(i->ctx), SSL_CTX_get0_privatekey(i->ctx), chain, 1) == 1;
 }
 

@@ -184,7 +184,7 @@ static uint64_t seconds(const ASN1_GENERALIZEDTIME *t)
 }
 
 /* What a response says of the certificate: signed by its issuer, or by whom that has delegated this to, and
- * not too old. */
+ * not too old: one that does not say until when it holds could be shown for ever. */
 static bool response_read(OCSP_RESPONSE *response, const struct question *q, X509 *issuer,
                           X509_STORE *authorities, struct answer *ret)
 {
@@ -198,7 +198,7 @@ static bool response_read(OCSP_RESPONSE *response, const struct question *q, X50
     bool is_good = basic && issuers && sk_X509_push(issuers, issuer) > 0 &&
                    OCSP_basic_verify(basic, issuers, authorities, 0) == 1 &&
                    OCSP_resp_find_status(basic, q->id, &status, NULL, NULL, &made, &next) == 1 &&
-                   OCSP_check_validity(made, next, CLOCK_SKEW_S, -1) == 1;
+                   OCSP_check_validity(made, next, CLOCK_SKEW_S, next ? -1 : ANSWER_S) == 1;
     if (is_good) {
         uint64_t next_s = next ? seconds(next) : now_s + ANSWER_S;
         ret->until_s = next_s < now_s + ANSWER_S_MAX ? next_s : now_s + ANSWER_S_MAX;

@@ -464,9 +464,10 @@ void fake_loop_turn(struct loop *l, bool (*choose)(void))
 
 /* ---- jobs.h ---- */
 
-struct jobs *jobs_new(unsigned threads)
+struct jobs *jobs_new(unsigned threads, bool is_blocking)
 {
     (void)threads;
+    (void)is_blocking;
     return NULL;
 }
 

@@ -43,7 +43,7 @@ static void fixture_init(struct fixture *f, unsigned threads)
         print_message("%s\n", message);
         skip();
     }
-    f->jobs = jobs_new(threads);
+    f->jobs = jobs_new(threads, false);
     assert_non_null(f->jobs);
 }
 
