@@ -137,8 +137,9 @@ int federation_open(struct broker *b, struct buffer *ret_message)
     f->settings.resolvers = jobs_new(RESOLVER_THREADS, true);
     if (f->settings.resolvers)
         return 0;
-    buffer_printf(ret_message, "cannot start the resolver threads: %s", strerror(errno));
-    return -errno;
+    error = -errno;
+    buffer_printf(ret_message, "cannot start the resolver threads: %s", strerror(-error));
+    return error;
 }
 
 void federation_end(struct federation *f)

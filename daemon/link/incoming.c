@@ -13,6 +13,9 @@
 #define XMLNS_TLS "urn:ietf:params:xml:ns:xmpp-tls"
 #define XMLNS_SASL "urn:ietf:params:xml:ns:xmpp-sasl"
 
+/* Another server's dialback key, escaped: those in use are hashes, none longer than some hundred octets. */
+#define FOREIGN_KEY_BYTES_MAX 1024
+
 void links_accept(struct links *links, int fd, bool is_direct)
 {
     struct address_count *address = NULL;
@@ -95,8 +98,10 @@ void incoming_header(struct link *l, const struct xml_item *item)
     }
     link_enter(l, conn_is_secure(&l->conn) ? LINK_CHOOSING : LINK_FEATURES);
     incoming_features(l);
-    if (l->is_proved)
+    if (l->is_proved) {
         link_established(l, "external");
+        remote_is_seen(l);
+    }
 }
 
 /* ---- EXTERNAL ---- */
@@ -175,14 +180,24 @@ static void result_say(struct link *l, struct span local, struct span domain, co
     buffer_fini(&out);
 }
 
-/* A key that is to prove the peer's domain. One domain a stream: another one is refused, and opens its own.
+/* A key that is to prove the peer's domain: any text, which only its authoritative server understands
+ * (XEP-0220 s. 2.1.1). Empty: it cannot be one. */
+static struct span key_read(struct links *links, struct span content)
+{
+    struct span key = trimmed(content);
+    if (!key.len || key.len > FOREIGN_KEY_BYTES_MAX || memchr(key.ptr, '<', key.len))
+        return (struct span){0};
+    return xml_unescape(&links->arena, key);
+}
+
+/* The key's domain is to be proved. One domain a stream: another one is refused, and opens its own.
  */
 static void incoming_result(struct link *l, const struct xml_item *item)
 {
     char from_storage[JID_PART_BYTES_MAX], to_storage[JID_PART_BYTES_MAX];
     struct span from = link_domain_read(l->links, item->from, from_storage);
     struct span to = link_domain_read(l->links, item->to, to_storage), local = link_local(l->links, to);
-    struct span key = trimmed(item->content);
+    struct span key = key_read(l->links, item->content);
     if (!from.len || !to.len) {
         link_fail(l, STREAM_IMPROPER_ADDRESSING, NULL);
     } else if (!local.len) {
@@ -190,7 +205,7 @@ static void incoming_result(struct link *l, const struct xml_item *item)
     } else if (link_local(l->links, from).len ||
                (l->domain && !l->is_proved && !span_equal(from, link_domain(l)))) {
         link_fail(l, STREAM_INVALID_FROM, NULL);
-    } else if (l->is_proved || l->state == LINK_PROVING || key.len != DIALBACK_KEY_BYTES) {
+    } else if (l->is_proved || l->state == LINK_PROVING || !key.len) {
         bool is_again = l->is_proved && span_equal(from, link_domain(l)) && span_equal(local, l->local);
         result_say(l, to, from, is_again ? "valid" : "error", is_again ? NULL : "not-allowed");
     } else if (l->links->settings->wants_certificates && !link_is_certified(l, from)) {

@@ -151,6 +151,8 @@ void remote_advance(struct remote *r);
 void remote_flush(struct remote *r);
 /* It cannot be reached: all that waits is given back. `r` may be gone after it. */
 void remote_fail(struct remote *r, enum stanza_error e, const char *reason);
+/* Its server has come by its certificate: it may be tried again at once. */
+void remote_is_seen(const struct link *incoming);
 /* Its stream is over. */
 void remote_unlink(struct remote *r, struct link *l, const char *reason);
 void remotes_stop(struct links *l);

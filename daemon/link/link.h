@@ -49,7 +49,7 @@ struct links {
     struct list streams;       /* struct link */
     struct hash_table remotes; /* struct remote: pairs of a domain of ours and another, by both */
     uint32_t stream_count, operations;
-    _Atomic int64_t deliveries; /* stanzas on their way here from other workers */
+    _Atomic int64_t deliveries; /* stanzas and sightings on their way here from other workers */
     uint64_t numbers;           /* counts the streams, for answers that come later */
     struct timer leaving;
     bool is_stopping;

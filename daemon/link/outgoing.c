@@ -80,6 +80,9 @@ static void dialback_begin(struct link *l)
 
 static void verifies_say(struct link *l, struct remote *r)
 {
+    /* Who does not answer is not asked for ever: link_timer_expired. */
+    if (!list_empty(&r->verifies))
+        link_deadline(l, l->links->settings->login_timeout_ms);
     for (struct list *node; (node = list_take(&r->verifies));) {
         struct verify *v = container_of(node, struct verify, node);
         struct buffer out = {0};
@@ -162,8 +165,8 @@ static void outgoing_result(struct link *l, const struct xml_item *item)
         outgoing_advance(l);
         return;
     }
-    log_info("link-refused", "domain=%s by=dialback type=%.*s", l->domain, (int)item->type.len,
-             item->type.len ? item->type.ptr : "");
+    log_info("link-refused", "domain=%s by=dialback type=%s", l->domain,
+             span_is(item->type, "invalid") ? "invalid" : "error");
     link_end(l, "dialback-refused");
 }
 

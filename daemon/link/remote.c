@@ -41,15 +41,23 @@ static void remote_timer_expired(struct timer *t)
     remote_forget(container_of(t, struct remote, timer));
 }
 
-struct remote *remote_take(struct links *l, struct span local, struct span domain)
+/* NULL: none. */
+static struct remote *remote_find(const struct links *l, uint64_t hash, struct span local, struct span domain)
 {
-    uint64_t hash = pair_hash(local, domain);
     for (struct hash_node *n = hash_table_first(&l->remotes, hash); n; n = hash_node_next(n)) {
         struct remote *r = container_of(n, struct remote, node);
         if (span_equal(remote_domain(r), domain) && span_equal(r->local, local))
             return r;
     }
-    struct remote *r = NULL;
+    return NULL;
+}
+
+struct remote *remote_take(struct links *l, struct span local, struct span domain)
+{
+    uint64_t hash = pair_hash(local, domain);
+    struct remote *r = remote_find(l, hash, local, domain);
+    if (r)
+        return r;
     if (l->remotes.count < l->settings->streams_max && !l->is_stopping)
         r = calloc(1, sizeof *r + domain.len);
     if (!r || hash_table_insert(&l->remotes, &r->node, hash) != 0) {
@@ -152,7 +160,7 @@ void remote_flush(struct remote *r)
     struct links *links = r->links;
     if (!l || l->state != LINK_ESTABLISHED)
         return;
-    while (r->first && l->conn.out.bytes < FLUSH_BYTES) {
+    while (r->first && !l->conn.is_aborted && l->conn.out.bytes < FLUSH_BYTES) {
         struct buffer out = {0};
         struct remote_stanza *s = stanza_of(r->first);
         bool is_more = remote_stanza_write(s, &r->position, &out, FLUSH_BYTES);
@@ -224,6 +232,42 @@ void remote_fail(struct remote *r, enum stanza_error e, const char *reason)
     /* The count of failures outlives the delay by as much: who is asked for now and then is still known. */
     loop_timer_start(l->net->loop, &r->timer, 2ull * delay_ms);
     remote_give_back(r, e);
+}
+
+struct sighting {
+    struct message message;
+    struct links *to;
+    struct span local; /* one of the settings' domains */
+    uint16_t domain_len;
+    char domain[];
+};
+
+static void sighting_arrives(struct message *m, void *context)
+{
+    (void)context;
+    struct sighting *s = container_of(m, struct sighting, message);
+    struct span domain = span_make(s->domain, s->domain_len);
+    struct remote *r = remote_find(s->to, pair_hash(s->local, domain), s->local, domain);
+    if (r)
+        r->retry_at_ms = 0;
+    atomic_fetch_sub(&s->to->deliveries, 1);
+    free(s);
+}
+
+void remote_is_seen(const struct link *incoming)
+{
+    struct links *l = incoming->links;
+    struct span domain = link_domain(incoming);
+    struct sighting *s = malloc(sizeof *s + domain.len);
+    if (!s)
+        return; /* its time will come */
+    *s = (struct sighting){{.handle = sighting_arrives},
+                           l->peers[remote_owner(l, domain)],
+                           incoming->local,
+                           (uint16_t)domain.len};
+    memcpy(s->domain, domain.ptr, domain.len);
+    atomic_fetch_add(&s->to->deliveries, 1);
+    loop_post(s->to->net->loop, l->net->loop, &s->message);
 }
 
 void remote_unlink(struct remote *r, struct link *l, const char *reason)

@@ -315,8 +315,11 @@ static void link_timer_expired(struct timer *t)
 {
     struct link *l = container_of(t, struct link, timer);
     uint64_t now_ms = loop_now_ms(l->links->net->loop), idle_ms = l->links->settings->idle_timeout_ms;
+    bool is_unanswered = l->remote && !list_empty(&l->remote->asked);
     if (l->state == LINK_CLOSING)
         conn_abort(&l->conn);
+    else if (l->state == LINK_ESTABLISHED && is_unanswered)
+        link_end(l, "key-not-verified");
     else if (l->state == LINK_ESTABLISHED && l->used_ms + idle_ms > now_ms)
         link_deadline(l, (uint32_t)(l->used_ms + idle_ms - now_ms));
     else if (l->state == LINK_ESTABLISHED)

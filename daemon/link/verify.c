@@ -22,6 +22,9 @@ static void verify_arrives(struct message *m, void *context)
     (void)context;
     struct verify *v = container_of(m, struct verify, message);
     struct remote *r = remote_take(v->owner, verify_local(v), verify_domain(v));
+    /* Who has shown the domain's certificate is its server: it is there again. */
+    if (r && v->owner->settings->wants_certificates)
+        r->retry_at_ms = 0;
     if (!r || is_full(r) || (!r->link && r->retry_at_ms > loop_now_ms(v->owner->net->loop))) {
         verify_answer(v, VERIFY_FAILED);
         return;

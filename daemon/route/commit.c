@@ -82,6 +82,7 @@ static void commit_apply(struct commit *c)
     roster->version = change->item.version;
     if (change->is_removal && !(item && item->watch_slot)) {
         struct roster_item *moved;
+        foreign_forget(r, c->account, c->contact);
         if (item)
             roster_remove(roster, item, &r->entities, &moved);
         return;
@@ -100,8 +101,8 @@ static void commit_apply(struct commit *c)
                   c->request.jid.ptr);
     if (!subscription_has_to(item->state))
         foreign_forget(r, c->account, c->contact);
-    /* The contact's cancellation has revoked what it had granted: a watch that is there now was granted since, to a
-     * subscription that this ends. */
+    /* The contact's cancellation has revoked what it had granted: a watch that is there now was granted
+     * since, to a subscription that this ends. */
     if (!c->is_outbound && c->event == SUBSCRIPTION_UNSUBSCRIBED && !subscription_has_to(item->state))
         router_unwatch(r, c->account, item);
 }

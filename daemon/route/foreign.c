@@ -25,6 +25,7 @@ struct foreign {
     struct hash_node node;  /* in abroad->contacts, by the contact's hash */
     struct entity *contact; /* a reference */
     uint32_t count;         /* 0: it has said that it is not there */
+    bool is_partial;        /* something else was heard, and not kept: who comes later must ask */
     struct told *resources[];
 };
 
@@ -99,6 +100,7 @@ static struct foreign *foreign_make(struct account *a, struct foreign *old, stru
         entity_ref(contact);
         return f;
     }
+    f->is_partial = old->is_partial;
     for (; f->count < old->count; f->count++)
         f->resources[f->count] = old->resources[f->count];
     hash_table_remove(&abroad->contacts, &old->node);
@@ -121,16 +123,27 @@ static void resource_drop(struct router *r, struct foreign *f, uint32_t at)
     f->resources[at] = f->resources[--f->count];
 }
 
+static void keep_partial(struct account *a, struct entity *contact)
+{
+    struct foreign *f = foreign_find(a, contact);
+    if (!f)
+        f = foreign_make(a, NULL, contact, 0);
+    if (f)
+        f->is_partial = true;
+    else
+        abroad_settle(a);
+}
+
 static void keep_available(struct router *r, struct account *a, struct entity *contact, struct frame *frame)
 {
     struct foreign *f = foreign_find(a, contact);
     uint32_t at = f ? resource_find(f, frame) : 0;
     bool is_new = !f || at == f->count;
     bool is_long = frame->len > KEPT_BYTES_MAX;
-    if (is_new && (is_long || at >= RESOURCES_MAX))
-        return;
-    if (is_long) { /* nor is what it was before */
-        resource_drop(r, f, at);
+    if (is_long || (is_new && at >= RESOURCES_MAX)) {
+        if (!is_new) /* nor is what it was before */
+            resource_drop(r, f, at);
+        keep_partial(a, contact);
         return;
     }
     struct told *told = told_take(r, frame);
@@ -158,6 +171,7 @@ static void keep_unavailable(struct router *r, struct account *a, struct entity 
             abroad_settle(a);
         return;
     }
+    f->is_partial &= !is_bare;
     while (is_bare && f->count)
         told_give(r, f->resources[--f->count]);
     uint32_t at = resource_find(f, frame);
@@ -177,6 +191,8 @@ void foreign_hear(struct router *r, struct account *a, const struct stanza *stan
         keep_unavailable(r, a, contact, frame, !from->resource_len);
     else if (from->resource_len)
         keep_available(r, a, contact, frame);
+    else
+        keep_partial(a, contact);
     account_each_session(s, a)
     {
         if (!session_is_hearing(s))
@@ -194,7 +210,7 @@ bool foreign_show(struct router *r, const struct session *s, const struct entity
         r->counters.presence_deliveries++;
         stream_send(s->stream, frame_ref(f->resources[i]->frame));
     }
-    return f;
+    return f && !f->is_partial;
 }
 
 void foreign_forget(struct router *r, struct account *a, const struct entity *contact)

@@ -135,13 +135,18 @@ def headers(bench):
         must(verona.stat("server_authentications_in") == 0, "somebody came in")
 
 
+KEY = "any text & not <hex>"
+ESCAPED_KEY = "any text &amp; not &lt;hex&gt;"
+
+
 def authority(verdict):
-    """Answers of an authoritative server that says `verdict` of every key, or nothing."""
+    """Answers of an authoritative server that says `verdict` of the key, which is any text. None: nothing."""
     def answers(raw):
         raw.secure()
         raw.greet(DIALBACK_FEATURE)
         while (asked := raw.next()) is not None:
             if local(asked) == "verify" and verdict:
+                must(asked.text == KEY, f"key {asked.text}")
                 raw.send(f"<db:verify from='{asked.get('to')}' to='{asked.get('from')}' id='{asked.get('id')}' type='{verdict}'/>")
     return answers
 
@@ -155,7 +160,7 @@ def dialback_in(bench):
         with Verona(bench, OPTIONAL, {MONTAGUE: hand.port}) as verona:
             raw = verona.connect(pair=None)
             raw.secure()
-            raw.dialback("a1" * 32)
+            raw.dialback(ESCAPED_KEY)
             answer = raw.next()
             must(answer is not None and answer.tag == f"{{{NS_DIALBACK}}}result" and answer.get("type") == outcome,
                  f"{verdict}: {answer is not None and answer.attrib}")
@@ -164,8 +169,72 @@ def dialback_in(bench):
                 eventually(lambda: verona.stat("server_stanzas_received") == 1, "the stanza did not arrive")
                 raw.send(MESSAGE.replace(f"romeo@{MONTAGUE}", "romeo@verona.example"))
                 raw.expect_stream_error("invalid-from")
-            must(hand.connections == 1, f"{hand.connections} connections")
+            must(hand.connections == 1 and not hand.failures, f"{hand.connections} connections, {hand.failures}")
         hand.close()
+
+
+def keys(bench):
+    """What cannot be a key is refused, and nobody is asked."""
+    certificates = Certificates(bench.server.folder)
+    hand = ServerByHand(MONTAGUE, certificates.make(MONTAGUE), authority("valid"), certificates.ca)
+    with Verona(bench, OPTIONAL, {MONTAGUE: hand.port}) as verona:
+        for key in ("", " ", "k" * 1025, "<a/>"):
+            raw = verona.connect(pair=None)
+            raw.secure()
+            raw.dialback(key)
+            answer = raw.next()
+            must(answer is not None and answer.get("type") == "error", f"key {key[:9]}: {answer is not None and answer.attrib}")
+        must(hand.connections == 0, f"{hand.connections} connections")
+    hand.close()
+
+
+def unanswered(bench):
+    """A server that answers one key and not the next is hung up on."""
+    certificates = Certificates(bench.server.folder)
+    answered = []
+
+    def answers(raw):
+        raw.secure()
+        raw.greet(DIALBACK_FEATURE)
+        while (asked := raw.next()) is not None:
+            if local(asked) == "verify" and not answered:
+                answered.append(asked)
+                raw.send(f"<db:verify from='{asked.get('to')}' to='{asked.get('from')}' id='{asked.get('id')}' type='valid'/>")
+    hand = ServerByHand(MONTAGUE, certificates.make(MONTAGUE), answers, certificates.ca)
+    with Verona(bench, OPTIONAL + "\n  login_timeout_ms: 1000", {MONTAGUE: hand.port}) as verona:
+        for _ in range(2):
+            raw = verona.connect(pair=None)
+            raw.secure()
+            raw.dialback(ESCAPED_KEY)
+            must(raw.next() is not None, "no answer")
+        eventually(lambda: not any("\tout\tconnected" in line for line in verona.links()), "the stream is still there")
+    hand.close()
+
+
+def seen(bench):
+    """A server that could not be reached is tried again at once when it comes by its certificate, however it proves its domain."""
+    said = []
+    certificates = Certificates(bench.server.folder)
+    hand = ServerByHand(MONTAGUE, certificates.make(MONTAGUE), lambda raw: None, certificates.ca)
+    with Verona(bench, "retry_first_ms: 3600000\n  retry_max_ms: 3600000", {MONTAGUE: hand.port}) as verona:
+        verona.server.add_user(f"juliet@{CAPULET}", "pencil")
+        juliet = User(verona.server, (f"juliet@{CAPULET}", "pencil"))
+        verona.opened.append(juliet)
+
+        def say():
+            said.append(f"m{len(said)}")
+            juliet.send(f"<message to='romeo@{MONTAGUE}' id='{said[-1]}'><body>anybody</body></message>")
+            failed(juliet, said[-1], "remote-server-timeout")
+            return hand.connections
+        must(say() == 1 and say() == 1, f"{hand.connections} connections")
+        verona.external()
+        eventually(lambda: say() == 2, "not tried again after EXTERNAL")
+        must(say() == 2, f"{hand.connections} connections")
+        raw = verona.connect()
+        raw.secure()
+        raw.dialback(ESCAPED_KEY)
+        must(raw.next() is not None and hand.connections == 3, f"{hand.connections} connections after dialback")
+    hand.close()
 
 
 def authoritative(bench):
@@ -413,6 +482,8 @@ def tests(server):
     return [("federation: EXTERNAL lets a server in", external_in), ("federation: what a server may not say", spoofed),
             ("federation: who is not proved", unproved), ("federation: headers", headers),
             ("federation: dialback lets a server in", dialback_in), ("federation: keys that are not ours", authoritative),
+            ("federation: what is no key", keys), ("federation: a key that is not verified", unanswered),
+            ("federation: who could not be reached comes", seen),
             ("federation: two servers by EXTERNAL", pair_external), ("federation: two servers by dialback", pair_dialback),
             ("federation: Prosody by EXTERNAL", prosody_external),
             ("federation: Prosody by dialback", prosody_dialback), ("federation: the other server restarts", restarted), ("federation: servers that fail", outgoing_failures),

@@ -241,7 +241,7 @@ static void test_presence_in_slices(void **state)
     world_at_once_max = ROUTER_AT_ONCE_MAX;
 }
 
-/* What is too long to be kept is delivered, and takes the place of what was. */
+/* What is too long to be kept is delivered, what was there before is forgotten, and who comes later asks. */
 static void test_long_presence(void **state)
 {
     (void)state;
@@ -269,6 +269,7 @@ static void test_long_presence(void **state)
     world_expect_any(w, "alice3", "<presence from='alice@localhost/r2' to='alice@localhost'/>");
     world_expect_any(w, "alice3", "<presence from='alice@localhost/r3' to='alice@localhost'/>");
     world_expect_nothing(w, "alice3");
+    world_expect_any(w, "other", "<presence type='probe' from='alice@localhost' to='juliet@other.example'/>");
     free(xml);
     world_free(w);
 }
