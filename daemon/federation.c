@@ -9,9 +9,9 @@
 #include "broker.h"
 #include "link/link.h"
 
-/* A look-up takes some milliseconds, or some seconds where a name server is dead: then a few domains may wait
- * for each other, and nothing else does. */
-#define RESOLVER_THREADS 4
+/* A look-up takes some milliseconds, or some seconds where a name server is dead: so many such domains at a
+ * time do not hold up the others, and nothing but look-ups waits for them. */
+#define RESOLVER_THREADS 16
 /* STARTTLS and direct TLS. */
 #define LISTENERS_MAX 2
 

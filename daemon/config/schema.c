@@ -346,7 +346,8 @@ const struct config_row config_rows[] = {
     {"federation.queue_bytes", CONFIG_NUMBER, AT(federation.queue_bytes), "1048576", .min = 10000, .max = 1073741824,
      .reason = "The same in bytes. At least `limits.stanza_bytes`."},
     {"federation.connect_timeout_ms", CONFIG_NUMBER, AT(federation.connect_timeout_ms), "10000", .min = 100, .max = 120000,
-     .reason = "For one address of a server; then the next is tried. Longer than three lost packets take."},
+     .reason = "For looking a domain up, then for one address of its server; then the next is tried. Longer than three lost packets "
+               "take."},
     {"federation.login_timeout_ms", CONFIG_NUMBER, AT(federation.login_timeout_ms), "30000", .min = 1000, .max = 600000,
      .reason = "From the connection until the domain is proved, in both directions; dialback takes a second connection within it."},
     {"federation.idle_timeout_ms", CONFIG_NUMBER, AT(federation.idle_timeout_ms), "600000", .min = 1000, .max = 86400000,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a domain to a connected socket: its addresses, one after the other (RFC 6120 s. 3.2). */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -15,7 +16,8 @@ struct attempt {
     struct op connect;
     struct timer timer;
     int fd;
-    bool is_resolving; /* not waited for when the daemon stops: a dead name server takes its time */
+    bool is_resolving;       /* not waited for when the daemon stops: a dead name server takes its time */
+    atomic_bool is_given_up; /* told to the resolver's thread, for which it waits */
     uint32_t next;
     struct resolution resolution;
 };
@@ -77,17 +79,32 @@ static void connect_done(struct op *op, int result, unsigned flags, char *bytes)
     outgoing_open(r, fd, is_direct);
 }
 
-static void connect_expired(struct timer *t)
+static void attempt_give_up(struct attempt *a)
+{
+    loop_timer_stop(a->links->net->loop, &a->timer);
+    atomic_store(&a->is_given_up, true);
+    a->remote = NULL;
+}
+
+static void attempt_expired(struct timer *t)
 {
     struct attempt *a = container_of(t, struct attempt, timer);
-    loop_cancel(a->links->net->loop, &a->connect);
+    struct remote *r = a->remote;
+    if (!a->is_resolving) {
+        loop_cancel(a->links->net->loop, &a->connect);
+        return;
+    }
+    attempt_give_up(a); /* resolve_done frees it */
+    r->attempt = NULL;
+    remote_fail(r, STANZA_REMOTE_SERVER_TIMEOUT, "no-answer-from-dns");
 }
 
 /* On a resolver's thread. */
 static void resolve_run(struct job *j)
 {
     struct attempt *a = container_of(j, struct attempt, job);
-    resolve_domain(a->resolution.domain, &a->resolution);
+    if (!atomic_load(&a->is_given_up))
+        resolve_domain(a->resolution.domain, &a->resolution);
 }
 
 static void resolve_done(struct job *j)
@@ -95,7 +112,9 @@ static void resolve_done(struct job *j)
     struct attempt *a = container_of(j, struct attempt, job);
     a->is_resolving = false;
     a->links->operations++;
-    if (a->resolution.count == 0)
+    if (a->resolution.count == 0 && a->resolution.is_timeout)
+        attempt_fail(a, STANZA_REMOTE_SERVER_TIMEOUT, "no-answer-from-dns");
+    else if (a->resolution.count == 0)
         attempt_fail(a, STANZA_REMOTE_SERVER_NOT_FOUND, "no-address");
     else
         attempt_next(a);
@@ -112,7 +131,7 @@ int attempt_begin(struct remote *r)
     a->remote = r;
     a->fd = -1;
     a->connect.done = connect_done;
-    timer_init(&a->timer, connect_expired);
+    timer_init(&a->timer, attempt_expired);
     a->job = (struct job){.home = l->net->loop, .run = resolve_run, .done = resolve_done};
     memcpy(a->resolution.domain, r->domain, r->domain_len);
     r->attempt = a;
@@ -125,13 +144,14 @@ int attempt_begin(struct remote *r)
     }
     l->operations--;
     a->is_resolving = true;
+    loop_timer_start(l->net->loop, &a->timer, settings->connect_timeout_ms);
     jobs_submit(settings->resolvers, &a->job);
     return 0;
 }
 
 void attempt_cancel(struct attempt *a)
 {
-    a->remote = NULL;
+    attempt_give_up(a);
     if (a->fd >= 0)
         loop_cancel(a->links->net->loop, &a->connect);
 }

@@ -43,6 +43,7 @@ struct link {
     bool has_external, has_db; /* what the peer offers; its header declares dialback's namespace */
     bool is_proved;            /* incoming: the peer's domain; outgoing: ours */
     bool was_established;
+    bool has_said_end; /* the stream's end tag: what the peer says until it has ended, too, still counts */
 };
 
 static inline struct span link_domain(const struct link *l)

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <arpa/nameser.h>
+#include <errno.h>
 #include <netdb.h>
 #include <resolv.h>
 #include <stdio.h>
@@ -14,6 +15,10 @@
 /* Of one name; more records are a mistake, or play. */
 #define RECORDS_MAX 16
 #define ANSWER_BYTES_MAX 4096
+/* For each name server, each time; glibc's five seconds would let a few dead domains hold up the others.
+ * Twice, for a datagram may be lost, and a name server that had to ask others has the answer by then. */
+#define ANSWER_WAIT_S 2
+#define ANSWER_TRIES 2
 
 static void target_add(struct resolution *r, const struct sockaddr *address, socklen_t len, bool is_direct)
 {
@@ -59,19 +64,27 @@ bool resolve_host(struct span host, struct span domain, struct resolution *ret)
 
 /* ---- SRV ---- */
 
-/* Append the records of "_SERVICE._tcp.DOMAIN". False: the one record is ".", which says that there is no
- * such service. */
-static bool records_query(struct __res_state *state, const char *service, const char *domain, bool is_direct,
-                          struct service_record *records, uint32_t *count)
+enum records_outcome {
+    RECORDS_READ,       /* there may be none */
+    RECORDS_NO_SERVICE, /* the one record is ".", which says so */
+    RECORDS_TIMEOUT,
+};
+
+/* Append the records of "_SERVICE._tcp.DOMAIN". */
+static enum records_outcome records_query(struct __res_state *state, const char *service, const char *domain,
+                                          bool is_direct, struct service_record *records, uint32_t *count)
 {
     unsigned char answer[ANSWER_BYTES_MAX];
     char name[NS_MAXDNAME];
     ns_msg message;
     if (snprintf(name, sizeof name, "_%s._tcp.%s", service, domain) >= (int)sizeof name)
-        return true;
+        return RECORDS_READ;
+    errno = 0;
     int len = res_nquery(state, name, ns_c_in, ns_t_srv, answer, sizeof answer);
+    if (len < 0 && errno == ETIMEDOUT) /* and not refused: names may be in /etc/hosts only */
+        return RECORDS_TIMEOUT;
     if (len <= 0 || len > (int)sizeof answer || ns_initparse(answer, len, &message) != 0)
-        return true;
+        return RECORDS_READ;
     for (int i = 0; i < ns_msg_count(message, ns_s_an) && *count < RECORDS_MAX; i++) {
         ns_rr rr;
         if (ns_parserr(&message, ns_s_an, i, &rr) != 0 || ns_rr_type(rr) != ns_t_srv || ns_rr_rdlen(rr) < 7)
@@ -86,10 +99,10 @@ static bool records_query(struct __res_state *state, const char *service, const 
                       sizeof record->target) < 0)
             continue;
         if (record->target[0] == '\0' || strcmp(record->target, ".") == 0)
-            return false;
+            return RECORDS_NO_SERVICE;
         ++*count;
     }
-    return true;
+    return RECORDS_READ;
 }
 
 static uint32_t draw_random(void *context)
@@ -102,19 +115,20 @@ static uint32_t draw_random(void *context)
 void resolve_domain(const char *domain, struct resolution *ret)
 {
     struct service_record records[RECORDS_MAX];
-    struct __res_state state = {0};
     uint32_t count = 0;
-    bool is_offered = true;
+    enum records_outcome outcome = RECORDS_READ;
     ret->count = 0;
-    if (res_ninit(&state) == 0) {
-        records_query(&state, "xmpps-server", domain, true, records,
-                      &count); /* XEP-0368: "." says nothing of the other */
-        is_offered = records_query(&state, "xmpp-server", domain, false, records, &count);
-        res_nclose(&state);
+    if (res_init() == 0) { /* the thread's own, which getaddrinfo asks by, too */
+        _res.retrans = ANSWER_WAIT_S;
+        _res.retry = ANSWER_TRIES;
+        outcome = records_query(&_res, "xmpps-server", domain, true, records, &count);
+        if (outcome != RECORDS_TIMEOUT) /* XEP-0368: "." says nothing of the other */
+            outcome = records_query(&_res, "xmpp-server", domain, false, records, &count);
     }
+    ret->is_timeout = outcome == RECORDS_TIMEOUT;
     service_records_order(records, count, draw_random, NULL);
     for (uint32_t i = 0; i < count; i++)
         host_resolve(ret, records[i].target, records[i].port, records[i].is_direct, 0);
-    if (count == 0 && is_offered) /* RFC 6120 s. 3.2.2 */
+    if (count == 0 && outcome == RECORDS_READ) /* RFC 6120 s. 3.2.2 */
         host_resolve(ret, domain, SERVER_PORT, false, 0);
 }

@@ -27,6 +27,7 @@ struct target {
 
 struct resolution {
     char domain[JID_PART_BYTES_MAX + 1];
+    bool is_timeout; /* no name server has answered */
     uint32_t count;
     struct target targets[TARGETS_MAX];
 };

@@ -23,6 +23,8 @@ void link_enter(struct link *l, enum link_state state)
 
 void link_say(struct link *l, struct span bytes)
 {
+    if (l->has_said_end)
+        return;
     int outcome = conn_send_bytes(&l->conn, bytes);
     /* What goes out is bounded before it comes here (remote_flush); answers are not, and who does not read
      * them is cut. */
@@ -63,6 +65,23 @@ void link_end(struct link *l, const char *reason)
     if (l->is_header_sent && l->state != LINK_SECURING)
         link_say(l, SPAN("</stream:stream>"));
     link_leave(l, reason);
+}
+
+/* The peer may be saying something at this moment: it is the one that ends then (RFC 6120 s. 4.4). */
+static void link_end_idle(struct link *l)
+{
+    if (l->is_outgoing) {
+        link_end(l, "idle");
+        return;
+    }
+    if (l->has_said_end) { /* it has had its time */
+        link_over(l, "idle");
+        conn_abort(&l->conn);
+        return;
+    }
+    link_say(l, SPAN("</stream:stream>"));
+    l->has_said_end = true;
+    link_deadline(l, CLOSE_TIMEOUT_MS);
 }
 
 void link_fail(struct link *l, enum stream_error e, const char *text)
@@ -320,10 +339,10 @@ static void link_timer_expired(struct timer *t)
         conn_abort(&l->conn);
     else if (l->state == LINK_ESTABLISHED && is_unanswered)
         link_end(l, "key-not-verified");
-    else if (l->state == LINK_ESTABLISHED && l->used_ms + idle_ms > now_ms)
+    else if (l->state == LINK_ESTABLISHED && !l->has_said_end && l->used_ms + idle_ms > now_ms)
         link_deadline(l, (uint32_t)(l->used_ms + idle_ms - now_ms));
     else if (l->state == LINK_ESTABLISHED)
-        link_end(l, "idle");
+        link_end_idle(l);
     else if (l->state == LINK_SECURING)
         link_leave(l, "timeout");
     else

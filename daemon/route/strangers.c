@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How many accounts outside its roster a session may address (RFC 6120 s. 13.12): who sends advertisements,
  * guesses names or gathers vCards addresses many, once each; whoever talks to somebody addresses the same one
- * again. A domain of another server may address a multiple of that here, as each worker counts it: of
- * accounts that do not have the sender in their roster, and have not sent it presence. */
+ * again. So is a server, for each must be looked up and connected to. A domain of another server may address
+ * a multiple of that here, as each worker counts it: of accounts that do not have the sender in their roster,
+ * and have not sent it presence. */
 #include <stdlib.h>
 
 #include "base/hash.h"
@@ -69,7 +70,8 @@ static bool stranger_charge(struct router *r, struct strangers *known, uint64_t 
 bool router_stranger_admits(struct router *r, struct session *s, const struct stanza *stanza)
 {
     const struct account *a = s->account;
-    if (!r->settings->stranger_rate || !stanza->has_to || !stanza->to.local_len || !is_counted(stanza) ||
+    if (!r->settings->stranger_rate || !stanza->has_to || !is_counted(stanza) ||
+        (!stanza->to.local_len && router_is_local(r, jid_domain(&stanza->to))) ||
         span_equal(jid_bare(&stanza->to), entity_text(a->entity)) || is_known(r, a, &stanza->to))
         return true;
     if (!s->strangers)

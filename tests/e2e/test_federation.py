@@ -237,6 +237,20 @@ def seen(bench):
     hand.close()
 
 
+def idle(bench):
+    """A stream that is ended for its idleness still takes what was on its way."""
+    with Verona(bench, "idle_timeout_ms: 1000") as verona:
+        raw = verona.external()
+        must(raw.next() is None, "not an end")
+        raw.send(MESSAGE)
+        eventually(lambda: verona.stat("server_stanzas_received") == 1, "the stanza did not arrive")
+        raw.send("</stream:stream>")
+        raw.wait_closed()
+        raw = verona.external()
+        must(raw.next() is None, "not an end")
+        eventually(lambda: verona.stat("server_streams_in") == 0, "it waits for the other end for ever")
+
+
 def authoritative(bench):
     """A key that is not ours is called invalid, whoever asks."""
     with Verona(bench) as verona:
@@ -482,7 +496,7 @@ def tests(server):
     return [("federation: EXTERNAL lets a server in", external_in), ("federation: what a server may not say", spoofed),
             ("federation: who is not proved", unproved), ("federation: headers", headers),
             ("federation: dialback lets a server in", dialback_in), ("federation: keys that are not ours", authoritative),
-            ("federation: what is no key", keys), ("federation: a key that is not verified", unanswered),
+            ("federation: what is no key", keys), ("federation: an idle stream ends", idle), ("federation: a key that is not verified", unanswered),
             ("federation: who could not be reached comes", seen),
             ("federation: two servers by EXTERNAL", pair_external), ("federation: two servers by dialback", pair_dialback),
             ("federation: Prosody by EXTERNAL", prosody_external),
