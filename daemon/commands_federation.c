@@ -41,6 +41,7 @@ void federation_stats_write(struct broker *b, struct buffer *out)
         {"server_authentications_out", t.counters.authenticated_outgoing},
         {"server_streams_failed", t.counters.failed},
         {"server_stream_errors", t.counters.stream_errors},
+        {"server_streams_throttled", t.counters.throttled},
         {"server_stanzas_received", t.counters.stanzas_received},
         {"server_stanzas_sent", t.counters.stanzas_sent},
         {"server_stanzas_queued", t.counters.queued},

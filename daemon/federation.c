@@ -74,6 +74,9 @@ static int settings_make(struct federation *f, const struct config *c)
         .idle_timeout_ms = c->federation.idle_timeout_ms,
         .retry_first_ms = c->federation.retry_first_ms,
         .retry_max_ms = c->federation.retry_max_ms,
+        .stanza_rate = c->federation.stanza_rate,
+        .byte_rate = c->federation.byte_rate,
+        .rate_burst_s = c->limits.rate_burst_s,
     };
     memcpy(f->settings.dialback, text, DIALBACK_SECRET_BYTES + 1);
     return 0;

@@ -147,6 +147,7 @@ struct config {
         uint32_t queue_bytes;      /* the same: 1 MiB */
         uint32_t connect_timeout_ms, login_timeout_ms, idle_timeout_ms;
         uint32_t retry_first_ms, retry_max_ms;
+        uint32_t stanza_rate, byte_rate; /* of one stream: 10000 a second, 32 MiB; 0: no limit */
     } federation;
     struct config_list admins; /* accounts that may do by ad-hoc commands what musterctl does */
     struct {

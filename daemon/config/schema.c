@@ -358,6 +358,12 @@ const struct config_row config_rows[] = {
                "come back all at once), twice as long after each further one. Meanwhile stanzas for it bounce at once."},
     {"federation.retry_max_ms", CONFIG_NUMBER, AT(federation.retry_max_ms), "300000", .min = 100, .max = 86400000,
      .reason = "The longest such time. Five minutes after the other server is back, everybody reaches it."},
+    {"federation.stanza_rate", CONFIG_NUMBER, AT(federation.stanza_rate), "10000", .min = 0, .max = 1000000,
+     .reason = "Stanzas a second that another server may send on one stream in the long run, and `limits.rate_burst_s` times as many at "
+               "once. Beyond that it is read more slowly; nothing is refused or lost. 0 is no limit. Five times a client's, for it "
+               "speaks for all its users."},
+    {"federation.byte_rate", CONFIG_NUMBER, AT(federation.byte_rate), "33554432", .min = 0, .max = 1073741824,
+     .reason = "Bytes a second, in the same way; half of this rate and half of the other use up the allowance together. 0 is no limit."},
     {"admins", CONFIG_JIDS, AT(admins), NULL, .without = "only `musterctl` administers",
      .reason = "Accounts that may run the server's ad-hoc commands (XEP-0050): add and remove users, set passwords, end sessions, list "
                "who is online, read statistics, make announcements."},

@@ -28,6 +28,8 @@ struct link {
     struct buffer in; /* an unfinished item */
     struct xml_scan *scan;
     struct timer timer;            /* until the domain is proved; idle; closing */
+    struct timer throttle;         /* then it is read from again */
+    uint64_t said_us, said_at_ms;  /* throttle.c */
     struct remote *remote;         /* outgoing: what it is for; NULL: no more */
     struct address_count *address; /* incoming */
     struct span local;             /* which of our domains; empty: not known yet */
@@ -42,7 +44,7 @@ struct link {
     bool is_dialling;          /* outgoing: our key is with the peer */
     bool has_external, has_db; /* what the peer offers; its header declares dialback's namespace */
     bool is_proved;            /* incoming: the peer's domain; outgoing: ours */
-    bool was_established;
+    bool was_established, is_throttled;
     bool has_said_end; /* the stream's end tag: what the peer says until it has ended, too, still counts */
 };
 
@@ -62,6 +64,8 @@ void link_end(struct link *l, const char *reason);
 /* The stream's time runs anew. */
 void link_deadline(struct link *l, uint32_t ms);
 void link_secure(struct link *l);
+/* Handle what has come, unless it is throttled. */
+void link_pull(struct link *l);
 /* Our header; `id` is made for an incoming stream. */
 void link_header_send(struct link *l);
 /* Does the peer's certificate prove its domain? */
@@ -75,6 +79,12 @@ struct span link_domain_read(struct links *links, struct span raw, char storage[
 struct span link_local(const struct links *links, struct span domain);
 /* Append <db:NAME from to [id]>; the caller goes on behind the attributes. */
 void link_db_open(struct buffer *out, const char *name, struct span from, struct span to, struct span id);
+
+/* ---- throttle.c ---- */
+
+void link_throttle_init(struct link *l);
+/* It has said an item of so many bytes. */
+void link_throttle_charge(struct link *l, size_t bytes);
 
 /* ---- incoming.c, outgoing.c ---- */
 

@@ -34,6 +34,7 @@ struct link_settings {
     uint32_t streams_max, queue_stanzas_max, queue_bytes_max;
     uint32_t connect_timeout_ms, login_timeout_ms, idle_timeout_ms;
     uint32_t retry_first_ms, retry_max_ms;
+    uint32_t stanza_rate, byte_rate, rate_burst_s; /* of one stream; rate 0: no limit */
 };
 
 /* One worker's. */
@@ -55,7 +56,7 @@ struct links {
     bool is_stopping;
     struct link_counters {
         uint64_t accepted, refused, opened, authenticated_incoming, authenticated_outgoing, failed,
-            stream_errors;
+            stream_errors, throttled;
         uint64_t stanzas_received, stanzas_sent, stanzas_failed;
         uint64_t incoming, outgoing, queued; /* now */
     } counters;

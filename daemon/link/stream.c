@@ -228,7 +228,7 @@ static size_t link_consume(struct link *l, struct span in)
     const struct link_settings *settings = l->links->settings;
     size_t done = 0;
     l->is_discarding = l->state == LINK_CLOSING;
-    while (done < in.len && !l->is_discarding) {
+    while (done < in.len && !l->is_discarding && !l->is_throttled) {
         struct xml_item item;
         enum xml_error error = XML_ERROR_NONE;
         size_t used = 0, left = in.len - done;
@@ -244,10 +244,23 @@ static size_t link_consume(struct link *l, struct span in)
         if (outcome != 0)
             break;
         done += used;
+        link_throttle_charge(l, used);
     }
     if (l->is_discarding)
         xml_scan_reset(l->scan);
     return l->is_discarding ? in.len : done;
+}
+
+void link_pull(struct link *l)
+{
+    if (!l->is_throttled)
+        buffer_consume(&l->in, link_consume(l, buffer_span(&l->in)));
+    if (l->in.len == 0)
+        buffer_fini(&l->in);
+    if (l->is_throttled)
+        conn_pause(&l->conn);
+    else
+        conn_resume(&l->conn);
 }
 
 static void link_received(struct conn *c, struct span bytes)
@@ -260,9 +273,7 @@ static void link_received(struct conn *c, struct span bytes)
         link_fail(l, STREAM_INTERNAL_SERVER_ERROR, "out of memory");
         return;
     }
-    buffer_consume(&l->in, link_consume(l, buffer_span(&l->in)));
-    if (l->in.len == 0)
-        buffer_fini(&l->in);
+    link_pull(l);
 }
 
 static void link_secured(struct conn *c)
@@ -310,6 +321,7 @@ static void link_closed(struct conn *c)
     if (l->state != LINK_CLOSING)
         link_over(l, "aborted");
     loop_timer_stop(links->net->loop, &l->timer);
+    loop_timer_stop(links->net->loop, &l->throttle);
     address_give(links->settings->addresses, l->address);
     list_remove(&l->node);
     links->stream_count--;
@@ -366,6 +378,7 @@ struct link *link_new(struct links *links, int fd, bool is_outgoing)
     links->stream_count++;
     *(is_outgoing ? &links->counters.outgoing : &links->counters.incoming) += 1;
     timer_init(&l->timer, link_timer_expired);
+    link_throttle_init(l);
     link_deadline(l, links->settings->login_timeout_ms);
     conn_open(&l->conn, links->net, fd, &link_conn_events);
     return l;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Streams between servers (RFC 6120, XEP-0178, XEP-0220): what another server can say to musterd, and what musterd says to it."""
 import shutil
+import time
 
 from clients import Failure, Missing
 from federation import (CAPULET, MONTAGUE, NS_DIALBACK, NS_SERVER, Certificates, FederatedMusterd, FederatedProsody, ServerByHand,
@@ -251,6 +252,17 @@ def idle(bench):
         eventually(lambda: verona.stat("server_streams_in") == 0, "it waits for the other end for ever")
 
 
+def throttled(bench):
+    """A server that says much at once is read more slowly, and nothing of it is lost."""
+    with Verona(bench, "stanza_rate: 20\nlimits: {rate_burst_s: 2}") as verona:
+        raw = verona.external()
+        begin = time.monotonic()
+        raw.send(MESSAGE * 100)
+        eventually(lambda: verona.stat("server_stanzas_received") == 100, "the stanzas did not arrive")
+        must(time.monotonic() - begin > 2.5, "100 stanzas in less than 60 / 20 seconds")
+        must(verona.stat("server_streams_throttled") > 0, "not counted")
+
+
 def authoritative(bench):
     """A key that is not ours is called invalid, whoever asks."""
     with Verona(bench) as verona:
@@ -496,7 +508,8 @@ def tests(server):
     return [("federation: EXTERNAL lets a server in", external_in), ("federation: what a server may not say", spoofed),
             ("federation: who is not proved", unproved), ("federation: headers", headers),
             ("federation: dialback lets a server in", dialback_in), ("federation: keys that are not ours", authoritative),
-            ("federation: what is no key", keys), ("federation: an idle stream ends", idle), ("federation: a key that is not verified", unanswered),
+            ("federation: what is no key", keys), ("federation: an idle stream ends", idle),
+            ("federation: who says much", throttled), ("federation: a key that is not verified", unanswered),
             ("federation: who could not be reached comes", seen),
             ("federation: two servers by EXTERNAL", pair_external), ("federation: two servers by dialback", pair_dialback),
             ("federation: Prosody by EXTERNAL", prosody_external),
