@@ -39,10 +39,12 @@ class KernelCount:
 
     @contextlib.contextmanager
     def probing(self):
-        """While a server tries what the kernel can, and nobody else opens a session."""
+        """While a server tries what the kernel can, and nobody else opens a session. It may fail to start behind that."""
         before = self.since_start("TlsTxSw")
-        yield
-        self.probed += self.since_start("TlsTxSw") - before
+        try:
+            yield
+        finally:
+            self.probed += self.since_start("TlsTxSw") - before
 
     def sessions_beside(self, server):
         """The kernel's count of sessions and the server's, of the same moment."""
