@@ -131,7 +131,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build")
     parser.add_argument("--kernels", default=os.environ.get("GUEST_KERNELS") or "6.12 7.3", help="of " + ", ".join(kernels.SUITES))
-    parser.add_argument("--seconds", type=int, default=1500, help="time limit of the command under one kernel")
+    parser.add_argument("--seconds", type=int, default=2700, help="time limit of the command under one kernel")
     parser.add_argument("--memory", type=int, default=3072, help="of the guest, in MiB")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args()
