@@ -55,19 +55,8 @@ class FederatedMusterd(Musterd):
         self.starttls_port, self.direct_port, self.plain_port, self.server_port, self.server_direct_port = free_ports(5)
 
     def write_config(self):
-        os.makedirs(self.path("state"), mode=0o700, exist_ok=True)
         hosts = ", ".join(f'"{domain}=127.0.0.1:{port}"' for domain, port in self.hosts.items())
-        with open(self.path("musterd.yaml"), "w") as out:
-            out.write(f"""\
-domains: [{self.domain}]
-state: {self.path("state")}
-tls: {{certificate: {self.pair[0]}, key: {self.pair[1]}}}
-listen:
-  - {{address: 127.0.0.1, port: {self.starttls_port}, tls: starttls}}
-  - {{address: 127.0.0.1, port: {self.direct_port}, tls: direct}}
-  - {{address: 127.0.0.1, port: {self.plain_port}, tls: none}}
-admin: {{socket: {self.path("admin.sock")}}}
-workers: {self.workers}
+        self.extra = f"""\
 log_level: debug
 federation:
   enabled: true
@@ -77,7 +66,8 @@ federation:
   ca: {self.certificates.ca}
   hosts: [{hosts}]
   {self.settings}
-""")
+"""
+        super().write_config()
 
 
 class FederatedProsody(Prosody):

@@ -222,16 +222,19 @@ class Server:
 class Musterd(Server):
     is_musterd = True
     log_name = "musterd.log"
+    domain = DOMAIN
+    pair = None  # certificate and key, where they are not those that come with the folder
     extra = ""  # YAML a test adds
     kernel_at_end = None  # the kernel's count when the server was asked last for its own
 
     def write_config(self):
         os.makedirs(self.path("state"), mode=0o700, exist_ok=True)
+        certificate, key = self.pair or (self.path("cert.pem"), self.path("key.pem"))
         with open(self.path("musterd.yaml"), "w") as out:
             out.write(f"""\
-domains: [{DOMAIN}]
+domains: [{self.domain}]
 state: {self.path("state")}
-tls: {{certificate: {self.path("cert.pem")}, key: {self.path("key.pem")}}}
+tls: {{certificate: {certificate}, key: {key}}}
 listen:
   - {{address: 127.0.0.1, port: {self.starttls_port}, tls: starttls}}
   - {{address: 127.0.0.1, port: {self.direct_port}, tls: direct}}
