@@ -8,14 +8,12 @@ another way, and checks that muster-bench fails and says why. Prints `ok NAME` o
 import argparse
 import os
 import re
-import selectors
-import socket
 import sys
-import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import mutual  # noqa: E402
 import servers  # noqa: E402
+from proxy import Proxy  # noqa: E402
 
 USERS, CONTACTS, ROUNDS = 6, 2, 3
 # A change of presence by user0001 (its second), as it goes to a contact.
@@ -23,63 +21,6 @@ TARGET = re.compile(rb"<presence(?=[^>]*from=[\"']user0001@)[^>]*>(?:(?!</presen
 END_OF_2 = re.compile(rb"<presence(?=[^>]*from=[\"']user0002@)(?=[^>]*type=[\"']unavailable)[^>]*>(?:(?!</presence>).)*</presence>")
 STATE_OF_1 = re.compile(rb"<presence(?=[^>]*from=[\"']user0001@)[^>]*>(?:(?!</presence>).)*mb \d+ 1 0 (?:(?!</presence>).)*</presence>")
 NEXT = re.compile(rb"<presence(?=[^>]*from=[\"']user0001@)[^>]*>(?:(?!</presence>).)*mb \d+ 1 3 (?:(?!</presence>).)*</presence>")
-
-
-class Proxy:
-    """Forwards both ways; calls spoil(proxy, client, bytes) for what goes to a client, which returns what really goes."""
-
-    def __init__(self, port, spoil):
-        self.target, self.spoil = ("127.0.0.1", port), spoil
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.selector = selectors.DefaultSelector()
-        self.clients, self.names = [], {}
-        self.memory = {}  # what a fault remembers
-        self.stops = False
-        self.selector.register(self.listener, selectors.EVENT_READ, None)
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
-
-    def accept(self):
-        client, _ = self.listener.accept()
-        server = socket.create_connection(self.target)
-        self.clients.append(client)
-        self.selector.register(client, selectors.EVENT_READ, (server, None))
-        self.selector.register(server, selectors.EVENT_READ, (client, client))
-
-    def forward(self, source, peer, client):
-        data = source.recv(1 << 20)
-        if not data:
-            self.selector.unregister(source)
-            source.close()
-            if peer.fileno() >= 0:
-                self.selector.unregister(peer)
-                peer.close()
-            return
-        if client is not None:
-            bound = re.search(rb"<jid>(user\d+)@", data)
-            if bound:
-                self.names[client] = bound.group(1).decode()
-            data = self.spoil(self, client, data)
-        peer.sendall(data)
-
-    def run(self):
-        while not self.stops:
-            for key, _ in self.selector.select(0.1):
-                if key.data is None:
-                    self.accept()
-                elif key.fileobj.fileno() >= 0:
-                    try:
-                        self.forward(key.fileobj, *key.data)
-                    except (BlockingIOError, ConnectionError, OSError, KeyError):
-                        pass
-
-    def close(self):
-        self.stops = True
-        self.thread.join()
-        for key in list(self.selector.get_map().values()):
-            key.fileobj.close()
-        self.selector.close()
 
 
 def once(change):

@@ -15,6 +15,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 
 from clients import DEADLINE_S, Failure, Missing
+from proxy import Proxy
 
 LINES, COLUMNS = 50, 160
 PAUSE_S = 0.02  # between looks at the log, which has no way to say that it has grown
@@ -27,6 +28,7 @@ class Profanity:
         if not shutil.which("profanity"):
             raise Missing("profanity is not installed")
         self.server = server
+        self.proxy = Proxy(server.starttls_port)
         self.jid = None
         self.read = 0  # of the log
         self.stanzas = []
@@ -106,9 +108,10 @@ class Profanity:
         self.stanzas.clear()
 
     def log_in(self, jid, password):
-        self.type(f"/connect {jid} server 127.0.0.1 port {self.server.starttls_port} tls trust")
+        self.type(f"/connect {jid} server 127.0.0.1 port {self.proxy.port} tls trust")
         self.wait_log("Input received: /connect")
         self.type(password)
+        self.type("/reconnect 1")
         own = self.expect("presence", where=lambda s: s.get("from", "").startswith(jid + "/"))
         self.jid = own.get("from")
         return self
@@ -127,4 +130,5 @@ class Profanity:
             time.sleep(PAUSE_S)
         self.screen.join(DEADLINE_S)
         os.close(self.terminal)
+        self.proxy.close()
         shutil.rmtree(self.home, ignore_errors=True)

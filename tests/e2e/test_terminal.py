@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A day of a person who sits at a terminal with Profanity, with a friend, an old friend whose client knows vCards alone, and another device of
-the person's own, all three by hand. Profanity 0.13 has no stream management and no SASL2: it cannot resume a session (XEP-0198) or log in
-with a token (XEP-0484), which is printed. Days of other clients: test_days.py."""
+the person's own, all three by hand. Profanity 0.13 has no SASL2: it cannot log in with a token (XEP-0484), which is printed. Days of other
+clients: test_days.py."""
 import hashlib
 import os
 import struct
@@ -12,7 +12,7 @@ from terminal import Profanity
 from test_admin import must
 from test_days import AVATAR, BLOCKING, CARBONS, DELAY, Friend, body_of, copied, photo_of, sessions_of
 
-WITHOUT = "Profanity 0.13 has neither stream management (XEP-0198) nor SASL2 with log-in tokens (XEP-0388, XEP-0484)"
+WITHOUT = "Profanity 0.13 has no SASL2 with log-in tokens (XEP-0388, XEP-0484)"
 
 
 def text_of(stanza, name):
@@ -44,6 +44,7 @@ def edit_roster(person, desk, friend):
     desk.take("iq", pushed(jid, name="Romeo", subscription="none"), type="set")
     person.type(f"/roster nick {jid} Rómeo")
     desk.take("iq", pushed(jid, name="Rómeo"), type="set")
+    person.expect("iq", type="set", where=pushed(jid, name="Rómeo"))  # the next command sends the name that it has
     person.type(f"/roster group add verona {jid}")
     desk.take("iq", pushed(jid, name="Rómeo", groups=["verona"]), type="set")
     desk.request("set", "<query xmlns='jabber:iq:roster'><item jid='passing@localhost' name='Passing'/></query>")
@@ -102,6 +103,7 @@ def block(person, desk, friend):
     desk.request("get", f"<blocklist xmlns='{BLOCKING}'/>")
     person.type(f"/blocked add {friend.bare}")
     desk.take("iq", lambda q: q.find(f"{{{BLOCKING}}}block") is not None, type="set")
+    person.expect("iq", type="set", where=lambda s: has(s, "block", BLOCKING))  # it unblocks only whom it knows to be blocked
     gone = {friend.take("presence", type="unavailable").get("from") for _ in range(2)}
     must(gone == {person.jid, desk.jid}, f"the blocked friend saw {gone} go")
     friend.say("<status>unheard</status>")
@@ -128,6 +130,24 @@ def talk(person, desk, friend):
     person.expect("message", from_=desk.bare, where=lambda s: has(s, "received", CARBONS) and "to the desk" in "".join(s.itertext()))
 
 
+def lose_connection(person, desk, friend):
+    """Nothing is lost, nothing comes twice, and nobody sees the person go."""
+    person.forget()
+    friend.rest()
+    person.proxy.cut()
+    person.wait_log("Connection handler: XMPP_CONN_DISCONNECT")
+    friend.send(f"<message type='chat' to='{person.jid}'><body>meanwhile</body></message>")
+    friend.say("<status>meanwhile</status>")
+    person.proxy.mend()
+    person.wait_log("RECV: <resumed ")
+    person.expect("presence", from_=friend.jid, where=lambda s: text_of(s, "status") == "meanwhile")
+    person.type(f"/msg {friend.bare} here again")
+    friend.take("message", lambda m: body_of(m) == "here again", **{"from": person.jid})
+    person.expect("message", from_=friend.jid, where=lambda s: text_of(s, "body") == "meanwhile")
+    must(not [s for s in person.stanzas if text_of(s, "body") == "meanwhile"], "a message comes twice")
+    must(not [p for p in friend.rest() if p.get("from") == person.jid], "the friend has noticed")
+
+
 def day(bench):
     account, other, third = bench.account("terminal"), bench.account("friend"), bench.account("old")
     bench.server.musterctl("roster", "import", "/dev/stdin", body=f"{account[0]}\t{third[0]}\tboth\n{third[0]}\t{account[0]}\tboth\n")
@@ -143,6 +163,7 @@ def day(bench):
     name = show_avatar(person, desk, friend, old)
     block(person, desk, friend)
     talk(person, desk, friend)
+    lose_connection(person, desk, friend)
     desk.send("<presence type='unavailable'/></stream:stream>")
     friend.take("presence", type="unavailable", **{"from": desk.jid})
     person.type("/disconnect")
