@@ -104,7 +104,7 @@ static void resolve_run(struct job *j)
 {
     struct attempt *a = container_of(j, struct attempt, job);
     if (!atomic_load(&a->is_given_up))
-        resolve_domain(a->resolution.domain, &a->resolution);
+        resolve_domain(&a->resolution);
 }
 
 static void resolve_done(struct job *j)
@@ -120,10 +120,18 @@ static void resolve_done(struct job *j)
         attempt_next(a);
 }
 
+/* Where it is without asking DNS: an address that the server has redirected to, or by the configuration. */
+static bool attempt_knows_place(struct attempt *a)
+{
+    const struct link_settings *settings = a->links->settings;
+    for (uint32_t i = 0; i < settings->host_count && a->resolution.count == 0 && !a->resolution.port; i++)
+        resolve_host(span_of(settings->hosts[i]), span_of(a->resolution.domain), &a->resolution);
+    return a->resolution.count > 0;
+}
+
 int attempt_begin(struct remote *r)
 {
     struct links *l = r->links;
-    const struct link_settings *settings = l->settings;
     struct attempt *a = calloc(1, sizeof *a);
     if (!a)
         return -ENOMEM;
@@ -133,19 +141,20 @@ int attempt_begin(struct remote *r)
     a->connect.done = connect_done;
     timer_init(&a->timer, attempt_expired);
     a->job = (struct job){.home = l->net->loop, .run = resolve_run, .done = resolve_done};
-    memcpy(a->resolution.domain, r->domain, r->domain_len);
+    if (!r->place || !resolve_place(span_of(r->place), &a->resolution))
+        memcpy(a->resolution.domain, r->domain, r->domain_len);
+    free(r->place); /* once: the next attempt begins at the domain again */
+    r->place = NULL;
     r->attempt = a;
     l->operations++; /* until it turns out to be one for the resolvers */
-    for (uint32_t i = 0; i < settings->host_count; i++) {
-        if (!resolve_host(span_of(settings->hosts[i]), remote_domain(r), &a->resolution))
-            continue;
+    if (attempt_knows_place(a)) {
         attempt_next(a);
         return 0;
     }
     l->operations--;
     a->is_resolving = true;
-    loop_timer_start(l->net->loop, &a->timer, settings->connect_timeout_ms);
-    jobs_submit(settings->resolvers, &a->job);
+    loop_timer_start(l->net->loop, &a->timer, l->settings->connect_timeout_ms);
+    jobs_submit(l->settings->resolvers, &a->job);
     return 0;
 }
 

@@ -154,15 +154,6 @@ static void incoming_auth(struct link *l, const struct xml_item *item)
 
 /* ---- dialback ---- */
 
-static struct span trimmed(struct span text)
-{
-    while (text.len && (unsigned char)text.ptr[0] <= ' ')
-        text = span_skip(text, 1);
-    while (text.len && (unsigned char)text.ptr[text.len - 1] <= ' ')
-        text.len--;
-    return text;
-}
-
 static void result_say(struct link *l, struct span local, struct span domain, const char *type,
                        const char *condition)
 {
@@ -184,7 +175,7 @@ static void result_say(struct link *l, struct span local, struct span domain, co
  * (XEP-0220 s. 2.1.1). Empty: it cannot be one. */
 static struct span key_read(struct links *links, struct span content)
 {
-    struct span key = trimmed(content);
+    struct span key = link_trimmed(content);
     if (!key.len || key.len > FOREIGN_KEY_BYTES_MAX || memchr(key.ptr, '<', key.len))
         return (struct span){0};
     return xml_unescape(&links->arena, key);
@@ -257,7 +248,8 @@ static void incoming_verify(struct link *l, const struct xml_item *item)
         link_fail(l, STREAM_HOST_UNKNOWN, NULL);
         return;
     }
-    bool is_ours = dialback_key_is(l->links->settings->dialback, from, local, id, trimmed(item->content));
+    bool is_ours =
+        dialback_key_is(l->links->settings->dialback, from, local, id, link_trimmed(item->content));
     struct buffer out = {0};
     link_db_open(&out, "verify", local, from, id);
     buffer_printf(&out, " type='%s'/>", is_ours ? "valid" : "invalid");

@@ -75,6 +75,8 @@ bool link_is_db(const struct link *l, const struct xml_item *item, const char *n
 void link_established(struct link *l, const char *proof);
 /* A domain as an attribute has it, prepared in `storage`; empty: it is none. */
 struct span link_domain_read(struct links *links, struct span raw, char storage[static JID_PART_BYTES_MAX]);
+/* Without white space around it. */
+struct span link_trimmed(struct span text);
 /* Ours, or empty. */
 struct span link_local(const struct links *links, struct span domain);
 /* Append <db:NAME from to [id]>; the caller goes on behind the attributes. */
@@ -93,6 +95,8 @@ void incoming_header(struct link *l, const struct xml_item *item);
 void outgoing_open(struct remote *r, int fd, bool is_direct);
 void outgoing_item(struct link *l, const struct xml_item *item);
 void outgoing_header(struct link *l, const struct xml_item *item);
+/* The peer has ended the stream with an error: does it say where to go instead? */
+void outgoing_error(struct link *l, const struct xml_item *item);
 /* There is something to verify or to send: go on, if nothing else is under way. */
 void outgoing_advance(struct link *l);
 
@@ -141,10 +145,11 @@ struct remote {
     uint32_t position;             /* within the first */
     uint32_t stanzas;
     size_t bytes;
-    struct list verifies, asked; /* struct verify: to be asked, asked */
-    struct timer timer;          /* then it may be forgotten */
-    uint32_t failures;
+    struct list verifies, asked;  /* struct verify: to be asked, asked */
+    struct timer timer;           /* then it may be forgotten */
+    uint32_t failures, redirects; /* in a row */
     uint64_t retry_at_ms;
+    char *place; /* where its server has redirected to: connect there; NULL: where the domain is */
     enum stanza_error failure; /* the last */
     struct span local;
     uint16_t domain_len;

@@ -6,11 +6,16 @@
 
 #include "base/log.h"
 #include "link/internal.h"
+#include "link/resolve.h"
 #include "xml/tree.h"
 #include "xml/write.h"
 
 #define XMLNS_TLS "urn:ietf:params:xml:ns:xmpp-tls"
 #define XMLNS_SASL "urn:ietf:params:xml:ns:xmpp-sasl"
+#define XMLNS_STREAM_ERRORS "urn:ietf:params:xml:ns:xmpp-streams"
+
+/* RFC 6120 s. 4.9.3.19: "at least 2 but no more than 5" in a row. */
+#define REDIRECTS_MAX 3
 
 void outgoing_open(struct remote *r, int fd, bool is_direct)
 {
@@ -206,6 +211,26 @@ static void outgoing_sasl(struct link *l, const struct xml_item *item)
         link_enter(l, LINK_CHOOSING);
         outgoing_advance(l);
     }
+}
+
+/* Followed when the peer has shown by its certificate that it speaks for the domain; others could send us
+ * anywhere, again and again. What there is will be asked for the same domain's certificate (s. 4.9.3.19). */
+void outgoing_error(struct link *l, const struct xml_item *item)
+{
+    struct remote *r = l->remote;
+    struct xml_node *error;
+    struct resolution there;
+    if (!r || l->was_established || !link_is_certified(l, link_domain(l)) ||
+        xml_tree_build(&l->links->arena, item->raw, SPAN("jabber:server"), &error) != 0)
+        return;
+    const struct xml_node *other = xml_node_child(error, SPAN("see-other-host"), SPAN(XMLNS_STREAM_ERRORS));
+    struct span place = other ? link_trimmed(other->text) : (struct span){0};
+    if (!other || r->redirects == REDIRECTS_MAX || !resolve_place(place, &there))
+        return;
+    free(r->place);
+    r->place = strndup(place.ptr, place.len);
+    r->redirects++;
+    log_info("link-redirected", "domain=%s to=%s", l->domain, r->place ? r->place : "?");
 }
 
 void outgoing_item(struct link *l, const struct xml_item *item)

@@ -82,6 +82,7 @@ static void remote_forget(struct remote *r)
     if (r->link || r->attempt || r->first || timer_is_running(&r->timer))
         return;
     hash_table_remove(&l->remotes, &r->node);
+    free(r->place);
     free(r);
 }
 
@@ -222,6 +223,9 @@ void remote_fail(struct remote *r, enum stanza_error e, const char *reason)
     if (getrandom(&random, sizeof random, 0) < 0)
         random = 0; /* the full delay would do, too */
     r->failures++;
+    r->redirects = 0;
+    free(r->place);
+    r->place = NULL;
     r->failure = e;
     uint32_t delay_ms =
         retry_delay_ms(r->failures, l->settings->retry_first_ms, l->settings->retry_max_ms, random);
@@ -273,6 +277,11 @@ void remote_is_seen(const struct link *incoming)
 void remote_unlink(struct remote *r, struct link *l, const char *reason)
 {
     r->link = NULL;
+    if (r->place) { /* whoever waits goes on waiting */
+        list_splice(&r->verifies, &r->asked);
+        remote_advance(r);
+        return;
+    }
     if (!l->was_established) {
         bool is_needed = r->first || !list_empty(&r->verifies) || !list_empty(&r->asked);
         if (is_needed)
@@ -281,7 +290,7 @@ void remote_unlink(struct remote *r, struct link *l, const char *reason)
             remote_forget(r);
         return;
     }
-    r->failures = 0;
+    r->failures = r->redirects = 0;
     verifies_fail(&r->asked);
     /* What was not handed to the connection yet goes by the next one, the first stanza from its beginning
      * unless part of it has left: recipients would hear it twice. */

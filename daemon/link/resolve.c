@@ -62,6 +62,38 @@ bool resolve_host(struct span host, struct span domain, struct resolution *ret)
     return true;
 }
 
+static bool port_read(struct span digits, uint16_t *ret)
+{
+    uint32_t port = 0;
+    for (size_t i = 0; i < digits.len && port <= UINT16_MAX; i++) {
+        if (digits.ptr[i] < '0' || digits.ptr[i] > '9')
+            return false;
+        port = port * 10 + (uint32_t)(digits.ptr[i] - '0');
+    }
+    *ret = (uint16_t)port;
+    return port > 0 && port <= UINT16_MAX;
+}
+
+bool resolve_place(struct span place, struct resolution *ret)
+{
+    char storage[JID_PART_BYTES_MAX];
+    struct span host = place, domain;
+    const char *colon = place.len ? memrchr(place.ptr, ':', place.len) : NULL;
+    const char *bracket = place.len ? memrchr(place.ptr, ']', place.len) : NULL;
+    *ret = (struct resolution){0};
+    if (colon && (!bracket || bracket < colon)) {
+        host.len = (size_t)(colon - place.ptr);
+        if (!port_read(span_skip(place, host.len + 1), &ret->port))
+            return false;
+    }
+    if (jid_prepare_domain(host, storage, &domain) != 0)
+        return false;
+    bool has_brackets = domain.ptr[0] == '[';
+    memcpy(ret->domain, domain.ptr + has_brackets, domain.len - 2u * has_brackets);
+    host_resolve(ret, ret->domain, ret->port ? ret->port : SERVER_PORT, false, AI_NUMERICHOST);
+    return true;
+}
+
 /* ---- SRV ---- */
 
 enum records_outcome {
@@ -112,12 +144,17 @@ static uint32_t draw_random(void *context)
     return getrandom(&random, sizeof random, 0) == (ssize_t)sizeof random ? random : 0;
 }
 
-void resolve_domain(const char *domain, struct resolution *ret)
+void resolve_domain(struct resolution *ret)
 {
+    const char *domain = ret->domain;
     struct service_record records[RECORDS_MAX];
     uint32_t count = 0;
     enum records_outcome outcome = RECORDS_READ;
     ret->count = 0;
+    if (ret->port) {
+        host_resolve(ret, domain, ret->port, false, 0);
+        return;
+    }
     if (res_init() == 0) { /* the thread's own, which getaddrinfo asks by, too */
         _res.retrans = ANSWER_WAIT_S;
         _res.retry = ANSWER_TRIES;

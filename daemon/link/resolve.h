@@ -27,6 +27,7 @@ struct target {
 
 struct resolution {
     char domain[JID_PART_BYTES_MAX + 1];
+    uint16_t port;   /* the one to connect to; 0: what SRV records say */
     bool is_timeout; /* no name server has answered */
     uint32_t count;
     struct target targets[TARGETS_MAX];
@@ -34,8 +35,12 @@ struct resolution {
 
 /* By the configuration: is `host`, "domain=address:port", of `domain`? Then that is its one target. */
 bool resolve_host(struct span host, struct span domain, struct resolution *ret);
-/* By DNS; blocks. Nothing found: ret->count is 0. */
-void resolve_domain(const char *domain, struct resolution *ret);
+/* By DNS; blocks. r->domain and r->port say what to look for. Nothing found: r->count is 0. */
+void resolve_domain(struct resolution *r);
+/* Where a server redirects to (RFC 6120 s. 4.9.3.19): "host", "host:port", a host being a domain, an IPv4
+ * address, or an IPv6 address in brackets. An address is the one target at once; a domain is yet to be
+ * resolved. False: it is none of these. */
+bool resolve_place(struct span place, struct resolution *ret);
 
 /* One SRV record. */
 struct service_record {

@@ -159,6 +159,15 @@ struct span link_domain_read(struct links *links, struct span raw, char storage[
     return text.len && jid_prepare_domain(text, storage, &domain) == 0 ? domain : (struct span){0};
 }
 
+struct span link_trimmed(struct span text)
+{
+    while (text.len && (unsigned char)text.ptr[0] <= ' ')
+        text = span_skip(text, 1);
+    while (text.len && (unsigned char)text.ptr[text.len - 1] <= ' ')
+        text.len--;
+    return text;
+}
+
 struct span link_local(const struct links *links, struct span domain)
 {
     for (uint32_t i = 0; i < links->settings->domain_count; i++)
@@ -215,6 +224,8 @@ static void link_item(struct link *l, const struct xml_item *item)
         if (span_is(item->name, "stream:error")) { /* its condition is the first child */
             log_info("link-error", "domain=%s condition=%.*s", l->domain ? l->domain : "?",
                      (int)item->child_name.len, item->child_name.len ? item->child_name.ptr : "");
+            if (l->is_outgoing)
+                outgoing_error(l, item);
             link_end(l, "stream-error");
         } else {
             (l->is_outgoing ? outgoing_item : incoming_item)(l, item);

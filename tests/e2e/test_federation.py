@@ -6,20 +6,21 @@ import time
 from clients import Failure, Missing
 from federation import (CAPULET, MONTAGUE, NS_DIALBACK, NS_SERVER, Certificates, FederatedMusterd, FederatedProsody, ServerByHand,
                         ServerRaw, User, eventually)
-from raw import header, local
+from raw import NS_ERRORS, NS_TLS, header, local
 from test_admin import must
 
 MESSAGE = f"<message from='romeo@{MONTAGUE}' to='juliet@{CAPULET}'><body>neither, fair saint</body></message>"
 DIALBACK_FEATURE = "<dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>"
+EXTERNAL_FEATURE = "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>EXTERNAL</mechanism></mechanisms>"
 OPTIONAL = "certificates: optional"
 
 
 class Verona:
     """musterd as capulet.example, and certificates."""
 
-    def __init__(self, bench, settings="", hosts=None):
+    def __init__(self, bench, settings="", hosts=None, certificates=None):
         self.bench = bench
-        self.certificates = Certificates(bench.server.folder)
+        self.certificates = certificates or Certificates(bench.server.folder)
         self.server = FederatedMusterd(bench.build, bench.server.workers, CAPULET, self.certificates, settings)
         self.server.hosts = hosts or {}
         self.opened = []
@@ -46,6 +47,12 @@ class Verona:
         raw = ServerRaw(self.server, domain, pair, **more)
         self.opened.append(raw)
         return raw
+
+    def user(self, name):
+        account = (f"{name}@{CAPULET}", "pencil")
+        self.server.add_user(*account)
+        self.opened.append(User(self.server, account))
+        return self.opened[-1]
 
     def external(self, **more):
         raw = self.connect(**more)
@@ -218,9 +225,7 @@ def seen(bench):
     certificates = Certificates(bench.server.folder)
     hand = ServerByHand(MONTAGUE, certificates.make(MONTAGUE), lambda raw: None, certificates.ca)
     with Verona(bench, "retry_first_ms: 3600000\n  retry_max_ms: 3600000", {MONTAGUE: hand.port}) as verona:
-        verona.server.add_user(f"juliet@{CAPULET}", "pencil")
-        juliet = User(verona.server, (f"juliet@{CAPULET}", "pencil"))
-        verona.opened.append(juliet)
+        juliet = verona.user("juliet")
 
         def say():
             said.append(f"m{len(said)}")
@@ -427,7 +432,7 @@ def no_proof(raw):
 
 def refused(raw):
     raw.secure()
-    raw.greet("<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>EXTERNAL</mechanism></mechanisms>" + DIALBACK_FEATURE)
+    raw.greet(EXTERNAL_FEATURE + DIALBACK_FEATURE)
     while (asked := raw.next()) is not None:
         if local(asked) == "auth":
             raw.send("<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-authorized/></failure>")
@@ -437,7 +442,7 @@ def refused(raw):
 
 def plain_features(raw):
     """Offers everything but TLS, and takes what comes."""
-    raw.greet("<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>EXTERNAL</mechanism></mechanisms>" + DIALBACK_FEATURE)
+    raw.greet(EXTERNAL_FEATURE + DIALBACK_FEATURE)
     if (said := raw.next()) is not None:
         raise Failure(f"said in the clear: {local(said)}")
 
@@ -454,14 +459,8 @@ def outgoing_failures(bench):
         hand = ServerByHand(MONTAGUE, pair, answers, certificates.ca)
         if answers is None:
             hand.close()
-        verona = Verona(bench, "login_timeout_ms: 1000", {MONTAGUE: hand.port})
-        verona.certificates = verona.server.certificates = certificates
-        verona.server.pair = certificates.make(CAPULET)
-        verona.server.ca = certificates.ca
-        with verona:
-            verona.server.add_user(f"juliet@{CAPULET}", "pencil")
-            juliet = User(verona.server, (f"juliet@{CAPULET}", "pencil"))
-            verona.opened.append(juliet)
+        with Verona(bench, "login_timeout_ms: 1000", {MONTAGUE: hand.port}, certificates) as verona:
+            juliet = verona.user("juliet")
             for number in range(3):
                 juliet.send(f"<message to='romeo@{MONTAGUE}' id='m{number}'><body>{name}</body></message>")
             for number in range(3):
@@ -475,11 +474,76 @@ def outgoing_failures(bench):
         hand.close()
 
 
+def redirect(place):
+    """Says where to go instead, once who asks is safe to talk to."""
+    def answers(raw):
+        raw.secure()
+        raw.greet(EXTERNAL_FEATURE)
+        raw.send(f"<stream:error><see-other-host xmlns='{NS_ERRORS}'>{place}</see-other-host></stream:error></stream:stream>")
+        while raw.next() is not None:
+            pass
+    return answers
+
+
+def redirect_in_clear(place):
+    def answers(raw):
+        raw.greet(f"<starttls xmlns='{NS_TLS}'/>")
+        raw.send(f"<stream:error><see-other-host xmlns='{NS_ERRORS}'>{place}</see-other-host></stream:error></stream:stream>")
+        raw.next()
+    return answers
+
+
+def receiving(heard):
+    """Lets a server in by its certificate, and keeps what it says."""
+    def answers(raw):
+        raw.secure()
+        raw.greet(EXTERNAL_FEATURE)
+        while (asked := raw.next()) is not None:
+            if local(asked) == "auth":
+                raw.send("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>")
+                raw.greet("")
+            else:
+                heard.append(asked)
+    return answers
+
+
+def redirected(bench):
+    """A redirection is followed to who shows the same domain's certificate: from one who has shown it, three times at most."""
+    certificates, heard = Certificates(bench.server.folder), []
+    good, other = certificates.make(MONTAGUE), certificates.make("verona.example")
+
+    def by_hand(answers, pair=good):
+        return ServerByHand(MONTAGUE, pair, answers, certificates.ca)
+
+    there = by_hand(receiving(heard))
+    place = f"127.0.0.1:{there.port}"
+    chain = [there]
+    for _ in range(4):
+        chain.append(by_hand(redirect(f" 127.0.0.1:{chain[-1].port}\n")))
+    impostor = by_hand(receiving(heard), other)
+    known = by_hand(redirect("elsewhere.example"))
+    cases = (("once", chain[1], True), ("three times", chain[3], True), ("four times", chain[4], False), ("a domain", known, True),
+             ("in the clear", by_hand(redirect_in_clear(place)), False), ("nowhere", by_hand(redirect("a b")), False),
+             ("by an impostor", by_hand(redirect(place), other), False),
+             ("to an impostor", by_hand(redirect(f"127.0.0.1:{impostor.port}")), False))
+    for name, first, is_followed in cases:
+        verona = Verona(bench, "", {MONTAGUE: first.port, "elsewhere.example": there.port}, certificates)
+        with verona:
+            juliet = verona.user("juliet")
+            before = there.connections
+            juliet.send(f"<message to='romeo@{MONTAGUE}' id='m'><body>{name}</body></message>")
+            if is_followed:
+                eventually(lambda: heard and heard[-1].findtext(f"{{{NS_SERVER}}}body") == name, f"{name}: not followed")
+            else:
+                failed(juliet, "m", "remote-server-timeout")
+                must(there.connections == before, f"{name}: followed")
+    for hand in (*chain, impostor, known, *(case[1] for case in cases)):
+        hand.close()
+
+
 def not_found(bench):
     with Verona(bench) as verona:
-        verona.server.add_user(f"juliet@{CAPULET}", "pencil")
-        juliet = User(verona.server, (f"juliet@{CAPULET}", "pencil"))
-        verona.opened.append(juliet)
+        juliet = verona.user("juliet")
         juliet.send("<message to='romeo@montague.invalid' id='m'><body>anybody</body></message>")
         failed(juliet, "m", "remote-server-not-found")
 
@@ -489,9 +553,7 @@ def queue_limit(bench):
     certificates = Certificates(bench.server.folder)
     hand = ServerByHand(MONTAGUE, certificates.make(MONTAGUE), silent, certificates.ca)
     with Verona(bench, "queue_stanzas: 5\n  login_timeout_ms: 2000", {MONTAGUE: hand.port}) as verona:
-        verona.server.add_user(f"juliet@{CAPULET}", "pencil")
-        juliet = User(verona.server, (f"juliet@{CAPULET}", "pencil"))
-        verona.opened.append(juliet)
+        juliet = verona.user("juliet")
         for number in range(8):
             juliet.send(f"<message to='romeo@{MONTAGUE}' id='m{number}'><body>x</body></message>")
         for number in (5, 6, 7):
@@ -514,4 +576,5 @@ def tests(server):
             ("federation: two servers by EXTERNAL", pair_external), ("federation: two servers by dialback", pair_dialback),
             ("federation: Prosody by EXTERNAL", prosody_external),
             ("federation: Prosody by dialback", prosody_dialback), ("federation: the other server restarts", restarted), ("federation: servers that fail", outgoing_failures),
+            ("federation: who says where to go instead", redirected),
             ("federation: a domain without a server", not_found), ("federation: too much waits", queue_limit)]
