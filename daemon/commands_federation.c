@@ -40,6 +40,7 @@ void federation_stats_write(struct broker *b, struct buffer *out)
         {"server_authentications_in", t.counters.authenticated_incoming},
         {"server_authentications_out", t.counters.authenticated_outgoing},
         {"server_streams_failed", t.counters.failed},
+        {"server_streams_bidirectional", t.counters.bidirectional},
         {"server_stream_errors", t.counters.stream_errors},
         {"server_streams_throttled", t.counters.throttled},
         {"server_stanzas_received", t.counters.stanzas_received},

@@ -61,6 +61,7 @@ static int settings_make(struct federation *f, const struct config *c)
         .domain_count = c->domain_count,
         .hosts = (const char *const *)c->federation.hosts.texts,
         .host_count = c->federation.hosts.count,
+        .has_bidi = c->federation.bidirectional,
         .has_dialback = c->federation.dialback,
         .wants_certificates = c->federation.certificates == CONFIG_CERTIFICATES_REQUIRED,
         .addresses = &f->broker->addresses,

@@ -135,7 +135,7 @@ struct config {
         uint32_t item_bytes, account_bytes; /* 128 KiB; 2 MiB */
     } pep;
     struct {
-        bool enabled, dialback; /* false; true */
+        bool enabled, dialback, bidirectional; /* false; true; true */
         enum config_certificates certificates;
         char *address;             /* of the listeners: numeric */
         uint16_t port;             /* 5269 */

@@ -334,6 +334,9 @@ const struct config_row config_rows[] = {
     {"federation.dialback", CONFIG_BOOL, AT(federation.dialback), "true",
      .reason = "Speak dialback (XEP-0220) with servers that do not take or show a certificate for SASL EXTERNAL. On: under "
                "`certificates: required` it only proves the domain to servers that do not look at our certificate."},
+    {"federation.bidirectional", CONFIG_BOOL, AT(federation.bidirectional), "true",
+     .reason = "One stream in both directions with servers that know it (XEP-0288), by the certificate of whoever is connected to; "
+               "otherwise each side opens one of its own."},
     {"federation.hosts", CONFIG_HOSTS, AT(federation.hosts), NULL, .without = "every domain is looked up in DNS",
      .reason = "Domains that are not looked up, each with address and port, as in `example.org=192.0.2.1:5269`: for private networks. "
                "Certificates are judged all the same."},

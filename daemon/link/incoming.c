@@ -49,6 +49,9 @@ static void incoming_features(struct link *l)
                            "<mechanisms xmlns='" XMLNS_SASL "'><mechanism>EXTERNAL</mechanism></mechanisms>");
         if (settings->has_dialback)
             buffer_literal(&out, "<dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>");
+        if (settings
+                ->has_bidi) /* not in the clear, where it would be asked for too early (XEP-0288 s. 2.1) */
+            buffer_literal(&out, "<bidi xmlns='urn:xmpp:features:bidi'/>");
     }
     buffer_printf(
         &out,
@@ -98,10 +101,8 @@ void incoming_header(struct link *l, const struct xml_item *item)
     }
     link_enter(l, conn_is_secure(&l->conn) ? LINK_CHOOSING : LINK_FEATURES);
     incoming_features(l);
-    if (l->is_proved) {
+    if (l->is_proved)
         link_established(l, "external");
-        remote_is_seen(l);
-    }
 }
 
 /* ---- EXTERNAL ---- */
@@ -183,13 +184,15 @@ static struct span key_read(struct links *links, struct span content)
 
 /* The key's domain is to be proved. One domain a stream: another one is refused, and opens its own.
  */
-static void incoming_result(struct link *l, const struct xml_item *item)
+void incoming_result(struct link *l, const struct xml_item *item)
 {
     char from_storage[JID_PART_BYTES_MAX], to_storage[JID_PART_BYTES_MAX];
     struct span from = link_domain_read(l->links, item->from, from_storage);
     struct span to = link_domain_read(l->links, item->to, to_storage), local = link_local(l->links, to);
     struct span key = key_read(l->links, item->content);
-    if (!from.len || !to.len) {
+    if (item->type.len) {
+        return; /* an answer, which nobody has asked for */
+    } else if (!from.len || !to.len) {
         link_fail(l, STREAM_IMPROPER_ADDRESSING, NULL);
     } else if (!local.len) {
         link_fail(l, STREAM_HOST_UNKNOWN, NULL);
@@ -234,12 +237,14 @@ void incoming_verified(struct link *l, const struct verify *v)
 }
 
 /* Somebody asks whether a key that it was shown is ours. */
-static void incoming_verify(struct link *l, const struct xml_item *item)
+void incoming_verify(struct link *l, const struct xml_item *item)
 {
     char from_storage[JID_PART_BYTES_MAX], to_storage[JID_PART_BYTES_MAX];
     struct span from = link_domain_read(l->links, item->from, from_storage);
     struct span local = link_local(l->links, link_domain_read(l->links, item->to, to_storage));
     struct span id = item->id.len ? xml_unescape(&l->links->arena, item->id) : (struct span){0};
+    if (item->type.len)
+        return; /* as above */
     if (!from.len || !item->to.ptr || !id.len) {
         link_fail(l, STREAM_IMPROPER_ADDRESSING, NULL);
         return;
@@ -260,7 +265,7 @@ static void incoming_verify(struct link *l, const struct xml_item *item)
 /* ---- stanzas ---- */
 
 /* RFC 6120 s. 8.1.1.2, 8.1.2.2: both are there; `from` of the domain that was proved, `to` of one of ours. */
-static void incoming_stanza(struct link *l, const struct xml_item *item)
+void incoming_stanza(struct link *l, const struct xml_item *item)
 {
     struct links *links = l->links;
     struct stanza *stanza = &links->stanza;
@@ -287,7 +292,8 @@ static void incoming_stanza(struct link *l, const struct xml_item *item)
         link_fail(l, STREAM_INVALID_FROM, NULL);
         return;
     }
-    if (!link_local(links, jid_domain(&stanza->to)).len) {
+    struct span local = link_local(links, jid_domain(&stanza->to));
+    if (!local.len || (l->is_outgoing && !span_equal(local, l->local))) {
         link_fail(l, STREAM_HOST_UNKNOWN, NULL);
         return;
     }
@@ -313,6 +319,9 @@ void incoming_item(struct link *l, const struct xml_item *item)
         incoming_verify(l, item);
     } else if (span_starts(item->name, SPAN("db:")) && !l->has_db) {
         link_fail(l, STREAM_BAD_NAMESPACE_PREFIX, NULL);
+    } else if (l->state == LINK_CHOOSING && l->links->settings->has_bidi && span_is(item->name, "bidi") &&
+               span_is(item->xmlns, "urn:xmpp:bidi")) {
+        l->is_bidirectional = true; /* as soon as it is proved */
     } else if (l->state == LINK_ESTABLISHED) {
         incoming_stanza(l, item);
     } else if (l->state == LINK_CHOOSING && span_is(item->xmlns, XMLNS_SASL)) {

@@ -16,7 +16,7 @@ enum link_state {
     LINK_SECURING,    /* a TLS handshake is under way */
     LINK_CHOOSING,    /* TLS is there, the domain not proved, and nothing under way that proves it */
     LINK_PROVING,     /* EXTERNAL or dialback is under way */
-    LINK_ESTABLISHED, /* stanzas, in one direction (RFC 6120 s. 4.1) */
+    LINK_ESTABLISHED, /* stanzas: in one direction (RFC 6120 s. 4.1), or in both (XEP-0288) */
     LINK_CLOSING,
 };
 
@@ -24,6 +24,7 @@ enum link_state {
 struct link {
     struct conn conn;
     struct list node; /* in links->streams */
+    struct hash_node by_number;
     struct links *links;
     struct buffer in; /* an unfinished item */
     struct xml_scan *scan;
@@ -32,6 +33,8 @@ struct link {
     uint64_t said_us, said_at_ms;  /* throttle.c */
     struct remote *remote;         /* outgoing: what it is for; NULL: no more */
     struct address_count *address; /* incoming */
+    struct batch *batch;           /* incoming: it writes this, way.c; NULL: none */
+    struct sighting *farewell;     /* incoming: to be told at its end; NULL: it takes no stanzas */
     struct span local;             /* which of our domains; empty: not known yet */
     char *domain;                  /* the other's; NULL: not known yet */
     char *id;                      /* of the stream: its receiving end has made it */
@@ -43,6 +46,8 @@ struct link {
     bool is_outgoing, is_header_sent, is_header_due, is_discarding;
     bool is_dialling;          /* outgoing: our key is with the peer */
     bool has_external, has_db; /* what the peer offers; its header declares dialback's namespace */
+    bool has_bidi;             /* outgoing: the peer offers it */
+    bool is_bidirectional;     /* who has opened it has asked for stanzas in both directions */
     bool is_proved;            /* incoming: the peer's domain; outgoing: ours */
     bool was_established, is_throttled;
     bool has_said_end; /* the stream's end tag: what the peer says until it has ended, too, still counts */
@@ -56,8 +61,13 @@ static inline struct span link_domain(const struct link *l)
 /* ---- stream.c: what both directions have in common ---- */
 
 struct link *link_new(struct links *links, int fd, bool is_outgoing);
+/* NULL: it is gone. */
+struct link *links_find(const struct links *links, uint64_t number);
 void link_enter(struct link *l, enum link_state state);
+/* Something of a bounded number of bytes, or an answer: whoever asks and does not read is cut. */
 void link_say(struct link *l, struct span bytes);
+/* Stanzas, which somebody else bounds. */
+void link_put(struct link *l, struct span bytes);
 /* End it, with an error or without. `text` may be NULL, and goes to the log. */
 void link_fail(struct link *l, enum stream_error e, const char *text);
 void link_end(struct link *l, const char *reason);
@@ -97,6 +107,11 @@ void outgoing_item(struct link *l, const struct xml_item *item);
 void outgoing_header(struct link *l, const struct xml_item *item);
 /* The peer has ended the stream with an error: does it say where to go instead? */
 void outgoing_error(struct link *l, const struct xml_item *item);
+/* A stanza by the one who has opened a stream; by the other one when it is bidirectional. */
+void incoming_stanza(struct link *l, const struct xml_item *item);
+/* Dialback's questions: does a key prove a domain, is a key ours? */
+void incoming_result(struct link *l, const struct xml_item *item);
+void incoming_verify(struct link *l, const struct xml_item *item);
 /* There is something to verify or to send: go on, if nothing else is under way. */
 void outgoing_advance(struct link *l);
 
@@ -134,17 +149,64 @@ int verify_ask(struct link *l, struct span local, struct span domain, struct spa
 void verify_answer(struct verify *v, enum verify_outcome outcome);
 void incoming_verified(struct link *l, const struct verify *v);
 
+/* ---- queue.c: stanzas, in their order ---- */
+
+struct stanza_queue {
+    struct message *first, **last; /* of struct remote_stanza */
+    uint32_t position;             /* within the first: what is before it has left */
+    uint32_t stanzas;
+    size_t bytes;
+};
+void queue_init(struct stanza_queue *q);
+/* Takes it over, as queue_shift gives it away. */
+void queue_append(struct stanza_queue *q, struct remote_stanza *s);
+struct remote_stanza *queue_shift(struct stanza_queue *q);
+/* All of `from`, before what `to` has, of which nothing has left. */
+void queue_move(struct stanza_queue *to, struct stanza_queue *from);
+/* Drop the first, if part of it has left: said anew it would be heard twice. */
+void queue_drop_begun(struct stanza_queue *q, struct links *links);
+/* As much as the connection takes now; it asks for more. */
+void queue_write(struct stanza_queue *q, struct link *l);
+
+/* ---- way.c: stanzas leave by a stream that the peer has opened (XEP-0288) ---- */
+
+/* Such a stream. */
+struct way {
+    struct links *at;
+    uint64_t number; /* 0: there is none */
+};
+static inline bool way_is(const struct way *w, const struct links *at, uint64_t number)
+{
+    return w->at == at && w->number == number;
+}
+/* What waited for a domain, lent to the worker of such a stream. */
+struct batch {
+    struct message message;
+    struct stanza_queue queue;
+    struct way way;
+    bool is_out, is_broken;
+    uint32_t stanzas; /* when it was handed over: they count until it is back */
+    size_t bytes;
+};
+/* An incoming stream is established: its server is here, and may take stanzas. */
+void way_begin(struct link *l);
+/* It takes no more. */
+void way_end(struct link *l);
+/* Its connection takes more. */
+void way_refill(struct link *l);
+/* Hand over what waits, unless that is under way. */
+void way_hand(struct remote *r);
+
 /* ---- remote.c: one of our domains and another one ---- */
 
 struct remote {
     struct hash_node node;
     struct links *links;
-    struct link *link;             /* NULL: none */
-    struct attempt *attempt;       /* to connect; NULL: none */
-    struct message *first, **last; /* of struct remote_stanza: wait to be sent */
-    uint32_t position;             /* within the first */
-    uint32_t stanzas;
-    size_t bytes;
+    struct link *link;            /* NULL: none */
+    struct attempt *attempt;      /* to connect; NULL: none */
+    struct stanza_queue queue;    /* waits to be sent */
+    struct way way;               /* a stream of its own that takes them */
+    struct batch batch;           /* is being sent there */
     struct list verifies, asked;  /* struct verify: to be asked, asked */
     struct timer timer;           /* then it may be forgotten */
     uint32_t failures, redirects; /* in a row */
@@ -162,13 +224,17 @@ static inline struct span remote_domain(const struct remote *r)
 uint32_t remote_owner(const struct links *l, struct span domain);
 /* NULL: too many, or no memory. */
 struct remote *remote_take(struct links *l, struct span local, struct span domain);
+/* NULL: there is none. */
+struct remote *remote_find(const struct links *l, struct span local, struct span domain);
 /* Send, verify, connect: whatever is due. `r` may be gone after it. */
 void remote_advance(struct remote *r);
+/* The same, or give all back when the daemon stops. */
+void remote_resume(struct remote *r);
+/* Do stanzas wait for a stream of ours? Not those that the peer's takes. */
+bool remote_has_due(const struct remote *r);
 void remote_flush(struct remote *r);
 /* It cannot be reached: all that waits is given back. `r` may be gone after it. */
 void remote_fail(struct remote *r, enum stanza_error e, const char *reason);
-/* Its server has come by its certificate: it may be tried again at once. */
-void remote_is_seen(const struct link *incoming);
 /* Its stream is over. */
 void remote_unlink(struct remote *r, struct link *l, const char *reason);
 void remotes_stop(struct links *l);

@@ -26,7 +26,7 @@ struct link_settings {
     const char *const *hosts; /* "domain=address:port" */
     uint32_t host_count;
     char dialback[DIALBACK_SECRET_BYTES + 1];
-    bool has_dialback;
+    bool has_dialback, has_bidi;
     bool wants_certificates; /* of every server, also with dialback */
     struct jobs *resolvers;  /* threads of their own, for a dead name server must not hold up handshakes */
     struct address_limit *addresses;
@@ -48,16 +48,18 @@ struct links {
     struct arena arena;        /* reset after every item */
     struct stanza stanza;      /* scratch: large */
     struct list streams;       /* struct link */
+    struct hash_table numbers; /* the same, by number */
     struct hash_table remotes; /* struct remote: pairs of a domain of ours and another, by both */
     uint32_t stream_count, operations;
-    _Atomic int64_t deliveries; /* stanzas and sightings on their way here from other workers */
-    uint64_t numbers;           /* counts the streams, for answers that come later */
+    _Atomic int64_t
+        deliveries;         /* stanzas, batches of them and sightings on their way here from other workers */
+    uint64_t numbers_given; /* counts the streams, for answers that come later */
     struct timer leaving;
     bool is_stopping;
     struct link_counters {
         uint64_t accepted, refused, opened, authenticated_incoming, authenticated_outgoing, failed,
             stream_errors, throttled;
-        uint64_t stanzas_received, stanzas_sent, stanzas_failed;
+        uint64_t bidirectional, stanzas_received, stanzas_sent, stanzas_failed;
         uint64_t incoming, outgoing, queued; /* now */
     } counters;
 };

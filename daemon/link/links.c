@@ -29,6 +29,7 @@ void links_init(struct links *l, const struct link_settings *settings, struct ne
     l->limits.has_db = true;
     arena_init(&l->arena);
     list_init(&l->streams);
+    hash_table_init(&l->numbers);
     hash_table_init(&l->remotes);
     timer_init(&l->leaving, links_leave);
 }
@@ -37,8 +38,15 @@ void links_fini(struct links *l)
 {
     if (!l->settings)
         return; /* never opened */
+    hash_table_fini(&l->numbers);
     hash_table_fini(&l->remotes);
     arena_fini(&l->arena);
+}
+
+struct link *links_find(const struct links *l, uint64_t number)
+{
+    struct hash_node *n = hash_table_first(&l->numbers, number); /* each is there once */
+    return n ? container_of(n, struct link, by_number) : NULL;
 }
 
 void links_stop(struct links *l)
@@ -62,6 +70,12 @@ bool links_are_idle(const struct links *l)
                             atomic_load(&l->deliveries) == 0 && !timer_is_running(&l->leaving));
 }
 
+/* Stanzas that wait for it. */
+static uint32_t link_waiting(const struct link *l)
+{
+    return l->remote ? l->remote->queue.stanzas : l->batch ? l->batch->queue.stanzas : 0;
+}
+
 void links_write(struct links *l, struct buffer *out)
 {
     uint64_t now_ms = loop_now_ms(l->net->loop);
@@ -74,15 +88,18 @@ void links_write(struct links *l, struct buffer *out)
         conn_peer_name(&link->conn, peer, sizeof peer);
         buffer_printf(out, "%s\t%.*s\t%s\t%s\t%s\t%s\t%llu\t%u\n", link->domain ? link->domain : "?",
                       (int)link->local.len, link->local.len ? link->local.ptr : "",
-                      link->is_outgoing ? "out" : "in", names[link->state], link->proof ? link->proof : "-",
-                      peer, (unsigned long long)link->stanzas, link->remote ? link->remote->stanzas : 0);
+                      link->is_bidirectional ? "both"
+                      : link->is_outgoing    ? "out"
+                                             : "in",
+                      names[link->state], link->proof ? link->proof : "-", peer,
+                      (unsigned long long)link->stanzas, link_waiting(link));
     }
     for (struct hash_node *n = hash_table_next(&l->remotes, NULL); n; n = hash_table_next(&l->remotes, n)) {
         const struct remote *r = container_of(n, struct remote, node);
-        if (r->link)
+        if (r->link || r->way.number || r->batch.is_out)
             continue;
         const char *state = r->attempt ? "resolving" : r->retry_at_ms > now_ms ? "waiting" : "failed";
         buffer_printf(out, "%.*s\t%.*s\tout\t%s\t-\t-\t0\t%u\n", r->domain_len, r->domain, (int)r->local.len,
-                      r->local.ptr, state, r->stanzas);
+                      r->local.ptr, state, r->queue.stanzas);
     }
 }

@@ -54,6 +54,16 @@ void outgoing_header(struct link *l, const struct xml_item *item)
 
 /* ---- proving our domain ---- */
 
+/* Who has shown its certificate may speak on this stream, too (XEP-0288 s. 2.2); of others we know only where
+ * we have found them. */
+static void bidi_ask(struct link *l)
+{
+    if (!l->has_bidi || l->is_bidirectional || !link_is_certified(l, link_domain(l)))
+        return;
+    l->is_bidirectional = true;
+    link_say(l, SPAN("<bidi xmlns='urn:xmpp:bidi'/>"));
+}
+
 static void external_begin(struct link *l)
 {
     struct buffer out = {0};
@@ -119,9 +129,11 @@ void outgoing_advance(struct link *l)
     }
     if (!list_empty(&r->asked))
         return; /* one thing after the other: not every server expects both at a time */
-    link_deadline(l, r->first ? settings->login_timeout_ms : settings->idle_timeout_ms);
-    if (!r->first)
+    bool has_due = remote_has_due(r);
+    link_deadline(l, has_due ? settings->login_timeout_ms : settings->idle_timeout_ms);
+    if (!has_due)
         return;
+    bidi_ask(l);
     if (l->has_external)
         external_begin(l);
     else if (settings->has_dialback && l->has_db)
@@ -152,6 +164,8 @@ static void outgoing_features(struct link *l, const struct xml_item *item)
         const struct xml_node *list = xml_node_child(features, SPAN("mechanisms"), SPAN(XMLNS_SASL));
         for (const struct xml_node *m = list ? list->children : NULL; m; m = m->next)
             l->has_external |= span_is(m->name, "mechanism") && span_is(m->text, "EXTERNAL");
+        l->has_bidi = l->links->settings->has_bidi &&
+                      xml_node_child(features, SPAN("bidi"), SPAN("urn:xmpp:features:bidi"));
         link_enter(l, LINK_CHOOSING);
     }
     outgoing_advance(l);
@@ -160,6 +174,11 @@ static void outgoing_features(struct link *l, const struct xml_item *item)
 static void outgoing_result(struct link *l, const struct xml_item *item)
 {
     char from[JID_PART_BYTES_MAX], to[JID_PART_BYTES_MAX];
+    if (l->state == LINK_ESTABLISHED && l->is_bidirectional &&
+        !item->type.len) { /* it wants to prove another domain: that has a stream of its own */
+        incoming_result(l, item);
+        return;
+    }
     if (l->state != LINK_PROVING || !l->is_dialling ||
         !span_equal(link_domain_read(l->links, item->from, from), link_domain(l)) ||
         !span_equal(link_domain_read(l->links, item->to, to), l->local))
@@ -178,6 +197,10 @@ static void outgoing_result(struct link *l, const struct xml_item *item)
 static void outgoing_verified(struct link *l, const struct xml_item *item)
 {
     struct span id = item->id.len ? xml_unescape(&l->links->arena, item->id) : (struct span){0};
+    if (l->is_bidirectional && !item->type.len) {
+        incoming_verify(l, item);
+        return;
+    }
     if (!l->remote)
         return;
     list_each(node, &l->remote->asked)
@@ -209,7 +232,8 @@ static void outgoing_sasl(struct link *l, const struct xml_item *item)
         log_info("link-refused", "domain=%s by=external condition=%.*s", l->domain, (int)item->child_name.len,
                  item->child_name.len ? item->child_name.ptr : "");
         link_enter(l, LINK_CHOOSING);
-        outgoing_advance(l);
+        remote_advance(
+            l->remote); /* by what is offered besides, or the peer's stream, which may be there by now */
     }
 }
 
@@ -247,6 +271,8 @@ void outgoing_item(struct link *l, const struct xml_item *item)
         outgoing_result(l, item);
     else if (is_secure && link_is_db(l, item, "verify"))
         outgoing_verified(l, item);
+    else if (l->state == LINK_ESTABLISHED && l->is_bidirectional)
+        incoming_stanza(l, item);
     else if (span_is(item->name, "stream:features"))
         return; /* again, and nothing that matters now */
     else

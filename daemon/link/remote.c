@@ -9,10 +9,6 @@
 #include "base/log.h"
 #include "link/internal.h"
 
-/* So much is handed to the connection at a time; the rest waits here, where it is counted and can be given
- * back. */
-#define FLUSH_BYTES 65536
-
 struct delivery {
     struct message message;
     struct links *to;
@@ -29,11 +25,6 @@ uint32_t remote_owner(const struct links *l, struct span domain)
     return (uint32_t)(hash_bytes(domain) % l->count);
 }
 
-static struct remote_stanza *stanza_of(struct message *m)
-{
-    return container_of(m, struct remote_stanza, message);
-}
-
 static void remote_forget(struct remote *r);
 
 static void remote_timer_expired(struct timer *t)
@@ -41,10 +32,10 @@ static void remote_timer_expired(struct timer *t)
     remote_forget(container_of(t, struct remote, timer));
 }
 
-/* NULL: none. */
-static struct remote *remote_find(const struct links *l, uint64_t hash, struct span local, struct span domain)
+struct remote *remote_find(const struct links *l, struct span local, struct span domain)
 {
-    for (struct hash_node *n = hash_table_first(&l->remotes, hash); n; n = hash_node_next(n)) {
+    for (struct hash_node *n = hash_table_first(&l->remotes, pair_hash(local, domain)); n;
+         n = hash_node_next(n)) {
         struct remote *r = container_of(n, struct remote, node);
         if (span_equal(remote_domain(r), domain) && span_equal(r->local, local))
             return r;
@@ -54,19 +45,18 @@ static struct remote *remote_find(const struct links *l, uint64_t hash, struct s
 
 struct remote *remote_take(struct links *l, struct span local, struct span domain)
 {
-    uint64_t hash = pair_hash(local, domain);
-    struct remote *r = remote_find(l, hash, local, domain);
+    struct remote *r = remote_find(l, local, domain);
     if (r)
         return r;
     if (l->remotes.count < l->settings->streams_max && !l->is_stopping)
         r = calloc(1, sizeof *r + domain.len);
-    if (!r || hash_table_insert(&l->remotes, &r->node, hash) != 0) {
+    if (!r || hash_table_insert(&l->remotes, &r->node, pair_hash(local, domain)) != 0) {
         free(r);
         return NULL;
     }
     r->links = l;
     r->local = link_local(l, local);
-    r->last = &r->first;
+    queue_init(&r->queue);
     r->domain_len = (uint16_t)domain.len;
     memcpy(r->domain, domain.ptr, domain.len);
     list_init(&r->verifies);
@@ -79,7 +69,8 @@ struct remote *remote_take(struct links *l, struct span local, struct span domai
 static void remote_forget(struct remote *r)
 {
     struct links *l = r->links;
-    if (r->link || r->attempt || r->first || timer_is_running(&r->timer))
+    if (r->link || r->attempt || r->queue.first || r->batch.is_out || r->way.number ||
+        timer_is_running(&r->timer))
         return;
     hash_table_remove(&l->remotes, &r->node);
     free(r->place);
@@ -88,23 +79,23 @@ static void remote_forget(struct remote *r)
 
 /* ---- what waits ---- */
 
-static struct remote_stanza *remote_shift(struct remote *r)
-{
-    struct remote_stanza *s = stanza_of(r->first);
-    r->first = r->first->next;
-    if (!r->first)
-        r->last = &r->first;
-    r->position = 0;
-    r->stanzas--;
-    r->bytes -= remote_stanza_bytes(s);
-    r->links->counters.queued--;
-    return s;
-}
-
 static void give_back(struct links *l, struct remote_stanza *s, enum stanza_error e)
 {
     l->counters.stanzas_failed++;
     router_remote_failed(l->router, s, e);
+}
+
+/* Is there room for so many bytes more? One stanza alone is always taken: a presence for all contacts of
+ * somebody who has very many there.
+ */
+static bool remote_has_room(const struct remote *r, size_t bytes)
+{
+    const struct link_settings *settings = r->links->settings;
+    const struct batch *b = &r->batch;
+    uint32_t stanzas = r->queue.stanzas + (b->is_out ? b->stanzas : 0);
+    size_t waiting = r->queue.bytes + (b->is_out ? b->bytes : 0);
+    return stanzas == 0 ||
+           (stanzas < settings->queue_stanzas_max && waiting + bytes <= settings->queue_bytes_max);
 }
 
 static void delivery_arrives(struct message *m, void *context)
@@ -113,7 +104,6 @@ static void delivery_arrives(struct message *m, void *context)
     struct delivery *d = container_of(m, struct delivery, message);
     struct links *l = d->to;
     struct remote_stanza *s = d->stanza;
-    const struct link_settings *settings = l->settings;
     struct jid from = jid_of_prepared(remote_stanza_from(s));
     free(d);
     atomic_fetch_sub(&l->deliveries, 1);
@@ -121,18 +111,12 @@ static void delivery_arrives(struct message *m, void *context)
     struct remote *r = local.len ? remote_take(l, local, remote_stanza_domain(s)) : NULL;
     if (!r) {
         give_back(l, s, STANZA_RESOURCE_CONSTRAINT);
-    } else if (!r->link && r->retry_at_ms > loop_now_ms(l->net->loop)) {
+    } else if (!r->link && !r->way.number && r->retry_at_ms > loop_now_ms(l->net->loop)) {
         give_back(l, s, r->failure);
-    } else if (r->stanzas >= settings->queue_stanzas_max ||
-               (r->stanzas && r->bytes + remote_stanza_bytes(s) > settings->queue_bytes_max)) {
-        /* One alone is always taken: a presence for all contacts of somebody who has very many there. */
+    } else if (!remote_has_room(r, remote_stanza_bytes(s))) {
         give_back(l, s, STANZA_RESOURCE_CONSTRAINT);
     } else {
-        s->message.next = NULL;
-        *r->last = &s->message;
-        r->last = &s->message.next;
-        r->stanzas++;
-        r->bytes += remote_stanza_bytes(s);
+        queue_append(&r->queue, s);
         l->counters.queued++;
         remote_advance(r);
     }
@@ -155,43 +139,34 @@ static void remote_send(void *context, struct remote_stanza *stanza)
 
 const struct remote_link links_remote = {.send = remote_send};
 
+/* By the peer's stream? Not while ours proves itself for stanzas, or has: one way at a time. */
+static bool remote_goes_back(const struct remote *r)
+{
+    return r->way.number && !(r->link && (r->link->state == LINK_PROVING || r->link->is_proved));
+}
+
+bool remote_has_due(const struct remote *r)
+{
+    return r->queue.first && !r->batch.is_out && !remote_goes_back(r);
+}
+
 void remote_flush(struct remote *r)
 {
-    struct link *l = r->link;
-    struct links *links = r->links;
-    if (!l || l->state != LINK_ESTABLISHED)
-        return;
-    while (r->first && !l->conn.is_aborted && l->conn.out.bytes < FLUSH_BYTES) {
-        struct buffer out = {0};
-        struct remote_stanza *s = stanza_of(r->first);
-        bool is_more = remote_stanza_write(s, &r->position, &out, FLUSH_BYTES);
-        if (!buffer_ok(&out)) {
-            buffer_fini(&out);
-            conn_abort(&l->conn);
-            return;
-        }
-        if (out.len)
-            link_say(l, buffer_span(&out));
-        buffer_fini(&out);
-        if (is_more)
-            continue;
-        links->counters.stanzas_sent++;
-        l->stanzas++;
-        remote_stanza_free(remote_shift(r));
-    }
-    l->used_ms = loop_now_ms(links->net->loop);
-    l->conn.is_holding = r->first != NULL;
+    if (r->link && r->link->state == LINK_ESTABLISHED && !r->batch.is_out)
+        queue_write(&r->queue, r->link);
 }
 
 void remote_advance(struct remote *r)
 {
+    if (remote_goes_back(r))
+        way_hand(r);
     if (r->link) {
         outgoing_advance(r->link);
         return;
     }
     if (r->attempt)
         return;
-    if (!r->first && list_empty(&r->verifies)) {
+    if (!remote_has_due(r) && list_empty(&r->verifies)) {
         remote_forget(r);
         return;
     }
@@ -210,8 +185,8 @@ static void verifies_fail(struct list *verifies)
 
 static void remote_give_back(struct remote *r, enum stanza_error e)
 {
-    while (r->first)
-        give_back(r->links, remote_shift(r), e);
+    for (; r->queue.first; r->links->counters.queued--)
+        give_back(r->links, queue_shift(&r->queue), e);
     verifies_fail(&r->verifies);
     verifies_fail(&r->asked);
 }
@@ -235,43 +210,20 @@ void remote_fail(struct remote *r, enum stanza_error e, const char *reason)
              r->failures, delay_ms);
     /* The count of failures outlives the delay by as much: who is asked for now and then is still known. */
     loop_timer_start(l->net->loop, &r->timer, 2ull * delay_ms);
-    remote_give_back(r, e);
+    if (!remote_goes_back(r)) {
+        remote_give_back(r, e);
+        return;
+    }
+    verifies_fail(&r->verifies);
+    verifies_fail(&r->asked);
+    remote_advance(r);
 }
 
-struct sighting {
-    struct message message;
-    struct links *to;
-    struct span local; /* one of the settings' domains */
-    uint16_t domain_len;
-    char domain[];
-};
-
-static void sighting_arrives(struct message *m, void *context)
+void remote_resume(struct remote *r)
 {
-    (void)context;
-    struct sighting *s = container_of(m, struct sighting, message);
-    struct span domain = span_make(s->domain, s->domain_len);
-    struct remote *r = remote_find(s->to, pair_hash(s->local, domain), s->local, domain);
-    if (r)
-        r->retry_at_ms = 0;
-    atomic_fetch_sub(&s->to->deliveries, 1);
-    free(s);
-}
-
-void remote_is_seen(const struct link *incoming)
-{
-    struct links *l = incoming->links;
-    struct span domain = link_domain(incoming);
-    struct sighting *s = malloc(sizeof *s + domain.len);
-    if (!s)
-        return; /* its time will come */
-    *s = (struct sighting){{.handle = sighting_arrives},
-                           l->peers[remote_owner(l, domain)],
-                           incoming->local,
-                           (uint16_t)domain.len};
-    memcpy(s->domain, domain.ptr, domain.len);
-    atomic_fetch_add(&s->to->deliveries, 1);
-    loop_post(s->to->net->loop, l->net->loop, &s->message);
+    if (r->links->is_stopping)
+        remote_give_back(r, STANZA_REMOTE_SERVER_TIMEOUT);
+    remote_advance(r);
 }
 
 void remote_unlink(struct remote *r, struct link *l, const char *reason)
@@ -283,19 +235,18 @@ void remote_unlink(struct remote *r, struct link *l, const char *reason)
         return;
     }
     if (!l->was_established) {
-        bool is_needed = r->first || !list_empty(&r->verifies) || !list_empty(&r->asked);
+        bool is_needed = remote_has_due(r) || !list_empty(&r->verifies) || !list_empty(&r->asked);
         if (is_needed)
             remote_fail(r, STANZA_REMOTE_SERVER_TIMEOUT, reason);
         else
-            remote_forget(r);
+            remote_advance(r);
         return;
     }
     r->failures = r->redirects = 0;
     verifies_fail(&r->asked);
     /* What was not handed to the connection yet goes by the next one, the first stanza from its beginning
      * unless part of it has left: recipients would hear it twice. */
-    if (r->first && r->position)
-        remote_stanza_free(remote_shift(r));
+    queue_drop_begun(&r->queue, r->links);
     remote_advance(r);
 }
 

@@ -21,14 +21,19 @@ void link_enter(struct link *l, enum link_state state)
     l->state = state;
 }
 
+void link_put(struct link *l, struct span bytes)
+{
+    if (!l->has_said_end && conn_send_bytes(&l->conn, bytes) < 0)
+        conn_abort(&l->conn);
+}
+
 void link_say(struct link *l, struct span bytes)
 {
     if (l->has_said_end)
         return;
     int outcome = conn_send_bytes(&l->conn, bytes);
-    /* What goes out is bounded before it comes here (remote_flush); answers are not, and who does not read
-     * them is cut. */
-    if (outcome < 0 || (outcome == CONN_SLOW && !l->is_outgoing))
+    bool is_asked = !l->is_outgoing || l->is_bidirectional;
+    if (outcome < 0 || (outcome == CONN_SLOW && is_asked))
         conn_abort(&l->conn);
 }
 
@@ -46,6 +51,7 @@ static void link_over(struct link *l, const char *reason)
     counters->failed += !l->was_established;
     link_enter(l, LINK_CLOSING);
     l->is_discarding = true;
+    way_end(l);
     if (l->remote)
         remote_unlink(l->remote, l, reason);
     l->remote = NULL;
@@ -70,7 +76,8 @@ void link_end(struct link *l, const char *reason)
 /* The peer may be saying something at this moment: it is the one that ends then (RFC 6120 s. 4.4). */
 static void link_end_idle(struct link *l)
 {
-    if (l->is_outgoing) {
+    struct remote *r = l->remote;
+    if (l->is_outgoing && !l->is_bidirectional) {
         link_end(l, "idle");
         return;
     }
@@ -79,9 +86,14 @@ static void link_end_idle(struct link *l)
         conn_abort(&l->conn);
         return;
     }
+    way_end(l);
     link_say(l, SPAN("</stream:stream>"));
     l->has_said_end = true;
+    l->conn.is_holding = false;
+    l->remote = NULL;
     link_deadline(l, CLOSE_TIMEOUT_MS);
+    if (r) /* what is said now goes by another one */
+        remote_unlink(r, l, "idle");
 }
 
 void link_fail(struct link *l, enum stream_error e, const char *text)
@@ -147,10 +159,14 @@ void link_established(struct link *l, const char *proof)
     l->was_established = true;
     l->since_ms = l->used_ms = loop_now_ms(l->links->net->loop);
     *(l->is_outgoing ? &counters->authenticated_outgoing : &counters->authenticated_incoming) += 1;
-    log_info("link-established", "direction=%s domain=%s local=%.*s by=%s", l->is_outgoing ? "out" : "in",
-             l->domain, (int)l->local.len, l->local.ptr, proof);
     link_enter(l, LINK_ESTABLISHED);
     link_deadline(l, l->links->settings->idle_timeout_ms);
+    if (!l->is_outgoing)
+        way_begin(l);
+    counters->bidirectional += l->is_bidirectional;
+    log_info("link-established", "direction=%s domain=%s local=%.*s by=%s%s", l->is_outgoing ? "out" : "in",
+             l->domain, (int)l->local.len, l->local.ptr, proof,
+             l->is_bidirectional ? " bidirectional=yes" : "");
 }
 
 struct span link_domain_read(struct links *links, struct span raw, char storage[static JID_PART_BYTES_MAX])
@@ -323,6 +339,7 @@ static void link_refill(struct conn *c)
     struct link *l = container_of(c, struct link, conn);
     if (l->remote)
         remote_flush(l->remote);
+    way_refill(l);
 }
 
 static void link_closed(struct conn *c)
@@ -335,6 +352,7 @@ static void link_closed(struct conn *c)
     loop_timer_stop(links->net->loop, &l->throttle);
     address_give(links->settings->addresses, l->address);
     list_remove(&l->node);
+    hash_table_remove(&links->numbers, &l->by_number);
     links->stream_count--;
     *(l->is_outgoing ? &links->counters.outgoing : &links->counters.incoming) -= 1;
     xml_scan_free(l->scan);
@@ -376,13 +394,15 @@ struct link *link_new(struct links *links, int fd, bool is_outgoing)
 {
     struct link *l = calloc(1, sizeof *l);
     struct xml_scan *scan = l ? xml_scan_new(&links->limits) : NULL;
-    if (!scan) {
+    if (!scan || hash_table_insert(&links->numbers, &l->by_number, ++links->numbers_given) != 0) {
+        if (scan)
+            xml_scan_free(scan);
         free(l);
         return NULL;
     }
     l->links = links;
     l->scan = scan;
-    l->number = ++links->numbers;
+    l->number = links->numbers_given;
     l->is_outgoing = is_outgoing;
     list_init(&l->node);
     list_append(&links->streams, &l->node);

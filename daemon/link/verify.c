@@ -39,14 +39,9 @@ static void verify_returns(struct message *m, void *context)
     struct verify *v = container_of(m, struct verify, message);
     struct links *links = v->origin;
     links->operations--;
-    list_each(node, &links->streams)
-    {
-        struct link *l = container_of(node, struct link, node);
-        if (l->number == v->number) {
-            incoming_verified(l, v);
-            break;
-        }
-    }
+    struct link *l = links_find(links, v->number);
+    if (l)
+        incoming_verified(l, v);
     free(v);
 }
 

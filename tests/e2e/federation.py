@@ -74,6 +74,7 @@ class FederatedProsody(Prosody):
     """Prosody, to which a module of ours tells where the servers are: it knows of others only what DNS says."""
 
     is_secure = True
+    more_modules = ""
 
     def __init__(self, build, workers, domain, certificates):
         self.domain, self.certificates = domain, certificates
@@ -107,7 +108,7 @@ s2s_ports = {{ {self.server_port} }}
 s2s_direct_tls_ports = {{}}
 http_ports = {{}}
 https_ports = {{}}
-modules_enabled = {{ "roster", "saslauth", "tls", {proof}, "disco", "ping", "presence", "message", "iq", "posix", "static_hosts" }}
+modules_enabled = {{ "roster", "saslauth", "tls", {proof}, "disco", "ping", "presence", "message", "iq", "posix", "static_hosts"{self.more_modules} }}
 modules_disabled = {{ "offline", {'"dialback"' if self.is_secure else '"s2s_auth_certs"'} }}
 s2s_require_encryption = true
 s2s_secure_auth = {"true" if self.is_secure else "false"}

@@ -323,14 +323,14 @@ class Pair:
         return sorted(line.split("\t")[2] + " " + line.split("\t")[4] for line in server.musterctl("server", "list").stdout.splitlines())
 
 
-def talk(pair, proof, server=None):
+def talk(pair, proof, directions=("in", "out")):
     """Messages, a subscription both ways, presence, a query, an answer that is an error."""
     juliet, romeo = pair.juliet, pair.romeo
     juliet.send(f"<message to='{romeo.jid}' type='chat'><body>wherefore art thou</body></message>")
     romeo.message("wherefore art thou", juliet.jid)
     romeo.send(f"<message to='{juliet.jid}' type='chat'><body>call me but love</body></message>")
     juliet.message("call me but love", romeo.jid)
-    must(pair.proofs(pair.capulet) == [f"in {proof}", f"out {proof}"], f"proofs {pair.proofs(pair.capulet)}")
+    must(pair.proofs(pair.capulet) == [f"{direction} {proof}" for direction in directions], f"proofs {pair.proofs(pair.capulet)}")
     bare = {user: user.jid.split("/")[0] for user in (juliet, romeo)}
     for asker, asked in ((juliet, romeo), (romeo, juliet)):
         asker.send(f"<presence to='{bare[asked]}' type='subscribe'/>")
@@ -350,7 +350,11 @@ def talk(pair, proof, server=None):
 
 
 def pair_external(bench):
+    """One stream in both directions, unless one side has that switched off."""
     with Pair(bench, FederatedMusterd) as pair:
+        talk(pair, "external", ["both"])
+        must([server.stat("server_streams_opened") for server in (pair.capulet, pair.montague)] == [1, 0], "more than one stream")
+    with Pair(bench, FederatedMusterd, "bidirectional: false") as pair:
         talk(pair, "external")
 
 
@@ -368,6 +372,19 @@ def prosody_external(bench):
         talk(pair, "external")
 
 
+def prosody_bidirectional(bench):
+    """Whoever opens the stream."""
+    if not shutil.which("prosody"):
+        raise Missing("no prosody")
+    for opens in ("capulet", "montague"):
+        with Pair(bench, BidirectionalProsody) as pair:
+            if opens == "montague":
+                pair.romeo.send(f"<message to='{pair.juliet.jid}' type='chat'><body>he jests at scars</body></message>")
+                pair.juliet.message("he jests at scars", pair.romeo.jid)
+            talk(pair, "external", ["both"])
+            must(pair.capulet.stat("server_streams_opened") == (opens == "capulet"), f"streams when {opens} opens one")
+
+
 def prosody_dialback(bench):
     if not shutil.which("prosody"):
         raise Missing("no prosody")
@@ -377,6 +394,10 @@ def prosody_dialback(bench):
 
 class DialbackProsody(FederatedProsody):
     is_secure = False
+
+
+class BidirectionalProsody(FederatedProsody):
+    more_modules = ', "s2s_bidi"'
 
 
 def restarted(bench):
@@ -393,7 +414,7 @@ def restarted(bench):
         for number in range(100):
             juliet.send(f"<message to='romeo@{MONTAGUE}' id='r{number}'><body>three</body></message>")
             eventually(lambda: pair.capulet.stat("server_stanzas_queued") == 0, "it is queued for ever")
-            if "out external" in pair.proofs(pair.capulet):
+            if "both external" in pair.proofs(pair.capulet):
                 break
         else:
             raise AssertionError("no stream any more")
@@ -493,18 +514,137 @@ def redirect_in_clear(place):
     return answers
 
 
-def receiving(heard):
+def receiving(heard, features="", proved=lambda raw: None):
     """Lets a server in by its certificate, and keeps what it says."""
     def answers(raw):
         raw.secure()
-        raw.greet(EXTERNAL_FEATURE)
+        raw.greet(EXTERNAL_FEATURE + features)
         while (asked := raw.next()) is not None:
             if local(asked) == "auth":
                 raw.send("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>")
                 raw.greet("")
+                proved(raw)
             else:
                 heard.append(asked)
     return answers
+
+
+BIDI_FEATURE = "<bidi xmlns='urn:xmpp:features:bidi'/>"
+BIDI = "<bidi xmlns='urn:xmpp:bidi'/>"
+
+
+def bodies(heard):
+    return [m.findtext(f"{{{NS_SERVER}}}body") for m in heard if local(m) == "message"]
+
+
+def there_and_back(bench):
+    """By the stream that the other server has opened, if it asks for that (XEP-0288): in order, all of it, and when the stream is gone by
+    one of our own."""
+    certificates, heard = Certificates(bench.server.folder), []
+    hand = ServerByHand(MONTAGUE, certificates.make(MONTAGUE), receiving(heard), certificates.ca)
+    with Verona(bench, "queue_bytes: 100000000", {MONTAGUE: hand.port}, certificates) as verona:
+        juliet, said = verona.user("juliet"), []
+
+        def say(count, more=""):
+            for _ in range(count):
+                said.append(f"{len(said)}{more}")
+                juliet.send(f"<message to='romeo@{MONTAGUE}'><body>{said[-1]}</body></message>")
+            juliet.ping()
+
+        raw = verona.connect()
+        raw.secure()
+        must(raw.features.find("{urn:xmpp:features:bidi}bidi") is not None, "not offered")
+        raw.send(BIDI)
+        raw.external()
+        raw.send(MESSAGE.replace("juliet", "nobody").replace("<message", "<iq id='q' type='get'").replace("</message", "</iq"))
+        answer = raw.next()
+        must(local(answer) == "iq" and answer.get("type") == "error" and answer.get("to") == f"romeo@{MONTAGUE}", "no answer")
+        lines = [line.split("\t") for line in verona.links()]
+        must([line[:5] for line in lines] == [[MONTAGUE, CAPULET, "both", "established", "external"]], f"server list: {lines}")
+        say(500)
+        back = [raw.next() for _ in range(500)]
+        must(bodies(back) == said and hand.connections == 0, f"{len(back)} came, {hand.connections} connections")
+        say(600, " and a great deal more" * 1000)  # what the kernel takes for who does not read, it loses; the rest is ours
+        must(verona.stat("server_stanzas_queued") > 100, "nothing waits")
+        raw.close()
+        verona.opened.remove(raw)
+        eventually(lambda: verona.stat("server_streams_in") == 0, "the stream is still there")
+        say(10)
+        eventually(lambda: bodies(heard)[-10:] == said[-10:], "nothing comes by a stream of our own")
+        must(len(heard) > 100 and bodies(heard) == said[-len(heard):], f"{len(heard)} stanzas: lost, doubled or out of order")
+        must(hand.connections == 1 and verona.stat("server_stanzas_queued") == 0, f"{hand.connections} connections")
+    hand.close()
+
+
+def bidi_limits(bench):
+    """Not before the domain is proved; not by who has not asked; not for another pair of domains."""
+    certificates = Certificates(bench.server.folder)
+    hand = ServerByHand(MONTAGUE, certificates.make(MONTAGUE), silent, certificates.ca)
+    with Verona(bench, "login_timeout_ms: 2000", {MONTAGUE: hand.port}, certificates) as verona:
+        juliet = verona.user("juliet")
+        message = f"<message to='romeo@{MONTAGUE}' id='m'><body>anybody</body></message>"
+        raw = verona.connect()
+        raw.open()
+        must(raw.features.find("{urn:xmpp:features:bidi}bidi") is None, "offered in the clear")
+        raw.send(BIDI)
+        raw.expect_stream_error("policy-violation")
+        unproved = verona.connect()
+        unproved.secure()
+        unproved.send(BIDI)
+        verona.external()  # has not asked
+        stranger = verona.connect("verona.example")
+        stranger.secure()
+        stranger.send(BIDI)
+        stranger.external()
+        juliet.send(message)
+        failed(juliet, "m", "remote-server-timeout")
+        must(hand.connections == 1, f"{hand.connections} connections")
+        stranger.send(MESSAGE.replace(MONTAGUE, "verona.example").replace("<message", "<iq id='q' type='get'").replace("</message", "</iq"))
+        must(local(stranger.next()) == "iq", "something else")
+        late = verona.external()
+        late.send(BIDI)
+        late.expect_stream_error("unsupported-stanza-type")
+    with Verona(bench, "bidirectional: false") as verona:
+        raw = verona.connect()
+        raw.secure()
+        must(raw.features.find("{urn:xmpp:features:bidi}bidi") is None, "offered though it is off")
+        raw.send(BIDI)
+        raw.expect_stream_error("not-authorized")
+    hand.close()
+
+
+def bidi_out(bench):
+    """What the other server says on the stream that we have opened: as on its own, if both have agreed on it."""
+    certificates = Certificates(bench.server.folder)
+    spoofed_message = MESSAGE.replace(f"romeo@{MONTAGUE}", "romeo@verona.example")
+    piggyback = f"<db:result from='chat.{MONTAGUE}' to='{CAPULET}'>{'0' * 64}</db:result>"
+    question = f"<db:verify from='{MONTAGUE}' to='{CAPULET}' id='1'>{'0' * 64}</db:verify>"
+    ends = (("invalid-from", spoofed_message, BIDI_FEATURE), ("host-unknown", MESSAGE.replace(CAPULET, "verona.example"), BIDI_FEATURE),
+            ("improper-addressing", MESSAGE.replace(f" to='juliet@{CAPULET}'", ""), BIDI_FEATURE), ("not-authorized", MESSAGE, ""))
+    for condition, said, features in ends:
+        heard = []
+        hand = ServerByHand(MONTAGUE, certificates.make(MONTAGUE), receiving(heard, features, lambda raw: raw.send(said)), certificates.ca)
+        with Verona(bench, "", {MONTAGUE: hand.port}, certificates) as verona:
+            verona.user("juliet").send(f"<message to='romeo@{MONTAGUE}'><body>so</body></message>")
+            eventually(lambda: heard and local(heard[-1]) == "error", f"{condition}: no stream error")
+            must([local(child) for child in heard[-1]] == [condition], f"{[local(child) for child in heard[-1]]}, not {condition}")
+            must(("bidi" in [local(e) for e in heard]) == bool(features) and verona.stat("server_stanzas_received") == 0, condition)
+        hand.close()
+    heard = []
+    hand = ServerByHand(MONTAGUE, certificates.make(MONTAGUE),
+                        receiving(heard, BIDI_FEATURE, lambda raw: raw.send(piggyback + question + MESSAGE)), certificates.ca)
+    with Verona(bench, "idle_timeout_ms: 1000", {MONTAGUE: hand.port}, certificates) as verona:
+        juliet = verona.user("juliet")
+        juliet.send(f"<presence/><message to='romeo@{MONTAGUE}'><body>so</body></message>")
+        juliet.message("neither, fair saint", f"romeo@{MONTAGUE}")
+        eventually(lambda: len([e for e in heard if e.get("type") in ("error", "invalid")]) == 2, f"{heard}")
+        must([e.get("type") for e in heard if local(e) == "verify"] == ["invalid"], "our opinion of a strange key")
+        must([e.get("type") for e in heard if local(e) == "result"] == ["error"], "another domain on the same stream")
+        # The stream is idle soon: what is said then goes by another one.
+        eventually(lambda: verona.links() == [], "the idle stream does not end")
+        juliet.send(f"<message to='romeo@{MONTAGUE}'><body>again</body></message>")
+        eventually(lambda: bodies(heard) == ["so", "again"] and hand.connections == 2, f"{bodies(heard)}, {hand.connections} connections")
+    hand.close()
 
 
 def redirected(bench):
@@ -577,4 +717,8 @@ def tests(server):
             ("federation: Prosody by EXTERNAL", prosody_external),
             ("federation: Prosody by dialback", prosody_dialback), ("federation: the other server restarts", restarted), ("federation: servers that fail", outgoing_failures),
             ("federation: who says where to go instead", redirected),
+            ("federation: one stream in both directions, theirs", there_and_back),
+            ("federation: one stream in both directions, ours", bidi_out),
+            ("federation: who may not have one stream in both directions", bidi_limits),
+            ("federation: Prosody in both directions", prosody_bidirectional),
             ("federation: a domain without a server", not_found), ("federation: too much waits", queue_limit)]
