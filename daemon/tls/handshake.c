@@ -119,9 +119,21 @@ static int certificate_choose(SSL *ssl, void *unused)
     return SSL_use_cert_and_key(ssl, SSL_CTX_get0_certificate(i->ctx), SSL_CTX_get0_privatekey(i->ctx), chain, 1) == 1;
 }
 
+/* Without a word from us the library does not keep the name with the session, and who resumes by TLS 1.2 would seem to have named none. */
+static int name_acknowledge(SSL *ssl, int *alert, void *unused)
+{
+    (void)alert;
+    (void)unused;
+    const struct tls_handshake *h = SSL_get_app_data(ssl);
+    const char *host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    bool is_ours = h && host && tls_identity_find(h->context, host, (struct span){0});
+    return is_ours ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
 void tls_handshake_hook(SSL_CTX *ctx, bool is_schedule_ours)
 {
     SSL_CTX_set_cert_cb(ctx, certificate_choose, NULL);
+    SSL_CTX_set_tlsext_servername_callback(ctx, name_acknowledge);
     SSL_CTX_set_keylog_callback(ctx, is_schedule_ours ? NULL : keylog);
     SSL_CTX_set_alpn_select_cb(ctx, alpn_select, NULL);
 }

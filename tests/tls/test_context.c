@@ -162,41 +162,56 @@ static void bad_ones_say_why(void **state)
     }
 }
 
-/* Whose certificate does a client see that names this host, having named that domain before? And is it the
- * one that is bound to? */
-static const char *shown(struct tls_context *context, const char *host, struct span domain, int version)
+/* One connection; returns its bindings. */
+static struct tls_bindings connect_once(struct peer *p, struct tls_context *context, const char *host,
+                                        struct span domain)
 {
-    static char name[64];
-    struct peer p;
-    struct buffer to_server = {0}, to_client = {0};
+    struct buffer to_server = {0}, to_client = {0}, nothing = {0};
     struct tls_handshake *h = tls_handshake_new(context, false);
     struct tls_secrets secrets;
     struct tls_bindings bindings;
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned int len = 0;
     int r = TLS_MORE;
     size_t used;
-    peer_init(&p, version, NULL);
     if (host)
-        SSL_set_tlsext_host_name(p.ssl, host);
+        SSL_set_tlsext_host_name(p->ssl, host);
     tls_handshake_expect(h, domain);
     for (int turn = 0; turn < 8 && r == TLS_MORE; turn++) {
-        assert_true(peer_handshake(&p, buffer_span(&to_client), &to_server) >= 0);
+        assert_true(peer_handshake(p, buffer_span(&to_client), &to_server) >= 0);
         buffer_clear(&to_client);
         r = tls_handshake_step(h, buffer_span(&to_server), &used, &to_client);
         buffer_consume(&to_server, used);
     }
     assert_int_equal(r, 0);
     assert_int_equal(tls_handshake_finish(h, &secrets, &bindings), 0);
-    X509 *leaf = SSL_get0_peer_certificate(p.ssl);
-    assert_int_equal(X509_digest(leaf, EVP_sha256(), digest, &len), 1);
-    assert_int_equal(bindings.end_point_len, len);
-    assert_memory_equal(bindings.end_point, digest, len);
-    snprintf(name, sizeof name, "%ld", ASN1_INTEGER_get(X509_get0_serialNumber(leaf)));
+    peer_give(p, buffer_span(&to_client)); /* with the ticket */
+    peer_read(p, &nothing);
     tls_handshake_free(h);
-    peer_fini(&p);
     buffer_fini(&to_server);
     buffer_fini(&to_client);
+    buffer_fini(&nothing);
+    return bindings;
+}
+
+/* Whose certificate does a client see that names this host, having named that domain before? And is it the
+ * one that is bound to, also when the client resumes? */
+static const char *shown(struct tls_context *context, const char *host, struct span domain, int version)
+{
+    static char name[64];
+    struct peer p;
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int len = 0;
+    peer_init(&p, version, NULL);
+    for (int round = 0; round < 2; round++) {
+        struct tls_bindings bindings = connect_once(&p, context, host, domain);
+        assert_int_equal(SSL_session_reused(p.ssl), round);
+        X509 *leaf = SSL_get0_peer_certificate(p.ssl);
+        assert_int_equal(X509_digest(leaf, EVP_sha256(), digest, &len), 1);
+        assert_int_equal(bindings.end_point_len, len);
+        assert_memory_equal(bindings.end_point, digest, len);
+        snprintf(name, sizeof name, "%ld", ASN1_INTEGER_get(X509_get0_serialNumber(leaf)));
+        peer_again(&p);
+    }
+    peer_fini(&p);
     return name;
 }
 
