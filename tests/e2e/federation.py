@@ -8,12 +8,17 @@ import time
 
 import raw as raw_module
 from clients import DEADLINE_S, Failure
-from raw import NS_TLS, Raw, header, local
+from raw import NS_TLS, Raw, local
 from servers import Musterd, Prosody, free_ports, openssl
+from test_admin import must
 
 NS_SERVER = "jabber:server"
 NS_DIALBACK = "jabber:server:dialback"
 CAPULET, MONTAGUE = "capulet.example", "montague.example"
+MESSAGE = f"<message from='romeo@{MONTAGUE}' to='juliet@{CAPULET}'><body>neither, fair saint</body></message>"
+DIALBACK_FEATURE = "<dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>"
+EXTERNAL_FEATURE = "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>EXTERNAL</mechanism></mechanisms>"
+OPTIONAL = "certificates: optional"
 
 
 class Certificates:
@@ -291,9 +296,88 @@ class User(Raw):
         raise Failure(f"{self.jid}: no {text}; seen: {seen}")
 
     def message(self, body, sender):
-        return self.take(lambda e: local(e) == "message" and e.findtext(f"{{jabber:client}}body") == body and e.get("from") == sender,
+        return self.take(lambda e: local(e) == "message" and e.findtext("{jabber:client}body") == body and e.get("from") == sender,
                          f"message from {sender}")
 
     def presence(self, sender, kind=None):
         return self.take(lambda e: local(e) == "presence" and e.get("from") == sender and e.get("type") == kind,
                          f"{kind or 'available'} presence of {sender}")
+
+
+class Verona:
+    """musterd as capulet.example, and certificates."""
+
+    def __init__(self, bench, settings="", hosts=None, certificates=None):
+        self.bench = bench
+        self.certificates = certificates or Certificates(bench.server.folder)
+        self.server = FederatedMusterd(bench.build, bench.server.workers, CAPULET, self.certificates, settings)
+        self.server.hosts = hosts or {}
+        self.opened = []
+
+    def __enter__(self):
+        self.server.start()
+        return self
+
+    def __exit__(self, *failure):
+        for thing in self.opened:
+            thing.close()
+        try:
+            if not failure[0]:
+                code = self.server.stop()
+                must(code == 0, f"exit code {code} on SIGTERM:\n{self.server.log_text()[-2000:]}")
+            else:
+                print(self.server.log_text()[-4000:])
+        finally:
+            self.server.remove()
+
+    def connect(self, domain=MONTAGUE, pair="own", **more):
+        if pair == "own":
+            pair = self.certificates.make(domain)
+        raw = ServerRaw(self.server, domain, pair, **more)
+        self.opened.append(raw)
+        return raw
+
+    def user(self, name):
+        account = (f"{name}@{CAPULET}", "pencil")
+        self.server.add_user(*account)
+        self.opened.append(User(self.server, account))
+        return self.opened[-1]
+
+    def external(self, **more):
+        raw = self.connect(**more)
+        raw.open() if raw.is_tls else raw.secure()
+        must(raw.mechanisms() == ["EXTERNAL"], f"mechanisms {raw.mechanisms()}")
+        raw.external()
+        return raw
+
+    def stat(self, name):
+        return self.server.stat(name)
+
+    def links(self):
+        return self.server.musterctl("server", "list").stdout.splitlines()
+
+
+def failed(user, request, condition):
+    answer = user.take(lambda e: e.get("id") == request and e.get("type") == "error", f"error for {request}")
+    names = [local(child) for error in answer if local(error) == "error" for child in error]
+    must(condition in names, f"{names}, not {condition}")
+
+
+def silent(raw):
+    raw.next()
+    raw.next()
+
+
+def receiving(heard, features="", proved=lambda raw: None):
+    """Lets a server in by its certificate, and keeps what it says."""
+    def answers(raw):
+        raw.secure()
+        raw.greet(EXTERNAL_FEATURE + features)
+        while (asked := raw.next()) is not None:
+            if local(asked) == "auth":
+                raw.send("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>")
+                raw.greet("")
+                proved(raw)
+            else:
+                heard.append(asked)
+    return answers

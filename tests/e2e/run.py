@@ -29,6 +29,9 @@ import test_errors  # noqa: E402
 import test_blocking  # noqa: E402
 import test_explain  # noqa: E402
 import test_federation  # noqa: E402
+import test_federation_both  # noqa: E402
+import test_federation_out  # noqa: E402
+import test_federation_pairs  # noqa: E402
 import test_limits  # noqa: E402
 import test_login  # noqa: E402
 import test_messages  # noqa: E402
@@ -58,6 +61,9 @@ SUITES = (
     test_rosters,
     test_explain,
     test_federation,
+    test_federation_out,
+    test_federation_both,
+    test_federation_pairs,
     test_blocking,
     test_messages,
     test_pep,
