@@ -124,7 +124,7 @@ static void resolve_done(struct job *j)
 static bool attempt_knows_place(struct attempt *a)
 {
     const struct link_settings *settings = a->links->settings;
-    for (uint32_t i = 0; i < settings->host_count && a->resolution.count == 0 && !a->resolution.port; i++)
+    for (uint32_t i = 0; i < settings->host_count && a->resolution.count == 0; i++)
         resolve_host(span_of(settings->hosts[i]), span_of(a->resolution.domain), &a->resolution);
     return a->resolution.count > 0;
 }
@@ -141,7 +141,8 @@ int attempt_begin(struct remote *r)
     a->connect.done = connect_done;
     timer_init(&a->timer, attempt_expired);
     a->job = (struct job){.home = l->net->loop, .run = resolve_run, .done = resolve_done};
-    if (!r->place || !resolve_place(span_of(r->place), &a->resolution))
+    r->is_redirected = r->place && resolve_place(span_of(r->place), &a->resolution);
+    if (!r->is_redirected)
         memcpy(a->resolution.domain, r->domain, r->domain_len);
     free(r->place); /* once: the next attempt begins at the domain again */
     r->place = NULL;

@@ -182,8 +182,7 @@ static struct span key_read(struct links *links, struct span content)
     return xml_unescape(&links->arena, key);
 }
 
-/* The key's domain is to be proved. One domain a stream: another one is refused, and opens its own.
- */
+/* The key's domain is to be proved. One domain a stream: another one is refused, and opens its own. */
 void incoming_result(struct link *l, const struct xml_item *item)
 {
     char from_storage[JID_PART_BYTES_MAX], to_storage[JID_PART_BYTES_MAX];

@@ -46,6 +46,7 @@ struct link {
     bool is_outgoing, is_header_sent, is_header_due, is_discarding;
     bool is_dialling;          /* outgoing: our key is with the peer */
     bool has_external, has_db; /* what the peer offers; its header declares dialback's namespace */
+    bool is_redirected;        /* outgoing: another server of the domain has sent us here */
     bool has_bidi;             /* outgoing: the peer offers it */
     bool is_bidirectional;     /* who has opened it has asked for stanzas in both directions */
     bool is_proved;            /* incoming: the peer's domain; outgoing: ours */
@@ -71,6 +72,9 @@ void link_put(struct link *l, struct span bytes);
 /* End it, with an error or without. `text` may be NULL, and goes to the log. */
 void link_fail(struct link *l, enum stream_error e, const char *text);
 void link_end(struct link *l, const char *reason);
+/* The same for a stream on which the peer may be saying something at this moment: the peer is the one that ends then (RFC 6120 s. 4.4), and
+ * what is to be said goes by another one. */
+void link_retire(struct link *l, const char *reason);
 /* The stream's time runs anew. */
 void link_deadline(struct link *l, uint32_t ms);
 void link_secure(struct link *l);
@@ -151,6 +155,9 @@ void incoming_verified(struct link *l, const struct verify *v);
 
 /* ---- queue.c: stanzas, in their order ---- */
 
+/* So much is handed to the connection at a time; the rest waits where it is counted and can be given back. */
+#define QUEUE_FLUSH_BYTES 65536
+
 struct stanza_queue {
     struct message *first, **last; /* of struct remote_stanza */
     uint32_t position;             /* within the first: what is before it has left */
@@ -163,10 +170,12 @@ void queue_append(struct stanza_queue *q, struct remote_stanza *s);
 struct remote_stanza *queue_shift(struct stanza_queue *q);
 /* All of `from`, before what `to` has, of which nothing has left. */
 void queue_move(struct stanza_queue *to, struct stanza_queue *from);
-/* Drop the first, if part of it has left: said anew it would be heard twice. */
-void queue_drop_begun(struct stanza_queue *q, struct links *links);
-/* As much as the connection takes now; it asks for more. */
-void queue_write(struct stanza_queue *q, struct link *l);
+/* The first of `from`, about QUEUE_FLUSH_BYTES of them, to `to`, which is empty. */
+void queue_lend(struct stanza_queue *to, struct stanza_queue *from);
+/* Drop the first, if part of it has left: said anew it would be heard twice. Returns how many. */
+uint32_t queue_drop_begun(struct stanza_queue *q);
+/* As much as the connection takes now; it asks for more. Returns how many have left. */
+uint32_t queue_write(struct stanza_queue *q, struct link *l);
 
 /* ---- way.c: stanzas leave by a stream that the peer has opened (XEP-0288) ---- */
 
@@ -179,22 +188,22 @@ static inline bool way_is(const struct way *w, const struct links *at, uint64_t 
 {
     return w->at == at && w->number == number;
 }
-/* What waited for a domain, lent to the worker of such a stream. */
+/* Some of what waits for a domain, lent to the worker of such a stream. */
 struct batch {
     struct message message;
     struct stanza_queue queue;
     struct way way;
     bool is_out, is_broken;
-    uint32_t stanzas; /* when it was handed over: they count until it is back */
+    uint32_t stanzas; /* when it was lent: they count until it is back */
     size_t bytes;
 };
-/* An incoming stream is established: its server is here, and may take stanzas. */
+/* An incoming stream is established: the domain's server is here, and may take stanzas on it. */
 void way_begin(struct link *l);
 /* It takes no more. */
 void way_end(struct link *l);
 /* Its connection takes more. */
 void way_refill(struct link *l);
-/* Hand over what waits, unless that is under way. */
+/* Lend of what waits, unless that is under way. */
 void way_hand(struct remote *r);
 
 /* ---- remote.c: one of our domains and another one ---- */
@@ -211,7 +220,8 @@ struct remote {
     struct timer timer;           /* then it may be forgotten */
     uint32_t failures, redirects; /* in a row */
     uint64_t retry_at_ms;
-    char *place; /* where its server has redirected to: connect there; NULL: where the domain is */
+    char *place;        /* where its server has redirected to: connect there; NULL: where the domain is */
+    bool is_redirected; /* the attempt, or its stream, is to such a place */
     enum stanza_error failure; /* the last */
     struct span local;
     uint16_t domain_len;
@@ -228,12 +238,12 @@ struct remote *remote_take(struct links *l, struct span local, struct span domai
 struct remote *remote_find(const struct links *l, struct span local, struct span domain);
 /* Send, verify, connect: whatever is due. `r` may be gone after it. */
 void remote_advance(struct remote *r);
-/* The same, or give all back when the daemon stops. */
+/* The same; all that waits is given back instead when the daemon has stopped. */
 void remote_resume(struct remote *r);
 /* Do stanzas wait for a stream of ours? Not those that the peer's takes. */
 bool remote_has_due(const struct remote *r);
 void remote_flush(struct remote *r);
-/* It cannot be reached: all that waits is given back. `r` may be gone after it. */
+/* It cannot be reached: what waits for a stream of ours is given back. `r` may be gone after it. */
 void remote_fail(struct remote *r, enum stanza_error e, const char *reason);
 /* Its stream is over. */
 void remote_unlink(struct remote *r, struct link *l, const char *reason);

@@ -55,7 +55,8 @@ struct links {
         deliveries;         /* stanzas, batches of them and sightings on their way here from other workers */
     uint64_t numbers_given; /* counts the streams, for answers that come later */
     struct timer leaving;
-    bool is_stopping;
+    bool is_stopping; /* nothing new is begun */
+    bool has_left;    /* nothing leaves any more */
     struct link_counters {
         uint64_t accepted, refused, opened, authenticated_incoming, authenticated_outgoing, failed,
             stream_errors, throttled;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One worker's streams with other servers: their beginning and end, and what the administrator sees of them.
- */
+/* One worker's streams with other servers: their beginning and end, and what the administrator sees of
+ * them. */
 #include "link/internal.h"
 
 /* When the daemon stops, the ends of the clients' streams make presence for other domains, which is to go
@@ -10,6 +10,7 @@
 static void links_leave(struct timer *t)
 {
     struct links *l = container_of(t, struct links, leaving);
+    l->has_left = true;
     remotes_stop(l);
     list_each(node, &l->streams)
         link_fail(container_of(node, struct link, node), STREAM_SYSTEM_SHUTDOWN, NULL);
@@ -70,6 +71,11 @@ bool links_are_idle(const struct links *l)
                             atomic_load(&l->deliveries) == 0 && !timer_is_running(&l->leaving));
 }
 
+static const char *link_direction(const struct link *l)
+{
+    return l->is_bidirectional && l->was_established ? "both" : l->is_outgoing ? "out" : "in";
+}
+
 /* Stanzas that wait for it. */
 static uint32_t link_waiting(const struct link *l)
 {
@@ -87,18 +93,19 @@ void links_write(struct links *l, struct buffer *out)
         char peer[80];
         conn_peer_name(&link->conn, peer, sizeof peer);
         buffer_printf(out, "%s\t%.*s\t%s\t%s\t%s\t%s\t%llu\t%u\n", link->domain ? link->domain : "?",
-                      (int)link->local.len, link->local.len ? link->local.ptr : "",
-                      link->is_bidirectional ? "both"
-                      : link->is_outgoing    ? "out"
-                                             : "in",
+                      (int)link->local.len, link->local.len ? link->local.ptr : "", link_direction(link),
                       names[link->state], link->proof ? link->proof : "-", peer,
                       (unsigned long long)link->stanzas, link_waiting(link));
     }
     for (struct hash_node *n = hash_table_next(&l->remotes, NULL); n; n = hash_table_next(&l->remotes, n)) {
         const struct remote *r = container_of(n, struct remote, node);
-        if (r->link || r->way.number || r->batch.is_out)
+        bool goes_back = r->way.number || r->batch.is_out;
+        if (r->link || (goes_back && !r->attempt && !r->queue.first))
             continue;
-        const char *state = r->attempt ? "resolving" : r->retry_at_ms > now_ms ? "waiting" : "failed";
+        const char *state = r->attempt                ? "resolving"
+                            : goes_back               ? "queued"
+                            : r->retry_at_ms > now_ms ? "waiting"
+                                                      : "failed";
         buffer_printf(out, "%.*s\t%.*s\tout\t%s\t-\t-\t0\t%u\n", r->domain_len, r->domain, (int)r->local.len,
                       r->local.ptr, state, r->queue.stanzas);
     }

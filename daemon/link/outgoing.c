@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Streams that we open: TLS, then our domain is proved by our certificate (SASL EXTERNAL) or else by dialback
  * (XEP-0220 s. 2.1.1), then stanzas. To verify a key that somebody has shown us (s. 2.2.1) TLS is enough. */
+#include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -33,6 +35,7 @@ void outgoing_open(struct remote *r, int fd, bool is_direct)
     l->domain = copy;
     l->local = r->local;
     l->remote = r;
+    l->is_redirected = r->is_redirected;
     r->link = l;
     if (is_direct)
         link_secure(l);
@@ -171,12 +174,20 @@ static void outgoing_features(struct link *l, const struct xml_item *item)
     outgoing_advance(l);
 }
 
+/* Dialback's questions by the one whom we have connected to. */
+static bool takes_requests(const struct link *l)
+{
+    return l->links->settings->has_dialback && l->is_bidirectional && l->state == LINK_ESTABLISHED;
+}
+
 static void outgoing_result(struct link *l, const struct xml_item *item)
 {
     char from[JID_PART_BYTES_MAX], to[JID_PART_BYTES_MAX];
-    if (l->state == LINK_ESTABLISHED && l->is_bidirectional &&
-        !item->type.len) { /* it wants to prove another domain: that has a stream of its own */
-        incoming_result(l, item);
+    if (!item->type.len) {
+        /* It wants to prove a domain: another one has a stream of its own, and its own is proved, by the
+         * certificate that bidi_ask saw. */
+        if (takes_requests(l))
+            incoming_result(l, item);
         return;
     }
     if (l->state != LINK_PROVING || !l->is_dialling ||
@@ -197,8 +208,9 @@ static void outgoing_result(struct link *l, const struct xml_item *item)
 static void outgoing_verified(struct link *l, const struct xml_item *item)
 {
     struct span id = item->id.len ? xml_unescape(&l->links->arena, item->id) : (struct span){0};
-    if (l->is_bidirectional && !item->type.len) {
-        incoming_verify(l, item);
+    if (!item->type.len) {
+        if (takes_requests(l))
+            incoming_verify(l, item);
         return;
     }
     if (!l->remote)
@@ -208,6 +220,7 @@ static void outgoing_verified(struct link *l, const struct xml_item *item)
         struct verify *v = container_of(node, struct verify, node);
         if (!span_equal(verify_id(v), id))
             continue;
+        l->remote->redirects = 0;
         verify_answer(v, span_is(item->type, "valid")     ? VERIFY_VALID
                          : span_is(item->type, "invalid") ? VERIFY_INVALID
                                                           : VERIFY_FAILED);
@@ -237,8 +250,25 @@ static void outgoing_sasl(struct link *l, const struct xml_item *item)
     }
 }
 
+/* "domainpart:port" of the domain itself is where we are, but for the port. The new place, to be freed; NULL
+ * without memory. */
+static char *place_of(const struct link *l, struct span place, const struct resolution *there)
+{
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof peer;
+    char address[INET6_ADDRSTRLEN], *copy = NULL;
+    bool is_here =
+        there->port && span_equal(span_of(there->domain), link_domain(l)) &&
+        getpeername(l->conn.fd, (struct sockaddr *)&peer, &len) == 0 &&
+        getnameinfo((struct sockaddr *)&peer, len, address, sizeof address, NULL, 0, NI_NUMERICHOST) == 0;
+    if (!is_here)
+        return strndup(place.ptr, place.len);
+    bool is_v6 = peer.ss_family == AF_INET6;
+    return asprintf(&copy, is_v6 ? "[%s]:%u" : "%s:%u", address, there->port) < 0 ? NULL : copy;
+}
+
 /* Followed when the peer has shown by its certificate that it speaks for the domain; others could send us
- * anywhere, again and again. What there is will be asked for the same domain's certificate (s. 4.9.3.19). */
+ * anywhere, again and again. Who is there must show the same domain's certificate (s. 4.9.3.19). */
 void outgoing_error(struct link *l, const struct xml_item *item)
 {
     struct remote *r = l->remote;
@@ -252,7 +282,7 @@ void outgoing_error(struct link *l, const struct xml_item *item)
     if (!other || r->redirects == REDIRECTS_MAX || !resolve_place(place, &there))
         return;
     free(r->place);
-    r->place = strndup(place.ptr, place.len);
+    r->place = place_of(l, place, &there);
     r->redirects++;
     log_info("link-redirected", "domain=%s to=%s", l->domain, r->place ? r->place : "?");
 }
@@ -271,10 +301,10 @@ void outgoing_item(struct link *l, const struct xml_item *item)
         outgoing_result(l, item);
     else if (is_secure && link_is_db(l, item, "verify"))
         outgoing_verified(l, item);
-    else if (l->state == LINK_ESTABLISHED && l->is_bidirectional)
-        incoming_stanza(l, item);
     else if (span_is(item->name, "stream:features"))
         return; /* again, and nothing that matters now */
+    else if (l->state == LINK_ESTABLISHED && l->is_bidirectional)
+        incoming_stanza(l, item);
     else
         /* Stanzas go the other way only; <failure/> to starttls comes here, too. */
         link_fail(l, is_secure ? STREAM_NOT_AUTHORIZED : STREAM_POLICY_VIOLATION,

@@ -2,10 +2,6 @@
 /* Stanzas for another domain, in their order, until they are bytes of a stream. */
 #include "link/internal.h"
 
-/* So much is handed to the connection at a time; the rest waits here, where it is counted and can be given
- * back. */
-#define FLUSH_BYTES 65536
-
 static struct remote_stanza *stanza_of(struct message *m)
 {
     return container_of(m, struct remote_stanza, message);
@@ -50,24 +46,34 @@ void queue_move(struct stanza_queue *to, struct stanza_queue *from)
     queue_init(from);
 }
 
-void queue_drop_begun(struct stanza_queue *q, struct links *links)
+void queue_lend(struct stanza_queue *to, struct stanza_queue *from)
 {
-    if (!q->first || !q->position)
-        return;
-    links->counters.queued--;
-    remote_stanza_free(queue_shift(q));
+    uint32_t position = from->position;
+    queue_init(to);
+    while (from->first && to->bytes < QUEUE_FLUSH_BYTES)
+        queue_append(to, queue_shift(from));
+    to->position = position;
 }
 
-void queue_write(struct stanza_queue *q, struct link *l)
+uint32_t queue_drop_begun(struct stanza_queue *q)
+{
+    if (!q->first || !q->position)
+        return 0;
+    remote_stanza_free(queue_shift(q));
+    return 1;
+}
+
+uint32_t queue_write(struct stanza_queue *q, struct link *l)
 {
     struct links *links = l->links;
-    while (q->first && !l->conn.is_aborted && l->conn.out.bytes < FLUSH_BYTES) {
+    uint32_t stanzas = q->stanzas;
+    while (q->first && !l->conn.is_aborted && l->conn.out.bytes < QUEUE_FLUSH_BYTES) {
         struct buffer out = {0};
-        bool is_more = remote_stanza_write(stanza_of(q->first), &q->position, &out, FLUSH_BYTES);
+        bool is_more = remote_stanza_write(stanza_of(q->first), &q->position, &out, QUEUE_FLUSH_BYTES);
         if (!buffer_ok(&out)) {
             buffer_fini(&out);
             conn_abort(&l->conn);
-            return;
+            break;
         }
         if (out.len)
             link_put(l, buffer_span(&out));
@@ -75,10 +81,10 @@ void queue_write(struct stanza_queue *q, struct link *l)
         if (is_more)
             continue;
         links->counters.stanzas_sent++;
-        links->counters.queued--;
         l->stanzas++;
         remote_stanza_free(queue_shift(q));
     }
     l->used_ms = loop_now_ms(links->net->loop);
     l->conn.is_holding = q->first != NULL;
+    return stanzas - q->stanzas;
 }

@@ -65,6 +65,12 @@ struct remote *remote_take(struct links *l, struct span local, struct span domai
     return r;
 }
 
+static void remote_place_drop(struct remote *r)
+{
+    free(r->place);
+    r->place = NULL;
+}
+
 /* Unless something is under way. */
 static void remote_forget(struct remote *r)
 {
@@ -86,8 +92,7 @@ static void give_back(struct links *l, struct remote_stanza *s, enum stanza_erro
 }
 
 /* Is there room for so many bytes more? One stanza alone is always taken: a presence for all contacts of
- * somebody who has very many there.
- */
+ * somebody who has very many there. */
 static bool remote_has_room(const struct remote *r, size_t bytes)
 {
     const struct link_settings *settings = r->links->settings;
@@ -153,20 +158,19 @@ bool remote_has_due(const struct remote *r)
 void remote_flush(struct remote *r)
 {
     if (r->link && r->link->state == LINK_ESTABLISHED && !r->batch.is_out)
-        queue_write(&r->queue, r->link);
+        r->links->counters.queued -= queue_write(&r->queue, r->link);
 }
 
 void remote_advance(struct remote *r)
 {
     if (remote_goes_back(r))
         way_hand(r);
-    if (r->link) {
+    bool is_needed = remote_has_due(r) || !list_empty(&r->verifies);
+    if (r->link && is_needed)
         outgoing_advance(r->link);
+    if (r->link || r->attempt)
         return;
-    }
-    if (r->attempt)
-        return;
-    if (!remote_has_due(r) && list_empty(&r->verifies)) {
+    if (!is_needed) {
         remote_forget(r);
         return;
     }
@@ -199,8 +203,7 @@ void remote_fail(struct remote *r, enum stanza_error e, const char *reason)
         random = 0; /* the full delay would do, too */
     r->failures++;
     r->redirects = 0;
-    free(r->place);
-    r->place = NULL;
+    remote_place_drop(r);
     r->failure = e;
     uint32_t delay_ms =
         retry_delay_ms(r->failures, l->settings->retry_first_ms, l->settings->retry_max_ms, random);
@@ -209,7 +212,8 @@ void remote_fail(struct remote *r, enum stanza_error e, const char *reason)
              r->domain_len, r->domain, (int)r->local.len, r->local.ptr, stanza_error_name(e), reason,
              r->failures, delay_ms);
     /* The count of failures outlives the delay by as much: who is asked for now and then is still known. */
-    loop_timer_start(l->net->loop, &r->timer, 2ull * delay_ms);
+    if (!l->is_stopping)
+        loop_timer_start(l->net->loop, &r->timer, 2ull * delay_ms);
     if (!remote_goes_back(r)) {
         remote_give_back(r, e);
         return;
@@ -221,7 +225,7 @@ void remote_fail(struct remote *r, enum stanza_error e, const char *reason)
 
 void remote_resume(struct remote *r)
 {
-    if (r->links->is_stopping)
+    if (r->links->has_left)
         remote_give_back(r, STANZA_REMOTE_SERVER_TIMEOUT);
     remote_advance(r);
 }
@@ -229,24 +233,25 @@ void remote_resume(struct remote *r)
 void remote_unlink(struct remote *r, struct link *l, const char *reason)
 {
     r->link = NULL;
-    if (r->place) { /* whoever waits goes on waiting */
-        list_splice(&r->verifies, &r->asked);
-        remote_advance(r);
+    bool is_needed = remote_has_due(r) || !list_empty(&r->verifies) || !list_empty(&r->asked);
+    if (!l->was_established && is_needed && !r->place) {
+        remote_fail(r, STANZA_REMOTE_SERVER_TIMEOUT, reason);
         return;
     }
     if (!l->was_established) {
-        bool is_needed = remote_has_due(r) || !list_empty(&r->verifies) || !list_empty(&r->asked);
-        if (is_needed)
-            remote_fail(r, STANZA_REMOTE_SERVER_TIMEOUT, reason);
-        else
-            remote_advance(r);
+        if (!is_needed) {
+            remote_place_drop(r);
+            r->redirects = 0;
+        }
+        list_splice(&r->verifies, &r->asked); /* redirected: whoever waits goes on waiting */
+        remote_advance(r);
         return;
     }
     r->failures = r->redirects = 0;
     verifies_fail(&r->asked);
     /* What was not handed to the connection yet goes by the next one, the first stanza from its beginning
      * unless part of it has left: recipients would hear it twice. */
-    queue_drop_begun(&r->queue, r->links);
+    r->links->counters.queued -= queue_drop_begun(&r->queue);
     remote_advance(r);
 }
 

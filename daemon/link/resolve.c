@@ -37,7 +37,9 @@ static void host_resolve(struct resolution *r, const char *host, uint16_t port, 
     struct addrinfo *found = NULL;
     char service[8];
     snprintf(service, sizeof service, "%u", port);
-    if (getaddrinfo(host, service, &hints, &found) != 0)
+    int error = getaddrinfo(host, service, &hints, &found);
+    r->is_timeout |= error == EAI_AGAIN;
+    if (error != 0)
         return;
     for (const struct addrinfo *a = found; a; a = a->ai_next)
         target_add(r, a->ai_addr, a->ai_addrlen, is_direct);
@@ -57,8 +59,9 @@ bool resolve_host(struct span host, struct span domain, struct resolution *ret)
         return false;
     memcpy(address, endpoint.ptr + has_brackets, len - 2u * has_brackets);
     address[len - 2u * has_brackets] = '\0';
+    uint16_t port = ret->port ? ret->port : (uint16_t)strtoul(colon + 1, NULL, 10);
     ret->count = 0;
-    host_resolve(ret, address, (uint16_t)strtoul(colon + 1, NULL, 10), false, AI_NUMERICHOST);
+    host_resolve(ret, address, port, false, AI_NUMERICHOST);
     return true;
 }
 
@@ -150,14 +153,17 @@ void resolve_domain(struct resolution *ret)
     struct service_record records[RECORDS_MAX];
     uint32_t count = 0;
     enum records_outcome outcome = RECORDS_READ;
+    bool has_resolver = res_init() == 0; /* the thread's own, which getaddrinfo asks by, too */
     ret->count = 0;
+    if (has_resolver) {
+        _res.retrans = ANSWER_WAIT_S;
+        _res.retry = ANSWER_TRIES;
+    }
     if (ret->port) {
         host_resolve(ret, domain, ret->port, false, 0);
         return;
     }
-    if (res_init() == 0) { /* the thread's own, which getaddrinfo asks by, too */
-        _res.retrans = ANSWER_WAIT_S;
-        _res.retry = ANSWER_TRIES;
+    if (has_resolver) {
         outcome = records_query(&_res, "xmpps-server", domain, true, records, &count);
         if (outcome != RECORDS_TIMEOUT) /* XEP-0368: "." says nothing of the other */
             outcome = records_query(&_res, "xmpp-server", domain, false, records, &count);

@@ -33,7 +33,8 @@ struct resolution {
     struct target targets[TARGETS_MAX];
 };
 
-/* By the configuration: is `host`, "domain=address:port", of `domain`? Then that is its one target. */
+/* By the configuration: is `host`, "domain=address:port", of `domain`? Then that is its one target, or its
+ * address with ret->port. */
 bool resolve_host(struct span host, struct span domain, struct resolution *ret);
 /* By DNS; blocks. r->domain and r->port say what to look for. Nothing found: r->count is 0. */
 void resolve_domain(struct resolution *r);

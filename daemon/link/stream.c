@@ -33,7 +33,9 @@ void link_say(struct link *l, struct span bytes)
         return;
     int outcome = conn_send_bytes(&l->conn, bytes);
     bool is_asked = !l->is_outgoing || l->is_bidirectional;
-    if (outcome < 0 || (outcome == CONN_SLOW && is_asked))
+    /* Stanzas have a share of their own: what is put there until QUEUE_FLUSH_BYTES are, and as much again. */
+    size_t stanzas = 2u * QUEUE_FLUSH_BYTES + l->links->settings->stanza_bytes_max;
+    if (outcome < 0 || (is_asked && l->conn.out.bytes > l->links->net->queue_bytes_max + stanzas))
         conn_abort(&l->conn);
 }
 
@@ -73,16 +75,15 @@ void link_end(struct link *l, const char *reason)
     link_leave(l, reason);
 }
 
-/* The peer may be saying something at this moment: it is the one that ends then (RFC 6120 s. 4.4). */
-static void link_end_idle(struct link *l)
+void link_retire(struct link *l, const char *reason)
 {
     struct remote *r = l->remote;
     if (l->is_outgoing && !l->is_bidirectional) {
-        link_end(l, "idle");
+        link_end(l, reason);
         return;
     }
     if (l->has_said_end) { /* it has had its time */
-        link_over(l, "idle");
+        link_over(l, reason);
         conn_abort(&l->conn);
         return;
     }
@@ -92,8 +93,8 @@ static void link_end_idle(struct link *l)
     l->conn.is_holding = false;
     l->remote = NULL;
     link_deadline(l, CLOSE_TIMEOUT_MS);
-    if (r) /* what is said now goes by another one */
-        remote_unlink(r, l, "idle");
+    if (r)
+        remote_unlink(r, l, reason);
 }
 
 void link_fail(struct link *l, enum stream_error e, const char *text)
@@ -312,7 +313,8 @@ static void link_secured(struct conn *c)
     link_enter(l, LINK_HEADER);
     if (!l->is_outgoing)
         return;
-    if (l->links->settings->wants_certificates && !link_is_certified(l, link_domain(l))) {
+    bool wants_certificate = l->links->settings->wants_certificates || l->is_redirected;
+    if (wants_certificate && !link_is_certified(l, link_domain(l))) {
         /* Not a word to who may be anybody: not even a stream error. */
         link_over(l, "wrong-certificate");
         conn_close(&l->conn);
@@ -379,11 +381,11 @@ static void link_timer_expired(struct timer *t)
     if (l->state == LINK_CLOSING)
         conn_abort(&l->conn);
     else if (l->state == LINK_ESTABLISHED && is_unanswered)
-        link_end(l, "key-not-verified");
+        link_retire(l, "key-not-verified");
     else if (l->state == LINK_ESTABLISHED && !l->has_said_end && l->used_ms + idle_ms > now_ms)
         link_deadline(l, (uint32_t)(l->used_ms + idle_ms - now_ms));
     else if (l->state == LINK_ESTABLISHED)
-        link_end_idle(l);
+        link_retire(l, "idle");
     else if (l->state == LINK_SECURING)
         link_leave(l, "timeout");
     else

@@ -223,6 +223,7 @@ class Musterd(Server):
     is_musterd = True
     log_name = "musterd.log"
     domain = DOMAIN
+    more_domains = ""
     pair = None  # certificate and key, where they are not those that come with the folder
     extra = ""  # YAML a test adds
     kernel_at_end = None  # the kernel's count when the server was asked last for its own
@@ -232,7 +233,7 @@ class Musterd(Server):
         certificate, key = self.pair or (self.path("cert.pem"), self.path("key.pem"))
         with open(self.path("musterd.yaml"), "w") as out:
             out.write(f"""\
-domains: [{self.domain}]
+domains: [{self.domain}{self.more_domains}]
 state: {self.path("state")}
 tls: {{certificate: {certificate}, key: {key}}}
 listen:

@@ -6,6 +6,7 @@ from test_admin import must
 
 
 BIDI_FEATURE = "<bidi xmlns='urn:xmpp:features:bidi'/>"
+OTHER_OF_OURS = f"second.{CAPULET}"
 BIDI = "<bidi xmlns='urn:xmpp:bidi'/>"
 
 
@@ -52,6 +53,28 @@ def there_and_back(bench):
     hand.close()
 
 
+def replaced(bench):
+    """A second stream of the same domain takes the place of the first, which may be dead: it is ended, and still heard."""
+    certificates = Certificates(bench.server.folder)
+    with Verona(bench, "", {MONTAGUE: 1}, certificates) as verona:
+        juliet, streams = verona.user("juliet"), []
+        for number in range(2):
+            raw = verona.connect()
+            raw.secure()
+            raw.send(BIDI)
+            raw.external()
+            streams.append(raw)
+            juliet.send(f"<message to='romeo@{MONTAGUE}'><body>{number}</body></message>")
+            must(bodies([raw.next()]) == [f"{number}"], f"stream {number}")
+        must(streams[0].next() is None, "the older stream is not ended")
+        streams[0].send(MESSAGE)
+        eventually(lambda: verona.stat("server_stanzas_received") == 1, "the older stream is not heard")
+        streams[0].send("</stream:stream>")
+        streams[0].wait_closed()
+        juliet.send(f"<message to='romeo@{MONTAGUE}'><body>still</body></message>")
+        must(bodies([streams[1].next()]) == ["still"], "the newer stream")
+
+
 def bidi_limits(bench):
     """Not before the domain is proved; not by who has not asked; not for another pair of domains."""
     certificates = Certificates(bench.server.folder)
@@ -95,20 +118,23 @@ def bidi_out(bench):
     spoofed_message = MESSAGE.replace(f"romeo@{MONTAGUE}", "romeo@verona.example")
     piggyback = f"<db:result from='chat.{MONTAGUE}' to='{CAPULET}'>{'0' * 64}</db:result>"
     question = f"<db:verify from='{MONTAGUE}' to='{CAPULET}' id='1'>{'0' * 64}</db:verify>"
-    ends = (("invalid-from", spoofed_message, BIDI_FEATURE), ("host-unknown", MESSAGE.replace(CAPULET, "verona.example"), BIDI_FEATURE),
+    ends = (("invalid-from", spoofed_message, BIDI_FEATURE), ("host-unknown", MESSAGE.replace(CAPULET, OTHER_OF_OURS), BIDI_FEATURE),
             ("improper-addressing", MESSAGE.replace(f" to='juliet@{CAPULET}'", ""), BIDI_FEATURE), ("not-authorized", MESSAGE, ""))
     for condition, said, features in ends:
         heard = []
         hand = ServerByHand(MONTAGUE, certificates.make(MONTAGUE), receiving(heard, features, lambda raw: raw.send(said)), certificates.ca)
-        with Verona(bench, "", {MONTAGUE: hand.port}, certificates) as verona:
+        verona = Verona(bench, "", {MONTAGUE: hand.port}, certificates)
+        verona.server.more_domains = f", {OTHER_OF_OURS}"  # served, but not what this stream is for
+        with verona:
             verona.user("juliet").send(f"<message to='romeo@{MONTAGUE}'><body>so</body></message>")
             eventually(lambda: heard and local(heard[-1]) == "error", f"{condition}: no stream error")
             must([local(child) for child in heard[-1]] == [condition], f"{[local(child) for child in heard[-1]]}, not {condition}")
             must(("bidi" in [local(e) for e in heard]) == bool(features) and verona.stat("server_stanzas_received") == 0, condition)
         hand.close()
     heard = []
+    again = "<stream:features/>"  # some servers say them once more
     hand = ServerByHand(MONTAGUE, certificates.make(MONTAGUE),
-                        receiving(heard, BIDI_FEATURE, lambda raw: raw.send(piggyback + question + MESSAGE)), certificates.ca)
+                        receiving(heard, BIDI_FEATURE, lambda raw: raw.send(again + piggyback + question + MESSAGE)), certificates.ca)
     with Verona(bench, "idle_timeout_ms: 1000", {MONTAGUE: hand.port}, certificates) as verona:
         juliet = verona.user("juliet")
         juliet.send(f"<presence/><message to='romeo@{MONTAGUE}'><body>so</body></message>")
@@ -128,4 +154,5 @@ def tests(server):
         return []
     return [("federation: one stream in both directions, theirs", there_and_back),
             ("federation: one stream in both directions, ours", bidi_out),
-            ("federation: who may not have one stream in both directions", bidi_limits)]
+            ("federation: who may not have one stream in both directions", bidi_limits),
+            ("federation: one stream after another in both directions", replaced)]

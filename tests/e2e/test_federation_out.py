@@ -101,7 +101,8 @@ def redirected(bench):
         chain.append(by_hand(redirect(f" 127.0.0.1:{chain[-1].port}\n")))
     impostor = by_hand(receiving(heard), other)
     known = by_hand(redirect("elsewhere.example"))
-    cases = (("once", chain[1], True), ("three times", chain[3], True), ("four times", chain[4], False), ("a domain", known, True),
+    same = by_hand(redirect(f"{MONTAGUE}:{there.port}"))
+    cases = (("once", chain[1], True), ("to another port", same, True), ("three times", chain[3], True), ("four times", chain[4], False), ("a domain", known, True),
              ("in the clear", by_hand(redirect_in_clear(place)), False), ("nowhere", by_hand(redirect("a b")), False),
              ("by an impostor", by_hand(redirect(place), other), False),
              ("to an impostor", by_hand(redirect(f"127.0.0.1:{impostor.port}")), False))
@@ -116,6 +117,12 @@ def redirected(bench):
             else:
                 failed(juliet, "m", "remote-server-timeout")
                 must(there.connections == before, f"{name}: followed")
+    with Verona(bench, "certificates: optional", {MONTAGUE: (first := by_hand(redirect(f"127.0.0.1:{impostor.port}"))).port},
+                certificates) as verona:
+        juliet = verona.user("juliet")
+        juliet.send(f"<message to='romeo@{MONTAGUE}' id='m'><body>optional</body></message>")
+        failed(juliet, "m", "remote-server-timeout")
+    first.close()
     for hand in (*chain, impostor, known, *(case[1] for case in cases)):
         hand.close()
 

@@ -102,6 +102,21 @@ def pair_dialback(bench):
         talk(pair, "dialback")
 
 
+def stops(bench):
+    """Who stops still tells contacts elsewhere that its users are gone, whoever has opened the stream."""
+    with Pair(bench, FederatedMusterd) as pair:
+        for asker, asked, server in ((pair.romeo, pair.juliet, CAPULET), (pair.juliet, pair.romeo, MONTAGUE)):
+            bare, other = asker.jid.split("/")[0], asked.jid.split("/")[0]
+            asker.send(f"<presence to='{other}' type='subscribe'/>")
+            asked.presence(bare, "subscribe")
+            asked.send(f"<presence to='{bare}' type='subscribed'/>")
+            asker.presence(asked.jid)
+        must(pair.montague.stat("server_streams_opened") == 1 and pair.capulet.stat("server_streams_opened") == 0, "another has opened it")
+        must(pair.capulet.stop() == 0, "exit code")
+        pair.romeo.presence(pair.juliet.jid, "unavailable")
+        pair.capulet.start()  # for the end of the test
+
+
 def prosody_external(bench):
     if not shutil.which("prosody"):
         raise Missing("no prosody")
@@ -158,6 +173,7 @@ def tests(server):
         return []
     return [("federation: two servers by EXTERNAL", pair_external),
             ("federation: two servers by dialback", pair_dialback),
+            ("federation: one of two servers stops", stops),
             ("federation: Prosody by EXTERNAL", prosody_external),
             ("federation: Prosody in both directions", prosody_bidirectional),
             ("federation: Prosody by dialback", prosody_dialback),
