@@ -61,7 +61,8 @@ static int kernel_records_choose(struct broker *b, struct buffer *ret_message)
 {
     const struct config *config = b->config;
     struct record_kernel_abilities *k = &b->kernel_abilities;
-    bool is_forced = config->offload.tls == CONFIG_OFFLOAD_ON, is_wanted = config->offload.tls != CONFIG_OFFLOAD_OFF;
+    bool is_forced = config->offload.tls == CONFIG_OFFLOAD_ON,
+         is_wanted = config->offload.tls != CONFIG_OFFLOAD_OFF;
     const char *key = "offload.tls: on", *instead = "offload.tls: auto";
     uint32_t users = 0, kernels = 0;
     for (uint32_t i = 0; i < config->listener_count; i++) {
@@ -74,13 +75,19 @@ static int kernel_records_choose(struct broker *b, struct buffer *ret_message)
     if (is_wanted)
         record_kernel_probe(k);
     if (is_forced && !k->tls13_suites) {
-        buffer_printf(ret_message, "%s, but the kernel's TLS does not work: %s; load the modules tls and gcm, or set %s", key,
-                      strerror(-k->error), instead);
+        buffer_printf(ret_message,
+                      "%s, but the kernel's TLS does not work: %s; load the modules tls and gcm, or set %s",
+                      key, strerror(-k->error), instead);
         return k->error;
     }
     for (uint32_t i = 0; i < config->listener_count; i++)
-        *(worker_wants_kernel_records(b, &config->listeners[i]) ? &kernels : &users) += config->listeners[i].tls != CONFIG_TLS_NONE;
-    log_info("tls-records", "by=%s rekey=%s", !kernels ? "user" : users ? "kernel-and-user" : "kernel", k->can_rekey ? "yes" : "no");
+        *(worker_wants_kernel_records(b, &config->listeners[i]) ? &kernels : &users) +=
+            config->listeners[i].tls != CONFIG_TLS_NONE;
+    log_info("tls-records", "by=%s rekey=%s",
+             !kernels ? "user"
+             : users  ? "kernel-and-user"
+                      : "kernel",
+             k->can_rekey ? "yes" : "no");
     return 0;
 }
 
@@ -165,7 +172,8 @@ static int workers_start(struct broker *b, struct buffer *ret_message)
     }
     pthread_mutex_unlock(&b->lock);
     if (error)
-        _exit(1); /* some workers run, some do not: there is nothing to save yet, and nothing to stop in order */
+        _exit(
+            1); /* some workers run, some do not: there is nothing to save yet, and nothing to stop in order */
     b->is_running = true;
     return 0;
 }
@@ -196,7 +204,8 @@ void broker_ask(struct broker *b, void (*ask)(struct worker *w, void *context), 
     struct question questions[WORKERS_MAX];
     uint32_t answers_due = b->worker_count;
     for (uint32_t i = 0; i < b->worker_count; i++) {
-        questions[i] = (struct question){{.handle = question_handle}, &b->workers[i], ask, context, &answers_due};
+        questions[i] =
+            (struct question){{.handle = question_handle}, &b->workers[i], ask, context, &answers_due};
         loop_post(b->workers[i].loop, NULL, &questions[i].message);
     }
     pthread_mutex_lock(&b->lock);
@@ -349,8 +358,9 @@ static void workers_stop(struct broker *b)
 static void worker_close(struct worker *w)
 {
     if (w->clients.live || w->router.sessions.live || w->router.accounts.live)
-        log_warn("objects-left", "worker=%u clients=%lld sessions=%lld accounts=%lld", w->index, (long long)w->clients.live,
-                 (long long)w->router.sessions.live, (long long)w->router.accounts.live);
+        log_warn("objects-left", "worker=%u clients=%lld sessions=%lld accounts=%lld", w->index,
+                 (long long)w->clients.live, (long long)w->router.sessions.live,
+                 (long long)w->router.accounts.live);
     federation_worker_close(w);
     stream_worker_fini(&w->streams);
     net_fini(&w->net);

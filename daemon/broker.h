@@ -33,22 +33,22 @@ struct broker {
     struct jobs *asking; /* threads that wait for authorities' responders; NULL: nobody is asked */
     struct control *control;
     struct registrar *registrar; /* NULL: clients neither make accounts nor remove them */
-    struct group_book groups; /* under `commands`, once it runs */
+    struct group_book groups;    /* under `commands`, once it runs */
     struct worker *workers;
     struct router **routers;
     uint32_t worker_count;
-    int *listener_fds;       /* worker_count * config->listener_count */
+    int *listener_fds; /* worker_count * config->listener_count */
     struct address_limit addresses;
     struct guesses guesses;
     struct address_rate registrations;
-    _Atomic int32_t clients; /* connections, also those between two workers */
+    _Atomic int32_t clients;  /* connections, also those between two workers */
     pthread_mutex_t commands; /* held while one runs */
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    uint32_t workers_ready;  /* under `lock` */
-    int worker_error;        /* under `lock`: the first that could not start */
+    uint32_t workers_ready; /* under `lock` */
+    int worker_error;       /* under `lock`: the first that could not start */
     char worker_message[256];
-    bool is_stop_wanted;     /* under `lock`: by musterctl */
+    bool is_stop_wanted; /* under `lock`: by musterctl */
     bool is_running;
 };
 

@@ -50,7 +50,8 @@ static void ask_totals(struct worker *w, void *context)
     t->entities += w->router.entities.table.count;
     t->record_bytes += w->net.record_bytes;
     t->entity_bytes += entity_table_bytes(&w->router.entities);
-    t->slab_bytes += slab_bytes(&w->clients) + slab_bytes(&w->router.accounts) + slab_bytes(&w->router.sessions);
+    t->slab_bytes +=
+        slab_bytes(&w->clients) + slab_bytes(&w->router.accounts) + slab_bytes(&w->router.sessions);
     t->account_bytes = w->router.accounts.object_bytes;
     t->session_bytes = w->router.sessions.object_bytes;
     pthread_mutex_unlock(&t->lock);
@@ -92,7 +93,8 @@ static void stats_write(struct broker *b, struct buffer *out)
     struct totals t = {.lock = PTHREAD_MUTEX_INITIALIZER};
     broker_ask(b, ask_totals, &t);
     struct store_counters store = store_counters_read(b->store);
-    struct tls_client_counters certificates = b->tls ? tls_context_client_counters(b->tls) : (struct tls_client_counters){0};
+    struct tls_client_counters certificates =
+        b->tls ? tls_context_client_counters(b->tls) : (struct tls_client_counters){0};
     const struct {
         const char *name;
         uint64_t value;
@@ -246,7 +248,8 @@ static void affected_tell(struct broker *b, struct span affected, bool is_remova
         if (memchr(line.ptr, '\t', line.len))
             buffer_append(&groups, line);
         else
-            router_account_changed(b->routers, b->worker_count, span_make(line.ptr, line.len - (end ? 1 : 0)), is_removal);
+            router_account_changed(b->routers, b->worker_count, span_make(line.ptr, line.len - (end ? 1 : 0)),
+                                   is_removal);
     }
     if (groups.len && buffer_ok(&groups))
         broker_groups_change(b, buffer_span(&groups));

@@ -13,19 +13,18 @@
 
 #define CONFIG_PATH_DEFAULT "/etc/muster/musterd.yaml"
 
-static const char usage[] =
-    "usage: musterd [--config FILE] [--check]\n"
-    "\n"
-    "An XMPP presence broker. Runs in the foreground, logs to standard error,\n"
-    "stops on SIGTERM and SIGINT.\n"
-    "\n"
-    "  -c, --config FILE  configuration, default " CONFIG_PATH_DEFAULT "\n"
-    "      --check        read and check the configuration, then exit\n"
-    "      --reference    print the reference of all configuration keys (Markdown)\n"
-    "  -h, --help         this text\n"
-    "  -V, --version      the version\n"
-    "\n"
-    "Exit status: 0 stopped as asked, 1 failure, 2 wrong usage.\n";
+static const char usage[] = "usage: musterd [--config FILE] [--check]\n"
+                            "\n"
+                            "An XMPP presence broker. Runs in the foreground, logs to standard error,\n"
+                            "stops on SIGTERM and SIGINT.\n"
+                            "\n"
+                            "  -c, --config FILE  configuration, default " CONFIG_PATH_DEFAULT "\n"
+                            "      --check        read and check the configuration, then exit\n"
+                            "      --reference    print the reference of all configuration keys (Markdown)\n"
+                            "  -h, --help         this text\n"
+                            "  -V, --version      the version\n"
+                            "\n"
+                            "Exit status: 0 stopped as asked, 1 failure, 2 wrong usage.\n";
 
 struct arguments {
     const char *config_path;
@@ -114,7 +113,8 @@ static int serve(const struct config *config)
     }
     buffer_fini(&message);
     for (uint32_t i = 0; i < config->listener_count; i++)
-        log_info("listening", "address=%s port=%u tls=%s", config->listeners[i].address, config->listeners[i].port,
+        log_info("listening", "address=%s port=%u tls=%s", config->listeners[i].address,
+                 config->listeners[i].port,
                  (const char *[]){"starttls", "direct", "none"}[config->listeners[i].tls]);
     log_info("ready", "version=%s workers=%u", MUSTER_VERSION, broker.worker_count);
     int received = 0;

@@ -183,7 +183,8 @@ static int worker_open(struct worker *w, char *message, size_t message_bytes)
     if (!error)
         error = stream_worker_init(&w->streams, &b->stream_settings, &worker_stream_events, &w->net);
     if (!error)
-        error = router_init(&w->router, &b->router_settings, w->loop, b->store, b->routers, w->index, b->worker_count);
+        error = router_init(&w->router, &b->router_settings, w->loop, b->store, b->routers, w->index,
+                            b->worker_count);
     if (!error)
         federation_worker_open(w);
     return error;
@@ -242,8 +243,7 @@ void worker_stop(struct worker *w)
 
 void worker_abort(struct worker *w)
 {
-    list_each(node, &w->client_list)
-        conn_abort(&container_of(node, struct client, link)->stream.conn);
+    list_each(node, &w->client_list) conn_abort(&container_of(node, struct client, link)->stream.conn);
     federation_abort(w);
 }
 

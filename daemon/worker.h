@@ -32,7 +32,7 @@ struct worker {
     struct slab clients;
     struct list client_list;
     struct list delayed; /* credentials that are asked for later */
-    uint32_t lookups; /* credentials asked for and not yet answered */
+    uint32_t lookups;    /* credentials asked for and not yet answered */
     struct worker_listener *listeners;
     uint32_t listener_count;
     bool is_stopping;

@@ -106,8 +106,8 @@ static int reply_send(const struct control *c, int fd, struct span out)
         if (len < 0)
             return -errno;
         out = span_skip(out, (size_t)len);
-        /* when the daemon stops, what the socket takes is still sent: mostly that is the answer to "shutdown"
-         */
+        /* when the daemon stops, what the socket takes is still sent: mostly that is the answer to
+         * "shutdown" */
     }
     return 0;
 }

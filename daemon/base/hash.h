@@ -20,7 +20,7 @@ struct hash_node {
 struct hash_table {
     struct hash_node **buckets;
     uint32_t bucket_count, capacity; /* in use, and allocated */
-    uint32_t mask;                   /* one less than a power of two, and at least as many buckets as are in use */
+    uint32_t mask; /* one less than a power of two, and at least as many buckets as are in use */
     uint32_t count;
 };
 

@@ -12,7 +12,7 @@ struct list {
 };
 
 /* The object of type `type` whose member `member` is at `node`. */
-#define container_of(node, type, member) ((type *)((char *)(node) - offsetof(type, member)))
+#define container_of(node, type, member) ((type *)((char *)(node)-offsetof(type, member)))
 
 static inline void list_init(struct list *l)
 {

@@ -34,7 +34,8 @@ void slab_fini(struct slab *s)
 
 size_t slab_bytes(const struct slab *s)
 {
-    return s->chunk_count * (sizeof(struct slab_chunk) + SLAB_OBJECTS_PER_CHUNK(s->object_bytes) * s->object_bytes);
+    return s->chunk_count *
+           (sizeof(struct slab_chunk) + SLAB_OBJECTS_PER_CHUNK(s->object_bytes) * s->object_bytes);
 }
 
 #ifdef __SANITIZE_ADDRESS__

@@ -70,9 +70,11 @@ static void check_revocation(struct config_reader *r)
     if (c->tls.client_ca)
         return;
     if (c->tls.client_crls)
-        config_complain(r, place_of(r, "tls.client_crls"), "tls.client_crls", "has no use without tls.client_ca");
+        config_complain(r, place_of(r, "tls.client_crls"), "tls.client_crls",
+                        "has no use without tls.client_ca");
     if (c->tls.client_ocsp != CONFIG_REVOCATION_OFF)
-        config_complain(r, place_of(r, "tls.client_ocsp"), "tls.client_ocsp", "has no use without tls.client_ca");
+        config_complain(r, place_of(r, "tls.client_ocsp"), "tls.client_ocsp",
+                        "has no use without tls.client_ca");
 }
 
 static bool is_group(const struct config *c, const char *name)
@@ -120,11 +122,12 @@ void config_check(struct config_reader *r)
         check_group(r, i);
     if (c->federation.retry_max_ms < c->federation.retry_first_ms)
         config_complain(r, place_of(r, "federation.retry_max_ms"), "federation.retry_max_ms",
-                        "%u is less than federation.retry_first_ms (%u)", c->federation.retry_max_ms, c->federation.retry_first_ms);
+                        "%u is less than federation.retry_first_ms (%u)", c->federation.retry_max_ms,
+                        c->federation.retry_first_ms);
     if (c->federation.queue_bytes < c->limits.stanza_bytes)
         config_complain(r, place_of(r, "federation.queue_bytes"), "federation.queue_bytes",
-                        "%u is less than limits.stanza_bytes (%u): such a stanza could never be sent", c->federation.queue_bytes,
-                        c->limits.stanza_bytes);
+                        "%u is less than limits.stanza_bytes (%u): such a stanza could never be sent",
+                        c->federation.queue_bytes, c->limits.stanza_bytes);
     size_t path_max = sizeof((struct sockaddr_un *)0)->sun_path - 1;
     if (c->admin.socket && strlen(c->admin.socket) > path_max)
         config_complain(r, place_of(r, "admin.socket"), "admin.socket",

@@ -54,11 +54,11 @@ struct config {
     char *state; /* folder */
     struct {
         char *certificate, *key;
-        char *certificates; /* a folder; NULL: none */
-        char *client_ca; /* NULL: clients are not asked for certificates */
-        bool client_bad_refused; /* false: a certificate that is not good counts as none */
-        char *client_crls; /* a file or a folder; NULL: none */
-        char *client_ocsp_responder;                          /* NULL: the one that a certificate names */
+        char *certificates;          /* a folder; NULL: none */
+        char *client_ca;             /* NULL: clients are not asked for certificates */
+        bool client_bad_refused;     /* false: a certificate that is not good counts as none */
+        char *client_crls;           /* a file or a folder; NULL: none */
+        char *client_ocsp_responder; /* NULL: the one that a certificate names */
         enum config_revocation client_crl_check, client_ocsp; /* hard, off */
         bool allow_tls12;
     } tls; /* both paths are required when any listener uses TLS */
@@ -76,11 +76,11 @@ struct config {
         enum config_offload io, tls, bpf;
     } offload;
     struct {
-        bool allow_plain;    /* default false */
-        uint32_t iterations; /* for new accounts */
+        bool allow_plain;           /* default false */
+        uint32_t iterations;        /* for new accounts */
         bool allow_password_change; /* true */
         uint32_t password_length;   /* of those that clients set: 8 characters at least */
-        uint32_t token_lifetime_s; /* 21 days; 0: no tokens */
+        uint32_t token_lifetime_s;  /* 21 days; 0: no tokens */
     } sasl;
     struct {
         bool allow;         /* false */
@@ -114,37 +114,37 @@ struct config {
         uint32_t stanza_rate, byte_rate;          /* of one stream: 2000 a second, 8 MiB; 0: no limit */
         uint32_t rate_burst_s;                    /* 10 */
         uint32_t stranger_rate,
-            stranger_burst; /* of one session: 120 a minute, 1000 at once; rate 0: no limit */
-        uint32_t directed_presences;           /* per session: 1000 */
-        uint32_t blocked_jids;                 /* per account: 1000 */
-        uint32_t subscription_requests;        /* stored per account: 1000 */
-        uint32_t offline_messages;             /* kept per account: 1000 */
-        uint32_t offline_bytes;                /* the same: 2 MiB */
-        uint32_t token_clients;                /* per account: 32 */
-        uint32_t capabilities;                 /* per worker: 10000 */
-        uint32_t held_presences;               /* per session: 10000 */
+            stranger_burst;             /* of one session: 120 a minute, 1000 at once; rate 0: no limit */
+        uint32_t directed_presences;    /* per session: 1000 */
+        uint32_t blocked_jids;          /* per account: 1000 */
+        uint32_t subscription_requests; /* stored per account: 1000 */
+        uint32_t offline_messages;      /* kept per account: 1000 */
+        uint32_t offline_bytes;         /* the same: 2 MiB */
+        uint32_t token_clients;         /* per account: 32 */
+        uint32_t capabilities;          /* per worker: 10000 */
+        uint32_t held_presences;        /* per session: 10000 */
         uint32_t private_item_bytes, private_bytes; /* 65536; per account: 1 MiB */
-        uint32_t vcard_bytes;                  /* 131072 */
-        uint32_t resume_timeout_ms;            /* 300000; 0: no session may be resumed */
-        uint32_t detached_sessions;            /* per account: 4 */
-        uint32_t unacked_stanzas;              /* per session with stream management: 100000 */
-        uint32_t unacked_bytes;                /* of these: 16 MiB */
+        uint32_t vcard_bytes;                       /* 131072 */
+        uint32_t resume_timeout_ms;                 /* 300000; 0: no session may be resumed */
+        uint32_t detached_sessions;                 /* per account: 4 */
+        uint32_t unacked_stanzas;                   /* per session with stream management: 100000 */
+        uint32_t unacked_bytes;                     /* of these: 16 MiB */
     } limits;
     struct {
-        uint32_t nodes, items;             /* per account: 100; per node: 1000 */
+        uint32_t nodes, items;              /* per account: 100; per node: 1000 */
         uint32_t item_bytes, account_bytes; /* 128 KiB; 2 MiB */
     } pep;
     struct {
         bool enabled, dialback, bidirectional; /* false; true; true */
         enum config_certificates certificates;
-        char *address;             /* of the listeners: numeric */
-        uint16_t port;             /* 5269 */
-        uint32_t direct_port;      /* 0: none */
-        char *ca;                  /* NULL: the system's */
-        struct config_list hosts;  /* "domain=address:port" */
-        uint32_t streams;          /* of each worker: 1000 */
-        uint32_t queue_stanzas;    /* for one domain, waiting for a stream: 1000 */
-        uint32_t queue_bytes;      /* the same: 1 MiB */
+        char *address;            /* of the listeners: numeric */
+        uint16_t port;            /* 5269 */
+        uint32_t direct_port;     /* 0: none */
+        char *ca;                 /* NULL: the system's */
+        struct config_list hosts; /* "domain=address:port" */
+        uint32_t streams;         /* of each worker: 1000 */
+        uint32_t queue_stanzas;   /* for one domain, waiting for a stream: 1000 */
+        uint32_t queue_bytes;     /* the same: 1 MiB */
         uint32_t connect_timeout_ms, login_timeout_ms, idle_timeout_ms;
         uint32_t retry_first_ms, retry_max_ms;
         uint32_t stanza_rate, byte_rate; /* of one stream: 10000 a second, 32 MiB; 0: no limit */

@@ -10,8 +10,8 @@
 #include "jid/jid.h"
 #include "roster/group.h"
 
-/* Of all groups of the file together: about as many as it has room for, so that aliases cannot multiply them.
- */
+/* Of all groups of the file together: about as many as it has room for, so that aliases cannot multiply
+ * them. */
 #define CONFIG_MEMBERS_MAX 65536
 
 /* A list of names of one kind. */

@@ -23,6 +23,8 @@ static const char *const archive_names[] = {"always", "never", "roster", NULL};
 static const char *const certificates_names[] = {"required", "optional", NULL};
 static const char *const log_names[] = {"error", "warn", "info", "debug", NULL};
 
+/* A row is a key, its type, its place, its default; the reason below it. */
+/* clang-format off */
 const struct config_row config_rows[] = {
     {"domains", CONFIG_DOMAINS, AT(domains), NULL, .is_required = true,
      .reason = "The XMPP domains served here, a list. Accounts are addresses of these domains; the "
@@ -396,6 +398,7 @@ const struct config_row config_rows[] = {
      .reason =
          "What is written to standard error: `error`, `warn`, `info` or `debug` and everything before it."},
 };
+/* clang-format on */
 
 const unsigned config_row_count = sizeof config_rows / sizeof config_rows[0];
 _Static_assert(sizeof config_rows / sizeof config_rows[0] <= CONFIG_ROWS_MAX, "marks are kept for every row");

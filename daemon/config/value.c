@@ -264,11 +264,13 @@ static bool host_prepare(struct span text, char storage[static JID_BYTES_MAX], s
     const char *equals = memchr(text.ptr, '=', text.len);
     struct span name = span_make(text.ptr, equals ? (size_t)(equals - text.ptr) : 0), domain;
     struct span endpoint = span_skip(text, name.len);
-    if (!is_endpoint(equals ? span_skip(endpoint, 1) : endpoint) || jid_prepare_domain(name, storage, &domain) != 0)
+    if (!is_endpoint(equals ? span_skip(endpoint, 1) : endpoint) ||
+        jid_prepare_domain(name, storage, &domain) != 0)
         return false;
     if (domain.ptr != storage)
         memmove(storage, domain.ptr, domain.len);
-    memcpy(storage + domain.len, endpoint.ptr, endpoint.len); /* an endpoint is short, a domain at most a third of it */
+    memcpy(storage + domain.len, endpoint.ptr,
+           endpoint.len); /* an endpoint is short, a domain at most a third of it */
     *ret = span_make(storage, domain.len + endpoint.len);
     return true;
 }

@@ -89,8 +89,8 @@ static int opaque_round(struct span in, char *storage, size_t storage_bytes, siz
                         : precis_opaque(in, storage, storage_bytes, ret_len);
 }
 
-/* Apply `rules` until the text stays as it is: what comes out is then its own mapping. ASCII settles at once.
- */
+/* Apply `rules` until the text stays as it is: what comes out is then its own mapping. ASCII settles at
+ * once. */
 static int prepare(part_rules *rules, struct span in, char *storage, size_t storage_bytes, size_t *ret_len)
 {
     char again[PRECIS_INPUT_BYTES_MAX];

@@ -129,7 +129,8 @@ static size_t conn_open_records(struct conn *c, char *bytes, size_t len)
         struct span plain = {0};
         size_t used = 0;
         uint32_t reply_before = c->raw_out.len;
-        int outcome = record_open(c->record, c->net->record_worker, bytes + done, len - done, &plain, &used, &c->raw_out);
+        int outcome = record_open(c->record, c->net->record_worker, bytes + done, len - done, &plain, &used,
+                                  &c->raw_out);
         if (outcome == RECORD_MORE)
             break;
         done += used;
@@ -188,7 +189,8 @@ static void conn_control(struct conn *c)
         return;
     }
     c->is_ended = true;
-    c->events->ended(c, outcome == RECORD_CLOSED ? "close-notify" : "key-update", outcome == RECORD_UNRENEWABLE);
+    c->events->ended(c, outcome == RECORD_CLOSED ? "close-notify" : "key-update",
+                     outcome == RECORD_UNRENEWABLE);
 }
 
 static void conn_receive_done(struct op *op, int result, unsigned flags, char *bytes)
@@ -243,7 +245,8 @@ static int conn_seal_queue(struct conn *c, size_t ready, size_t space_bytes)
         if (error)
             return error;
         if (before.len && c->send_len + sealed + before.len <= space_bytes) {
-            memmove(space + before.len, space, sealed); /* our own KeyUpdate goes ahead; once in 2^24 records */
+            memmove(space + before.len, space,
+                    sealed); /* our own KeyUpdate goes ahead; once in 2^24 records */
             memcpy(space, before.ptr, before.len);
             sealed += before.len;
         }
@@ -260,7 +263,8 @@ static int conn_fill(struct conn *c)
     if (!ready && !c->raw_out.len)
         return 0;
     /* A second record's worth of room for a KeyUpdate of our own. */
-    size_t space = c->raw_out.len + (c->record ? record_sealed_bytes(c->record, ready) + RECORD_OVERHEAD_MAX : ready);
+    size_t space =
+        c->raw_out.len + (c->record ? record_sealed_bytes(c->record, ready) + RECORD_OVERHEAD_MAX : ready);
     c->send_bytes = malloc(space);
     if (!c->send_bytes)
         return -ENOMEM;

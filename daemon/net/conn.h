@@ -27,14 +27,14 @@ struct net {
     struct loop *loop;
     struct jobs *jobs;
     struct record_worker *record_worker;
-    struct timer record_rest; /* runs while record_worker is large */
-    uint64_t queue_bytes_max; /* of one connection; above it the peer is too slow */
-    uint64_t hold_bytes;      /* the owner's: above it, it may hold frames back */
+    struct timer record_rest;                     /* runs while record_worker is large */
+    uint64_t queue_bytes_max;                     /* of one connection; above it the peer is too slow */
+    uint64_t hold_bytes;                          /* the owner's: above it, it may hold frames back */
     const struct record_kernel_abilities *kernel; /* what it can; NULL: nothing */
-    uint32_t turn_conns;      /* looked at in one turn; tests make it small */
-    struct lane_work rest;    /* asks for another turn when that was not all */
-    struct list dirty;        /* have something to send, or to look at, when the turn ends */
-    struct list dying;        /* at rest: to be closed or handed over when the turn ends */
+    uint32_t turn_conns;                          /* looked at in one turn; tests make it small */
+    struct lane_work rest;                        /* asks for another turn when that was not all */
+    struct list dirty; /* have something to send, or to look at, when the turn ends */
+    struct list dying; /* at rest: to be closed or handed over when the turn ends */
     struct net_counters {
         uint64_t accepted, refused, refused_fast, closed, handshakes, handshakes_failed, kernel_records;
         uint64_t sends, bytes_sent, receives, bytes_received, slow_readers;
@@ -70,7 +70,7 @@ struct conn {
     struct list link; /* in net->dirty or net->dying */
     struct net *net;
     const struct conn_events *events;
-    struct frame *head; /* what goes into the frames' gaps; NULL before the session is bound */
+    struct frame *head;    /* what goes into the frames' gaps; NULL before the session is bound */
     struct record *record; /* NULL: no TLS */
     struct outqueue out;
     struct op send, receive;
@@ -79,19 +79,19 @@ struct conn {
     int fd;
     uint8_t in_flight; /* operations and jobs the kernel or the pool holds */
     bool is_dirty : 1, is_dying : 1;
-    bool is_receiving : 1;   /* a receive is armed */
-    bool is_paused : 1;      /* the owner wants no bytes for now */
-    bool is_ended : 1;       /* the peer sends no more */
-    bool is_closing : 1;     /* send what is queued, then end */
-    bool is_shut : 1;        /* our end is sent; waiting for the peer's */
-    bool is_aborted : 1;     /* ending at once */
-    bool is_refused : 1;     /* has got a fatal alert, which it should be able to read */
+    bool is_receiving : 1; /* a receive is armed */
+    bool is_paused : 1;    /* the owner wants no bytes for now */
+    bool is_ended : 1;     /* the peer sends no more */
+    bool is_closing : 1;   /* send what is queued, then end */
+    bool is_shut : 1;      /* our end is sent; waiting for the peer's */
+    bool is_aborted : 1;   /* ending at once */
+    bool is_refused : 1;   /* has got a fatal alert, which it should be able to read */
     bool is_detaching : 1;
     bool is_kernel_wanted : 1; /* records by the kernel, where it can: the owner sets it after conn_open */
-    bool is_kernel_due : 1;  /* its records go over to the kernel at the next record boundary */
-    bool is_switching : 1;   /* coming to rest for that */
-    bool is_holding : 1;     /* the owner's: it holds frames back; here, where every send looks anyway */
-    bool is_managed : 1;     /* the owner's as well: it counts frames */
+    bool is_kernel_due : 1;    /* its records go over to the kernel at the next record boundary */
+    bool is_switching : 1;     /* coming to rest for that */
+    bool is_holding : 1;       /* the owner's: it holds frames back; here, where every send looks anyway */
+    bool is_managed : 1;       /* the owner's as well: it counts frames */
     struct conn_handshake *handshake; /* while one is under way */
     struct tls_bindings *bindings;    /* from secured until conn_bindings_forget */
     struct buffer sealed_in;          /* an unfinished record */
@@ -117,7 +117,8 @@ static inline bool conn_has_output(const struct conn *c)
  * first byte. 0 or -ENOMEM. */
 int conn_start_tls(struct conn *c, struct tls_context *context, bool direct, struct span domain);
 /* The same as the client, who speaks first: as `ours`, to a server of `domain`. `context` is of that role. */
-int conn_start_tls_to(struct conn *c, struct tls_context *context, bool direct, struct span ours, struct span domain);
+int conn_start_tls_to(struct conn *c, struct tls_context *context, bool direct, struct span ours,
+                      struct span domain);
 const struct tls_bindings *conn_bindings(const struct conn *c); /* NULL without TLS */
 void conn_bindings_forget(struct conn *c);
 static inline bool conn_is_secure(const struct conn *c)

@@ -153,7 +153,8 @@ int conn_start_tls(struct conn *c, struct tls_context *context, bool direct, str
     return 0;
 }
 
-int conn_start_tls_to(struct conn *c, struct tls_context *context, bool direct, struct span ours, struct span domain)
+int conn_start_tls_to(struct conn *c, struct tls_context *context, bool direct, struct span ours,
+                      struct span domain)
 {
     int error = conn_start_tls(c, context, direct, ours);
     if (!error)

@@ -108,7 +108,8 @@ static void listener_accept_done(struct op *op, int result, unsigned flags, char
         l->accepted(l, result);
     if (l->is_armed || l->is_closing)
         return;
-    bool is_passing = result >= 0 || result == -ECONNABORTED || result == -ECANCELED || result == -EINTR || result == -EAGAIN;
+    bool is_passing = result >= 0 || result == -ECONNABORTED || result == -ECANCELED || result == -EINTR ||
+                      result == -EAGAIN;
     if (!is_passing) {
         log_warn("accept-paused", "error=%s retry_ms=%d", strerror(-result), LISTENER_RETRY_MS);
         loop_timer_start(l->loop, &l->retry, LISTENER_RETRY_MS);
@@ -117,7 +118,8 @@ static void listener_accept_done(struct op *op, int result, unsigned flags, char
     listener_arm(l); /* a peer that was gone before it was accepted, or a full completion queue */
 }
 
-void listener_open(struct listener *l, struct loop *loop, int fd, void (*accepted)(struct listener *l, int fd))
+void listener_open(struct listener *l, struct loop *loop, int fd,
+                   void (*accepted)(struct listener *l, int fd))
 {
     *l = (struct listener){.accept = {listener_accept_done}, .loop = loop, .fd = fd, .accepted = accepted};
     timer_init(&l->retry, listener_retry);

@@ -14,7 +14,7 @@ struct listener {
     struct loop *loop;
     int fd;
     bool is_armed, is_closing;
-    struct timer retry; /* after running out of descriptors */
+    struct timer retry;                           /* after running out of descriptors */
     void (*accepted)(struct listener *l, int fd); /* takes the fd over */
 };
 
@@ -26,7 +26,8 @@ int listener_probe(const char *address, uint16_t port);
 bool listener_address_is_loopback(const char *address);
 
 /* Start to accept on the loop's own thread; takes `fd` over. */
-void listener_open(struct listener *l, struct loop *loop, int fd, void (*accepted)(struct listener *l, int fd));
+void listener_open(struct listener *l, struct loop *loop, int fd,
+                   void (*accepted)(struct listener *l, int fd));
 /* Stop; at rest when listener_is_closed. */
 void listener_close(struct listener *l);
 bool listener_is_closed(const struct listener *l);

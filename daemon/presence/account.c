@@ -54,17 +54,13 @@ void account_fini(struct account *a, struct entity_table *entities)
 
 struct session *account_session(const struct account *a, struct span resource)
 {
-    account_each_session(s, a)
-        if (span_equal(session_resource(s), resource))
-            return s;
+    account_each_session(s, a) if (span_equal(session_resource(s), resource)) return s;
     return NULL;
 }
 
 struct session *account_session_numbered(const struct account *a, uint32_t number)
 {
-    account_each_session(s, a)
-        if (s->number == number)
-            return s;
+    account_each_session(s, a) if (s->number == number) return s;
     return NULL;
 }
 
@@ -85,8 +81,7 @@ struct session *account_most_available(const struct account *a)
 uint32_t account_non_negative_count(const struct account *a)
 {
     uint32_t count = 0;
-    account_each_session(s, a)
-        count += session_is_hearing(s) && s->priority >= 0;
+    account_each_session(s, a) count += session_is_hearing(s) && s->priority >= 0;
     return count;
 }
 

@@ -22,7 +22,7 @@ struct abroad;
 enum account_state {
     ACCOUNT_LOADING, /* the store has been asked */
     ACCOUNT_READY,
-    ACCOUNT_BUSY,    /* a change is on its way to the disk, or its roster is walked in slices: what arrives meanwhile waits */
+    ACCOUNT_BUSY, /* a change is on its way to the disk, or its roster is walked in slices: what arrives meanwhile waits */
     ACCOUNT_MISSING, /* there is no such account */
     ACCOUNT_FAILED,  /* the store could not say: nothing is concluded from that */
 };
@@ -36,35 +36,36 @@ struct interest {
 struct account {
     struct entity *entity; /* a reference; entity->account points back */
     enum account_state state;
-    uint32_t changes, walks;  /* why it is BUSY */
+    uint32_t changes, walks; /* why it is BUSY */
     uint32_t session_count;
     uint32_t available_count; /* resources that contacts see as available, lost ones among them */
     uint32_t invisible_count; /* sessions that hear and show nothing (XEP-0186) */
-    uint32_t incarnation;     /* grows each time the account comes online: tells a late release from a current one */
+    uint32_t
+        incarnation; /* grows each time the account comes online: tells a late release from a current one */
     uint32_t next_session_number, next_available_order;
     struct list sessions;
     struct roster roster;
-    struct block_list *blocks; /* a reference; NULL: nobody */
-    struct walk *walk;        /* route/'s, over the roster; NULL: none */
-    struct frame *head;       /* ` to='bare JID'`: goes into the gap of broadcast frames */
+    struct block_list *blocks;               /* a reference; NULL: nobody */
+    struct walk *walk;                       /* route/'s, over the roster; NULL: none */
+    struct frame *head;                      /* ` to='bare JID'`: goes into the gap of broadcast frames */
     struct message *pending, **pending_last; /* waits until READY, in order */
-    char *archive_preferences; /* route/archiving.c's; NULL: none */
-    char *photo;               /* its avatar's SHA-1; empty: it has none any more; NULL: it never said (XEP-0153) */
-    struct abroad *abroad;     /* route/'s: contacts at other servers (route/abroad.h); NULL: none */
+    char *archive_preferences;               /* route/archiving.c's; NULL: none */
+    char *photo; /* its avatar's SHA-1; empty: it has none any more; NULL: it never said (XEP-0153) */
+    struct abroad *abroad;        /* route/'s: contacts at other servers (route/abroad.h); NULL: none */
     struct account_group *groups; /* shared groups it is a member of (presence/group.h) */
     uint32_t group_count;
-    bool is_in_groups;        /* stands in their lists: it is available, and its contacts know */
-    bool has_left_group;      /* while it stood in them */
-    struct list waves;        /* of route/: groups whose members it is being told of */
-    uint64_t mark;            /* of the last walk over several lists that has met it */
-    bool is_stale;            /* the store's rows were changed behind its back: read them anew before it goes on */
-    uint16_t lost_count;      /* resources whose stream is lost, and nobody was told yet (route/damping.c) */
-    bool has_offline;         /* messages wait for it in the store (route/offline.c) */
-    bool is_given_offline;    /* they are on their way to a session */
-    uint64_t absent_since_s;  /* since 1970: when it last stopped being available; 0: it never has, or nobody
+    bool is_in_groups;   /* stands in their lists: it is available, and its contacts know */
+    bool has_left_group; /* while it stood in them */
+    struct list waves;   /* of route/: groups whose members it is being told of */
+    uint64_t mark;       /* of the last walk over several lists that has met it */
+    bool is_stale;       /* the store's rows were changed behind its back: read them anew before it goes on */
+    uint16_t lost_count; /* resources whose stream is lost, and nobody was told yet (route/damping.c) */
+    bool has_offline;    /* messages wait for it in the store (route/offline.c) */
+    bool is_given_offline;   /* they are on their way to a session */
+    uint64_t absent_since_s; /* since 1970: when it last stopped being available; 0: it never has, or nobody
                                  keeps it */
-    char *absent_status;      /* what it said then, escaped; NULL: nothing */
-    bool is_settling;         /* its queue is being run: nobody else runs or forgets it */
+    char *absent_status;     /* what it said then, escaped; NULL: nothing */
+    bool is_settling;        /* its queue is being run: nobody else runs or forgets it */
     struct interest interests[]; /* by worker */
 };
 
@@ -74,7 +75,7 @@ int account_init(struct account *a, struct entity *entity);
 /* No sessions, nothing pending. */
 void account_fini(struct account *a, struct entity_table *entities);
 
-struct session *account_session(const struct account *a, struct span resource); /* NULL: none */
+struct session *account_session(const struct account *a, struct span resource);     /* NULL: none */
 struct session *account_session_numbered(const struct account *a, uint32_t number); /* NULL: it has ended */
 /* Highest priority, then newest presence, among available sessions of non-negative priority; NULL: none. */
 struct session *account_most_available(const struct account *a);
@@ -113,6 +114,7 @@ static inline bool account_is_changing(const struct account *a)
 
 #define account_each_session(s, a)                                                                           \
     for (struct session *s = container_of((a)->sessions.next, struct session, link), *s##_next;              \
-         s##_next = container_of(s->link.next, struct session, link), &s->link != &(a)->sessions; s = s##_next)
+         s##_next = container_of(s->link.next, struct session, link), &s->link != &(a)->sessions;            \
+         s = s##_next)
 
 #endif

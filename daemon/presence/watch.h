@@ -22,8 +22,8 @@ struct watch {
     struct entity *publisher; /* a reference; publisher->watch points back */
     struct watcher *watchers;
     uint32_t count, capacity;
-    uint32_t incarnation; /* of the publisher, as its grants said */
-    uint32_t last_change; /* number of the newest change that was queued */
+    uint32_t incarnation;      /* of the publisher, as its grants said */
+    uint32_t last_change;      /* number of the newest change that was queued */
     struct watch_queue *queue; /* NULL: every change has reached everybody */
 };
 
@@ -45,7 +45,7 @@ struct watch_cost {
 
 struct watch_change {
     struct watch_change *next;
-    struct frame *frame; /* a reference */
+    struct frame *frame;    /* a reference */
     struct caps_node *node; /* a reference: for those only who want to hear of it; NULL: for everybody */
     struct watch_cost cost;
     uint32_t number;
@@ -56,7 +56,8 @@ struct watch_change {
  * the roster has no such contact with subscription to or both; -ENOMEM. A list of an earlier incarnation is
  * forgotten first, with what is under way to it. */
 enum { WATCH_THERE = 1, WATCH_UNWANTED = 2 };
-int watch_add(struct entity *publisher, uint32_t incarnation, struct account *watcher, struct entity_table *entities);
+int watch_add(struct entity *publisher, uint32_t incarnation, struct account *watcher,
+              struct entity_table *entities);
 
 /* Take the watcher off the list of its contact `item`; the list is freed with its last watcher. Returns whether it was there.
  * An item that is blank is removed from the roster with its watch; this and watch_drop are its end. */

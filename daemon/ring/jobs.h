@@ -8,9 +8,9 @@
 struct jobs;
 
 struct job {
-    struct message message; /* the pool's */
-    struct job *next;       /* the pool's */
-    struct loop *home;      /* where `done` runs */
+    struct message message;      /* the pool's */
+    struct job *next;            /* the pool's */
+    struct loop *home;           /* where `done` runs */
     void (*run)(struct job *j);  /* on a job thread */
     void (*done)(struct job *j); /* back home; the job is the owner's again */
 };

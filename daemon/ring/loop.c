@@ -64,7 +64,8 @@ static struct io_uring_sqe *loop_sqe(struct loop *l)
 static void buffer_give_back(struct loop *l, unsigned id)
 {
     io_uring_buf_ring_add(l->buffer_ring, l->buffer_bytes + (size_t)id * LOOP_BUFFER_BYTES, LOOP_BUFFER_BYTES,
-                          (unsigned short)id, io_uring_buf_ring_mask(LOOP_BUFFERS), (int)l->buffers_returned++);
+                          (unsigned short)id, io_uring_buf_ring_mask(LOOP_BUFFERS),
+                          (int)l->buffers_returned++);
 }
 
 static void buffers_publish(struct loop *l)
@@ -108,17 +109,20 @@ static void wake_done(struct op *op, int result, unsigned flags, char *bytes)
     (void)result;
     (void)flags;
     (void)bytes;
-    wake_arm(container_of(op, struct loop, wake_op)); /* the mailbox is read at the end of every turn anyway */
+    wake_arm(
+        container_of(op, struct loop, wake_op)); /* the mailbox is read at the end of every turn anyway */
 }
 
 static void loop_explain(int error, char *message, size_t message_bytes)
 {
     const char *advice = "see dmesg";
     if (error == -EPERM || error == -EACCES)
-        advice = "io_uring is forbidden here: set sysctl kernel.io_uring_disabled=0, or allow the io_uring system calls in the "
-                 "container's seccomp profile";
+        advice =
+            "io_uring is forbidden here: set sysctl kernel.io_uring_disabled=0, or allow the io_uring system calls in the "
+            "container's seccomp profile";
     else if (error == -ENOSYS)
-        advice = "this kernel (or the container's seccomp profile) has no io_uring: Linux 6.1 or newer is needed";
+        advice =
+            "this kernel (or the container's seccomp profile) has no io_uring: Linux 6.1 or newer is needed";
     else if (error == -EINVAL)
         advice = "this kernel's io_uring lacks a feature: Linux 6.1 or newer is needed";
     else if (error == -ENOMEM)
@@ -139,8 +143,8 @@ int loop_new(const struct loop_owner *owner, struct loop **ret_loop, char *ret_m
     l->ring.ring_fd = -1;
     l->wake_fd = -1;
     struct io_uring_params params = {
-        .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP |
-                 IORING_SETUP_SUBMIT_ALL,
+        .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE |
+                 IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL,
         .cq_entries = LOOP_COMPLETIONS,
     };
     int error = io_uring_queue_init_params(LOOP_SUBMISSIONS, &l->ring, &params);

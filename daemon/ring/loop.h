@@ -46,10 +46,11 @@ void loop_run(struct loop *l);
 /* From the loop's own thread: the turn under way is the last. */
 void loop_stop(struct loop *l);
 /* Start operations. They are submitted at the end of the turn. */
-void loop_accept(struct loop *l, struct op *op, int fd);         /* multishot; result is the new fd */
-void loop_receive(struct loop *l, struct op *op, int fd);        /* multishot, into the loop's buffers */
+void loop_accept(struct loop *l, struct op *op, int fd);  /* multishot; result is the new fd */
+void loop_receive(struct loop *l, struct op *op, int fd); /* multishot, into the loop's buffers */
 void loop_send(struct loop *l, struct op *op, int fd, const char *bytes, size_t len);
-void loop_connect(struct loop *l, struct op *op, int fd, const struct sockaddr *to, socklen_t to_len); /* `to` lives until then */
+void loop_connect(struct loop *l, struct op *op, int fd, const struct sockaddr *to,
+                  socklen_t to_len); /* `to` lives until then */
 /* Ask for the op's end: it completes with -ECANCELED (or with what it was about to complete with). */
 void loop_cancel(struct loop *l, struct op *op);
 

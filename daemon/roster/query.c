@@ -146,7 +146,8 @@ static bool is_first_title(const struct roster_share *share, uint32_t at, struct
 
 static const char *union_name(enum subscription_state state, const struct roster_share *share)
 {
-    bool has_to = subscription_has_to(state) || share->is_to, has_from = subscription_has_from(state) || share->is_from;
+    bool has_to = subscription_has_to(state) || share->is_to,
+         has_from = subscription_has_from(state) || share->is_from;
     if (has_to)
         return has_from ? "both" : "to";
     return has_from ? "from" : "none";

@@ -26,7 +26,7 @@ struct roster {
     struct roster_item *items; /* any order, no holes; moves when the roster grows or an item is removed */
     uint32_t *index; /* open addressing by the entity's hash: position + 1; 0 empty. NULL for small rosters */
     uint32_t count, capacity, index_size;
-    uint32_t holds; /* by those who walk it in slices */
+    uint32_t holds;  /* by those who walk it in slices */
     bool has_blanks; /* items that only wait for the last hold's end */
     uint64_t version;
 };

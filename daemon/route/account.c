@@ -145,10 +145,12 @@ static void bind_replace(struct account *a, struct span client)
 {
     for (bool is_found = client.len > 0; is_found;) {
         is_found = false;
-        list_each(node, &a->sessions) {
+        list_each(node, &a->sessions)
+        {
             struct session *s = container_of(node, struct session, link);
             struct span resource = session_resource(s);
-            is_found = resource.len >= client.len && span_equal(span_skip(resource, resource.len - client.len), client);
+            is_found = resource.len >= client.len &&
+                       span_equal(span_skip(resource, resource.len - client.len), client);
             if (!is_found)
                 continue;
             s->stream->is_lost = true;
@@ -178,13 +180,15 @@ static void bind_run(struct router *r, struct route_message *base)
     bind_replace(a, span_skip(resource, resource.len - m->client_len));
     struct session *other = resource.len ? account_session(a, resource) : NULL;
     /* One without a connection has nobody who could be disturbed; most often its client is here again, without its id. */
-    bool is_replaced = other && (r->settings->resource_conflict == RESOURCE_REPLACE || stream_is_parked(other->stream));
+    bool is_replaced =
+        other && (r->settings->resource_conflict == RESOURCE_REPLACE || stream_is_parked(other->stream));
     if (other && !is_replaced && r->settings->resource_conflict == RESOURCE_REFUSE) {
         stream_refuse_bind(stream, STANZA_CONFLICT);
         return;
     }
     if (is_replaced) {
-        other->stream->is_lost = true; /* most often it is: its client knows before we do, and is here again */
+        other->stream->is_lost =
+            true; /* most often it is: its client knows before we do, and is here again */
         stream_fail(other->stream, STREAM_CONFLICT, "replaced by a new session of the same resource");
     }
     if (!resource.len || (other && !is_replaced)) {
@@ -302,8 +306,8 @@ static void stanza_run(struct router *r, struct route_message *base);
 
 /* How long an answer takes must not tell a stranger that the account is in memory: the store is read first, as for one that is
  * not. The account is not held up by that, and nothing that reaches its sessions goes this way. */
-static bool stanza_looks(struct router *r, const struct account *a, const struct stanza_message *m, const struct jid *from,
-                         const struct jid *to)
+static bool stanza_looks(struct router *r, const struct account *a, const struct stanza_message *m,
+                         const struct jid *from, const struct jid *to)
 {
     if (m->has_looked || !router_answers_too_soon(r, a, m->frame, from, to))
         return false;

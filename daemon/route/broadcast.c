@@ -13,7 +13,7 @@
 struct broadcast_message {
     struct route_message base;
     struct frame *frame;
-    uint64_t told_ns; /* for cost.h */
+    uint64_t told_ns;                /* for cost.h */
     struct group_audience *audience; /* NULL: nobody of a group hears it */
     uint32_t incarnation;
     bool is_last; /* the publisher is offline now: forget its watchers */
@@ -92,7 +92,8 @@ static void broadcast_run(struct router *r, struct route_message *base)
         return;
     }
     entity_ref(publisher);
-    router_fanout(r, publisher, &(struct watch_change){.frame = m->frame, .cost = cost, .is_last = m->is_last});
+    router_fanout(r, publisher,
+                  &(struct watch_change){.frame = m->frame, .cost = cost, .is_last = m->is_last});
     entity_give(&r->entities, publisher);
 }
 
@@ -126,9 +127,8 @@ void router_broadcast(struct router *r, struct account *a, struct frame *frame, 
 
 static void own_resources_deliver(struct account *a, struct frame *frame, const struct session *also)
 {
-    account_each_session(s, a)
-        if (session_is_hearing(s) || s == also)
-            stream_send(s->stream, frame_ref(frame));
+    account_each_session(s, a) if (session_is_hearing(s) || s == also)
+        stream_send(s->stream, frame_ref(frame));
 }
 
 /* ---- what a session says to everybody ---- */
@@ -139,9 +139,8 @@ static void session_becomes_available(struct router *r, struct session *s)
     struct coming coming = {.is_heard_first = !account_is_hearing(a)};
     struct frame *shown = router_damping_return(r, s);
     bool is_first = coming.is_shown_first = !shown && a->available_count++ == 0;
-    account_each_session(other, a)
-        if (other != s && session_is_available(other))
-            stream_send(s->stream, frame_ref(other->presence));
+    account_each_session(other, a) if (other != s && session_is_available(other))
+        stream_send(s->stream, frame_ref(other->presence));
     for (const struct lost *l = NULL; (l = router_lost_next(r, a, l));)
         stream_send(s->stream, frame_ref(l->presence));
     if (is_first)
@@ -153,7 +152,8 @@ static void session_becomes_available(struct router *r, struct session *s)
     router_walk_comes(r, s, &coming);
 }
 
-void router_resource_gone(struct router *r, struct account *a, struct frame *frame, const struct session *also)
+void router_resource_gone(struct router *r, struct account *a, struct frame *frame,
+                          const struct session *also)
 {
     bool is_last = --a->available_count == 0;
     r->counters.presence_changes++;
@@ -184,7 +184,8 @@ void router_session_unavailable(struct router *r, struct session *s, struct fram
     router_caps_drop(s);
     bool is_damped = was_available && s->stream->is_lost && router_damping_lose(r, s);
     if (!frame && (was_available || s->directed))
-        frame = stanza_presence_frame(PRESENCE_UNAVAILABLE, session_jid(s), (struct span){0}, (struct span){0});
+        frame =
+            stanza_presence_frame(PRESENCE_UNAVAILABLE, session_jid(s), (struct span){0}, (struct span){0});
     if (was_available && !is_damped) {
         router_pace_charge(r, s);
         s->presence = frame_unref(s->presence);
@@ -199,8 +200,9 @@ void router_session_unavailable(struct router *r, struct session *s, struct fram
         const struct roster_item *item = contact ? roster_find(&a->roster, contact) : NULL;
         if (item && subscription_has_from(item->state) && was_available)
             continue;
-        router_send_stanza(r, stanza_presence_frame(PRESENCE_UNAVAILABLE, session_jid(s), jid_full(&to), (struct span){0}),
-                           session_jid(s), &to);
+        router_send_stanza(
+            r, stanza_presence_frame(PRESENCE_UNAVAILABLE, session_jid(s), jid_full(&to), (struct span){0}),
+            session_jid(s), &to);
     }
     frame_unref(frame);
 }
@@ -259,7 +261,8 @@ void router_directed_presence(struct router *r, struct session *s, const struct 
     if (stanza->type.presence == PRESENCE_AVAILABLE && is_somebody) {
         int outcome = directed_add(s, to, r->settings->directed_max);
         if (outcome != 0) {
-            router_refuse(r, s, stanza, outcome == DIRECTED_FULL ? STANZA_POLICY_VIOLATION : STANZA_RESOURCE_CONSTRAINT);
+            router_refuse(r, s, stanza,
+                          outcome == DIRECTED_FULL ? STANZA_POLICY_VIOLATION : STANZA_RESOURCE_CONSTRAINT);
             return;
         }
     } else if (stanza->type.presence == PRESENCE_UNAVAILABLE) {

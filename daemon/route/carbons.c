@@ -12,13 +12,15 @@ bool router_carbon_is_due(bool is_sent, enum message_type type, uint32_t content
 {
     if (content & (MESSAGE_HAS_NO_COPY | MESSAGE_HAS_CARBON))
         return false;
-    bool is_room_private = !is_sent && from->resource_len && (content & MESSAGE_HAS_ROOM) && !(content & MESSAGE_HAS_INVITATION);
+    bool is_room_private =
+        !is_sent && from->resource_len && (content & MESSAGE_HAS_ROOM) && !(content & MESSAGE_HAS_INVITATION);
     switch (type) {
     case MESSAGE_CHAT:
         return !is_room_private;
     case MESSAGE_NORMAL:
-        return !is_room_private && content & (MESSAGE_HAS_BODY | MESSAGE_HAS_CHAT_STATE | MESSAGE_HAS_RECEIPT |
-                                              MESSAGE_HAS_MARKER | MESSAGE_HAS_RIDER | MESSAGE_HAS_INVITATION);
+        return !is_room_private &&
+               content & (MESSAGE_HAS_BODY | MESSAGE_HAS_CHAT_STATE | MESSAGE_HAS_RECEIPT |
+                          MESSAGE_HAS_MARKER | MESSAGE_HAS_RIDER | MESSAGE_HAS_INVITATION);
     case MESSAGE_ERROR:
         return !is_sent && from->local_len && !from->resource_len;
     case MESSAGE_GROUPCHAT:
@@ -29,7 +31,8 @@ bool router_carbon_is_due(bool is_sent, enum message_type type, uint32_t content
 }
 
 /* All but the recipient. */
-static void copy_write(struct buffer *out, bool is_sent, enum message_type type, struct span message, struct span more)
+static void copy_write(struct buffer *out, bool is_sent, enum message_type type, struct span message,
+                       struct span more)
 {
     const char *name = is_sent ? "sent" : "received";
     if (type == MESSAGE_CHAT)
@@ -47,7 +50,8 @@ static void copy_send(struct router *r, struct session *s, struct span copy)
     buffer_literal(&head, "<message");
     xml_write_attribute(&head, "from", entity_text(s->account->entity));
     xml_write_attribute(&head, "to", session_jid(s));
-    struct frame *f = buffer_ok(&head) ? frame_new2(buffer_span(&head), copy, FRAME_NO_HEAD, FRAME_MESSAGE) : NULL;
+    struct frame *f =
+        buffer_ok(&head) ? frame_new2(buffer_span(&head), copy, FRAME_NO_HEAD, FRAME_MESSAGE) : NULL;
     buffer_fini(&head);
     if (!f)
         return;
@@ -55,8 +59,8 @@ static void copy_send(struct router *r, struct session *s, struct span copy)
     stream_send(s->stream, f);
 }
 
-void router_carbons_send(struct router *r, struct account *a, bool is_sent, enum message_type type, struct span message,
-                         struct span more)
+void router_carbons_send(struct router *r, struct account *a, bool is_sent, enum message_type type,
+                         struct span message, struct span more)
 {
     struct buffer copy = {0};
     account_each_session(s, a)

@@ -66,8 +66,7 @@ struct cost_top {
 
 void cost_top_init(struct cost_top *top);
 void cost_top_fini(struct cost_top *top);
-/* On the worker: add what it knows of the last `seconds`, rounded up to whole slices. False without memory.
- */
+/* On the worker: add what it knows of the last `seconds`, rounded up to whole slices. False without memory. */
 bool cost_top_gather(struct cost_top *top, const struct router *r, uint32_t seconds);
 /* Add the parts of each publisher up, into one each, the first `count_max` of them in order. */
 void cost_top_merge(struct cost_top *top, enum cost_order order, uint32_t count_max);

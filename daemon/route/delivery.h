@@ -24,8 +24,8 @@ enum delivery_action {
     DELIVERY_OFFLINE,    /* store for later */
     DELIVERY_MATCH,      /* to the matching resource */
     DELIVERY_MOST,       /* to the most available resource */
-    DELIVERY_OPTED,      /* to that, and to the others of non-negative priority that have asked for every message (carbons) */
-    DELIVERY_ALL,        /* to every resource of non-negative priority */
+    DELIVERY_OPTED, /* to that, and to the others of non-negative priority that have asked for every message (carbons) */
+    DELIVERY_ALL, /* to every resource of non-negative priority */
 };
 
 extern const uint8_t delivery_table[DELIVERY_CONDITION_COUNT][DELIVERY_ADDRESS_COUNT][MESSAGE_ERROR + 1];

@@ -59,7 +59,8 @@ static void resource_write(struct buffer *out, const struct session *s, struct s
     const struct stream *stream = s->stream;
     buffer_append(out, session_jid(s));
     if (!session_is_available(s)) {
-        buffer_append(out, s->is_invisible ? SPAN(": connected, invisible") : SPAN(": connected, not available"));
+        buffer_append(out,
+                      s->is_invisible ? SPAN(": connected, invisible") : SPAN(": connected, not available"));
     } else {
         struct span show = show_of(s->presence);
         buffer_printf(out, ": available, priority %d%s", s->priority, show.len ? ", " : "");

@@ -177,8 +177,7 @@ void watch_request_run(struct router *r, struct route_message *base)
 
 /* ---- the end of a grant, and probes ---- */
 
-/* At once, ahead of what waits in the watcher's queue: after a cancellation not one presence more may leak.
- */
+/* At once, ahead of what waits in the watcher's queue: after a cancellation not one presence more may leak. */
 void router_revoke(struct router *r, struct account *a, const struct entity *watcher)
 {
     struct span publisher = entity_text(a->entity), text = entity_text(watcher);
@@ -222,8 +221,8 @@ void router_probe_answer(struct router *r, struct account *a, struct span from, 
     bool is_own = span_equal(jid_bare(&asker), entity_text(a->entity));
     struct jid bare = jid_of_prepared(jid_bare(&asker));
     if (!is_own && !router_may_see(r, a, jid_full(&bare))) {
-        /* RFC 6121 s. 4.6.6: a partner of directed presence learns mere availability, of that resource only.
-         */
+        /* RFC 6121 s. 4.6.6: a partner of directed presence learns mere availability, of that resource
+         * only. */
         struct session *s = probe->to.resource_len ? account_session(a, jid_resource(&probe->to)) : NULL;
         if (s && directed_has(s, from))
             router_send_stanza(r, stanza_presence_frame(PRESENCE_AVAILABLE, session_jid(s), from, probe->id),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Roster pushes for a change of the shared groups. What is to be pushed to whom is a list of pairs of crowds,
- * made at once; the pairs are walked in slices, for a group of ten thousand that gets a thousand members is
- * ten million pushes. A change of one contact is one frame, encoded once for all who see nothing else of it.
- */
+/* Roster pushes for a change of the shared groups. What is to be pushed to whom is a list of pairs of
+ * crowds, made at once; the pairs are walked in slices, for a group of ten thousand that gets a thousand
+ * members is ten million pushes. A change of one contact is one frame, encoded once for all who see nothing
+ * else of it. */
 #include "route/grouping.h"
 
 #include <stdlib.h>

@@ -144,8 +144,8 @@ static bool is_shared_otherwise(const struct group_items *g, const struct group 
     return false;
 }
 
-/* Each contact once: not itself, not what the user's own items have said, not who stood in an earlier group.
- */
+/* Each contact once: not itself, not what the user's own items have said, not who stood in an earlier
+ * group. */
 static void chunk_write(const struct group_items *g, const struct group *group, struct buffer *out)
 {
     const struct router *r = g->router;

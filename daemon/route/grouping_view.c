@@ -21,8 +21,7 @@ bool group_turn_begin(struct group_turn *t, struct router *r, struct group_here 
     return here->is_turning;
 }
 
-/* To those of `told` who are in none of `less`, nor in `others`, and in no group of the latter two besides.
- */
+/* To those of `told` who are in none of `less`, nor in `others`, and in no group of the latter two besides. */
 static uint32_t turn_tell(const struct group_turn *t, const struct account *a, bool is_hide,
                           const uint32_t *others, uint32_t other_count)
 {

@@ -124,12 +124,14 @@ static void inbound_presence(struct router *r, struct account *a, const struct s
 }
 
 /* One that is answered on the account's behalf, and not by one of its sessions. */
-static bool is_answered(const struct router *r, const struct account *a, const struct stanza *stanza, const struct jid *from,
-                        const struct jid *to)
+static bool is_answered(const struct router *r, const struct account *a, const struct stanza *stanza,
+                        const struct jid *from, const struct jid *to)
 {
     if (stanza->kind == STANZA_MESSAGE) /* who is blocked is refused all of them */
-        return stanza->type.message == MESSAGE_GROUPCHAT || (router_blocks(a, from) && stanza->type.message != MESSAGE_ERROR);
-    if (stanza->kind == STANZA_PRESENCE) /* a local stranger's client is not told of the answer, another server is */
+        return stanza->type.message == MESSAGE_GROUPCHAT ||
+               (router_blocks(a, from) && stanza->type.message != MESSAGE_ERROR);
+    if (stanza->kind ==
+        STANZA_PRESENCE) /* a local stranger's client is not told of the answer, another server is */
         return stanza->type.presence == PRESENCE_PROBE && !router_is_local(r, jid_domain(from));
     if (stanza->kind != STANZA_IQ || (stanza->type.iq != IQ_GET && stanza->type.iq != IQ_SET))
         return false;
@@ -137,18 +139,20 @@ static bool is_answered(const struct router *r, const struct account *a, const s
     return !match || router_blocks(a, from) || !may_ask(r, a, match, from);
 }
 
-bool router_answers_too_soon(struct router *r, const struct account *a, const struct frame *frame, const struct jid *from,
-                             const struct jid *to)
+bool router_answers_too_soon(struct router *r, const struct account *a, const struct frame *frame,
+                             const struct jid *from, const struct jid *to)
 {
     if ((!a->session_count && !a->lost_count) || span_equal(jid_bare(from), entity_text(a->entity)) ||
         (!router_blocks(a, from) && router_may_see(r, a, jid_bare(from))))
         return false;
-    bool is_too_soon = router_frame_read(r, frame, &r->stanza) == 0 && is_answered(r, a, &r->stanza, from, to);
+    bool is_too_soon =
+        router_frame_read(r, frame, &r->stanza) == 0 && is_answered(r, a, &r->stanza, from, to);
     arena_reset(&r->arena);
     return is_too_soon;
 }
 
-void router_inbound(struct router *r, struct account *a, struct frame *frame, const struct jid *from, const struct jid *to)
+void router_inbound(struct router *r, struct account *a, struct frame *frame, const struct jid *from,
+                    const struct jid *to)
 {
     struct stanza *stanza = &r->stanza;
     if (!a || router_frame_read(r, frame, stanza) < 0)

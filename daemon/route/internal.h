@@ -15,9 +15,9 @@ struct watch_cost;
  * memory. */
 struct route_message {
     struct message message;
-    struct router *router;  /* the receiver */
-    uint32_t from;          /* worker that sent it */
-    uint64_t sequence;      /* its number on the way from that worker */
+    struct router *router; /* the receiver */
+    uint32_t from;         /* worker that sent it */
+    uint64_t sequence;     /* its number on the way from that worker */
     void (*run)(struct router *r, struct route_message *m);
     void (*fini)(struct route_message *m);
 };
@@ -55,7 +55,8 @@ struct account *router_account(struct router *r, const struct jid *jid);
 void router_account_settle(struct router *r, struct account *a);
 
 /* The same for a stanza that a session says; errors (no such domain) go back to it. */
-void router_route(struct router *r, struct session *s, const struct stanza *stanza, struct span from, const struct jid *to);
+void router_route(struct router *r, struct session *s, const struct stanza *stanza, struct span from,
+                  const struct jid *to);
 
 /* ---- loading (loading.c) ---- */
 
@@ -68,12 +69,14 @@ void router_roster_discard(struct router *r, struct roster *roster);
 
 /* ---- presence (broadcast.c, walking.c, watching.c, granting.c) ---- */
 void router_presence(struct router *r, struct session *s, const struct stanza *stanza);
-void router_session_unavailable(struct router *r, struct session *s, struct frame *frame /* taken; NULL: make one */);
+void router_session_unavailable(struct router *r, struct session *s,
+                                struct frame *frame /* taken; NULL: make one */);
 /* An available presence that the session says to everybody; takes over the frame. */
 void router_presence_tell(struct router *r, struct session *s, struct frame *frame, int8_t priority);
 /* One available resource is no more: tell everybody. `frame` is borrowed, NULL without memory; `also` hears it although it is not
  * available, and may be NULL. */
-void router_resource_gone(struct router *r, struct account *a, struct frame *frame, const struct session *also);
+void router_resource_gone(struct router *r, struct account *a, struct frame *frame,
+                          const struct session *also);
 void router_directed_presence(struct router *r, struct session *s, const struct stanza *stanza);
 /* To one watcher: everything `a` shows now; and the end of it. */
 void router_grant(struct router *r, struct account *a, struct entity *watcher);
@@ -125,7 +128,8 @@ void router_caps_drop(struct session *s);
 /* The session is available, and perhaps known: it is told the last items that it was not told yet. */
 void router_caps_tell(struct router *r, struct session *s);
 /* The last items of the nodes that `caps` wants and `told` (which may be NULL) does not. NULL: there is nothing to do, or no memory. */
-struct latest *router_latest_begin(struct router *r, struct session *s, struct caps *caps, const struct caps *told);
+struct latest *router_latest_begin(struct router *r, struct session *s, struct caps *caps,
+                                   const struct caps *told);
 void router_latest_stop(struct latest *l); /* takes NULL */
 /* The contact lets the account see it from now on: its last items, to the account's sessions (approved.c). */
 void router_latest_of(struct router *r, struct account *a, const struct entity *contact);
@@ -172,7 +176,8 @@ bool router_damping_lose(struct router *r, struct session *s);
 /* The session becomes available: if the resource is shown still, it takes that over: what was shown, a reference; else NULL. */
 struct frame *router_damping_return(struct router *r, const struct session *s);
 /* The account's lost resources, one after the other; `after` NULL: the first. NULL: no more. */
-const struct lost *router_lost_next(const struct router *r, const struct account *a, const struct lost *after);
+const struct lost *router_lost_next(const struct router *r, const struct account *a,
+                                    const struct lost *after);
 /* Tell the end of all of them now. */
 void router_damping_end(struct router *r, struct account *a);
 
@@ -196,7 +201,8 @@ void router_pace_drop(struct router *r, struct session *s);
  * know. */
 bool router_stranger_admits(struct router *r, struct session *s, const struct stanza *stanza);
 /* May this one of another domain say it to the account? */
-bool router_stranger_comes(struct router *r, const struct account *a, const struct stanza *stanza, const struct jid *from);
+bool router_stranger_comes(struct router *r, const struct account *a, const struct stanza *stanza,
+                           const struct jid *from);
 void router_strangers_free(struct router *r);
 
 /* ---- avatars in presence (avatar.c) ---- */
@@ -239,8 +245,8 @@ void router_share(const struct account *a, struct span contact, struct roster_sh
 uint64_t router_groups_mark(const struct account *a);
 /* Append the query of a push that says what the roster has of `contact` now. */
 struct roster_mark;
-void router_contact_write(struct router *r, const struct account *a, const struct roster_mark *mark, struct span contact,
-                          struct buffer *out);
+void router_contact_write(struct router *r, const struct account *a, const struct roster_mark *mark,
+                          struct span contact, struct buffer *out);
 
 /* The contacts that groups alone put into a roster, piece by piece. */
 struct group_items {
@@ -265,14 +271,15 @@ bool router_blocks(const struct account *a, const struct jid *other);
 /* Presence that a frame with a gap for its recipient carries, from one whom the account blocks. */
 bool router_frame_is_blocked(const struct account *a, const struct frame *f);
 /* A stanza has come to the account's home: may it in? False: refused, and answered if it is to be. */
-bool router_admit(struct router *r, const struct account *a, const struct stanza *stanza, const struct jid *from,
-                  const struct jid *to);
+bool router_admit(struct router *r, const struct account *a, const struct stanza *stanza,
+                  const struct jid *from, const struct jid *to);
 /* A session says something: may it go to its addressee? False: refused. */
 bool router_let_out(struct router *r, struct session *s, const struct stanza *stanza);
 /* The account's list was another `before`: presence begins and ends as the difference says (walking.c). */
 void router_walk_blocks(struct router *r, struct account *a, struct block_list *before);
 /* Of one contact. True: it is to be watched again. */
-bool router_block_meet(struct router *r, struct account *a, const struct block_list *before, struct roster_item *item);
+bool router_block_meet(struct router *r, struct account *a, const struct block_list *before,
+                       struct roster_item *item);
 /* Of those whom groups show. */
 void router_block_groups(struct router *r, struct account *a, const struct block_list *before);
 /* The contact sees the account go, also what groups show of it. */
@@ -286,20 +293,21 @@ struct commit {
     struct store_request request;
     struct router *router;
     struct account *account;
-    struct entity *contact;    /* a reference */
+    struct entity *contact; /* a reference */
     /* After the change is on disk and in memory. */
     void (*committed)(struct commit *c);
     enum subscription_event event;
     bool is_outbound;
     enum subscription_state before;
     bool was_listed, was_approved;
-    bool is_answered_by_us;    /* inbound subscribe that a pre-approval answers */
-    struct frame *stanza;      /* to route (outbound) or deliver (inbound); may be NULL */
+    bool is_answered_by_us;         /* inbound subscribe that a pre-approval answers */
+    struct frame *stanza;           /* to route (outbound) or deliver (inbound); may be NULL */
     struct frame *result, *refusal; /* to the session that asked */
     uint32_t session_number;
 };
 /* Begin: the item as it is now (or as a new one would be) in request.changes[0]. NULL without memory or when the roster is full. */
-struct commit *commit_new(struct router *r, struct account *a, struct entity *contact, void (*committed)(struct commit *c));
+struct commit *commit_new(struct router *r, struct account *a, struct entity *contact,
+                          void (*committed)(struct commit *c));
 struct store_item *commit_item(struct commit *c);
 /* Send to the store. A row that says nothing any more (no state, not listed, not approved) is removed. */
 void commit_submit(struct commit *c);
@@ -307,9 +315,11 @@ void commit_free(struct commit *c);
 struct session *commit_session(const struct commit *c); /* the asking session, NULL when it is gone */
 
 void router_subscription_out(struct router *r, struct session *s, const struct stanza *stanza);
-void router_subscription_in(struct router *r, struct account *a, const struct stanza *stanza, struct frame *frame, const struct jid *from);
+void router_subscription_in(struct router *r, struct account *a, const struct stanza *stanza,
+                            struct frame *frame, const struct jid *from);
 /* A subscription stanza in the account's own name. */
-void router_say_subscription(struct router *r, struct account *a, const struct entity *contact, enum presence_type type);
+void router_say_subscription(struct router *r, struct account *a, const struct entity *contact,
+                             enum presence_type type);
 /* RFC 6121 s. 3.2.2, 3.3.3: the contact sees the account go, from each resource, and sees no more of it. */
 void router_hide_from(struct router *r, struct account *a, const struct entity *contact);
 enum subscription_event subscription_event_of(enum presence_type type);
@@ -338,14 +348,15 @@ void router_undelivered(struct router *r, const struct jid *session, struct fram
 void router_message_in(struct router *r, struct account *a, const struct stanza *stanza, struct frame *frame,
                        const struct jid *from, const struct jid *to);
 /* One that the session says to `to`. */
-void router_message_out(struct router *r, struct session *s, const struct stanza *stanza, const struct jid *to);
+void router_message_out(struct router *r, struct session *s, const struct stanza *stanza,
+                        const struct jid *to);
 
 /* Is a message of this content, said by or to (`from`) the account, one that its other resources get a copy of? */
 bool router_carbon_is_due(bool is_sent, enum message_type type, uint32_t content, const struct jid *from);
 /* Copies to the account's resources that have asked for them and do not have the message. `message`: a frame's bytes; `more` goes behind
  * its children. */
-void router_carbons_send(struct router *r, struct account *a, bool is_sent, enum message_type type, struct span message,
-                         struct span more);
+void router_carbons_send(struct router *r, struct account *a, bool is_sent, enum message_type type,
+                         struct span message, struct span more);
 
 /* Does the account want messages with `peer` archived? */
 bool router_archive_wants(struct router *r, const struct account *a, const struct jid *peer);
@@ -358,8 +369,8 @@ void router_archive_sweep_stop(struct router *r);
 struct mail {
     struct frame *frame;
     const struct jid *from, *to;
-    uint64_t id;       /* in the archive */
-    bool is_outgoing;  /* for the archive of `from`; else for what is kept for `to` */
+    uint64_t id;      /* in the archive */
+    bool is_outgoing; /* for the archive of `from`; else for what is kept for `to` */
     bool is_archived;
     bool is_offline;   /* nobody takes it now */
     bool is_refusable; /* the sender may hear that it could not be kept: when that is known, which is later */
@@ -377,15 +388,17 @@ void router_offline_session_ends(struct session *s);
 int router_frame_read(struct router *r, const struct frame *frame, struct stanza *ret);
 /* Would the sender be answered at once, who may not learn that the account has sessions? One without any is loaded first, and takes
  * longer to answer for. */
-bool router_answers_too_soon(struct router *r, const struct account *a, const struct frame *frame, const struct jid *from,
-                             const struct jid *to);
-void router_inbound(struct router *r, struct account *a, struct frame *frame, const struct jid *from, const struct jid *to);
+bool router_answers_too_soon(struct router *r, const struct account *a, const struct frame *frame,
+                             const struct jid *from, const struct jid *to);
+void router_inbound(struct router *r, struct account *a, struct frame *frame, const struct jid *from,
+                    const struct jid *to);
 /* A query to the server, to nobody, or to a bare JID. */
 void router_query(struct router *r, struct session *s, const struct stanza *stanza);
 /* One from another domain, to a domain of ours. */
 void router_query_remote(struct router *r, const struct stanza *stanza, const struct jid *from);
 /* One to the bare JID of account `a`, which is at home here. */
-void router_query_account(struct router *r, struct account *a, const struct stanza *stanza, const struct jid *from);
+void router_query_account(struct router *r, struct account *a, const struct stanza *stanza,
+                          const struct jid *from);
 /* Answer the session with an error, if the stanza may be answered. */
 void router_refuse(struct router *r, struct session *s, const struct stanza *stanza, enum stanza_error e);
 /* Answer a stanza that came as bytes: from `from` (who refuses) to its sender. */

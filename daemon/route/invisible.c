@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Invisible sessions (XEP-0186): to everybody else they are offline, to their own account they are there.
  * They hear what contacts show (invisible_count keeps the account's watches), get its messages and
- * subscription requests, and may show themselves to single others by directed presence, as any session may.
- */
+ * subscription requests, and may show themselves to single others by directed presence, as any session may. */
 #include "route/internal.h"
 
 void router_go_invisible(const struct service_query *q, bool is_probing)

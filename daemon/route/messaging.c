@@ -96,11 +96,11 @@ static void keep(const struct arrival *m)
 /* Table 1's A for chat: the most available resource, and whoever has asked for every message. */
 static void give_opted(const struct arrival *m)
 {
-    bool is_copied = !m->is_again && router_carbon_is_due(false, m->stanza->type.message, m->content, m->from);
+    bool is_copied =
+        !m->is_again && router_carbon_is_due(false, m->stanza->type.message, m->content, m->from);
     give(m, account_most_available(m->account));
-    account_each_session(s, m->account)
-        if (is_copied && s->has_carbons && !s->has_message && session_is_hearing(s) && s->priority >= 0)
-            give(m, s);
+    account_each_session(s, m->account) if (is_copied && s->has_carbons && !s->has_message &&
+                                            session_is_hearing(s) && s->priority >= 0) give(m, s);
 }
 
 static void deliver(const struct arrival *m, enum delivery_action action)
@@ -116,9 +116,7 @@ static void deliver(const struct arrival *m, enum delivery_action action)
         give_opted(m);
         return;
     case DELIVERY_ALL:
-        account_each_session(s, m->account)
-            if (session_is_hearing(s) && s->priority >= 0)
-                give(m, s);
+        account_each_session(s, m->account) if (session_is_hearing(s) && s->priority >= 0) give(m, s);
         return;
     case DELIVERY_OFFLINE:
         keep(m);
@@ -156,13 +154,15 @@ static struct frame *frame_for(const struct arrival *m)
 {
     struct router *r = m->router;
     struct span by = entity_text(m->account->entity);
-    bool is_forged = !m->is_again && m->content & MESSAGE_HAS_STANZA_ID && message_has_stanza_id(m->stanza, &r->arena, by);
+    bool is_forged =
+        !m->is_again && m->content & MESSAGE_HAS_STANZA_ID && message_has_stanza_id(m->stanza, &r->arena, by);
     if (!is_forged && !m->is_archived)
         return frame_ref(m->frame);
     struct buffer id = {0};
     if (m->is_archived)
         message_stanza_id_write(&id, by, m->id);
-    struct frame *f = buffer_ok(&id) ? message_frame(m->stanza, &r->arena, is_forged ? by : (struct span){0}, buffer_span(&id))
+    struct frame *f = buffer_ok(&id) ? message_frame(m->stanza, &r->arena, is_forged ? by : (struct span){0},
+                                                     buffer_span(&id))
                                      : NULL;
     buffer_fini(&id);
     return f;
@@ -189,9 +189,9 @@ void router_message_in(struct router *r, struct account *a, const struct stanza 
     /* An error that finds its resource gone is news for the others all the same. */
     if (!m.is_again && (is_got || stanza->type.message == MESSAGE_ERROR) &&
         router_carbon_is_due(false, stanza->type.message, m.content, from))
-        router_carbons_send(r, a, false, stanza->type.message, span_make(m.frame->bytes, m.frame->len), (struct span){0});
-    account_each_session(s, a)
-        s->has_message = false;
+        router_carbons_send(r, a, false, stanza->type.message, span_make(m.frame->bytes, m.frame->len),
+                            (struct span){0});
+    account_each_session(s, a) s->has_message = false;
     frame_unref(m.frame);
 }
 
@@ -209,8 +209,8 @@ static struct frame *unforged(struct router *r, const struct account *a, struct 
 }
 
 /* The sender's archive and its other resources get it. */
-static void depart(struct router *r, struct session *s, const struct stanza *stanza, uint32_t content, struct frame *frame,
-                   const struct jid *to)
+static void depart(struct router *r, struct session *s, const struct stanza *stanza, uint32_t content,
+                   struct frame *frame, const struct jid *to)
 {
     struct account *a = s->account;
     struct jid from = jid_of_prepared(session_jid(s));
@@ -227,12 +227,14 @@ static void depart(struct router *r, struct session *s, const struct stanza *sta
         message_stanza_id_write(&id, entity_text(a->entity), mail.id);
     s->has_message = true;
     if (buffer_ok(&id))
-        router_carbons_send(r, a, true, stanza->type.message, span_make(frame->bytes, frame->len), buffer_span(&id));
+        router_carbons_send(r, a, true, stanza->type.message, span_make(frame->bytes, frame->len),
+                            buffer_span(&id));
     s->has_message = false;
     buffer_fini(&id);
 }
 
-void router_message_out(struct router *r, struct session *s, const struct stanza *stanza, const struct jid *to)
+void router_message_out(struct router *r, struct session *s, const struct stanza *stanza,
+                        const struct jid *to)
 {
     uint32_t content;
     struct span own = entity_text(s->account->entity);
@@ -249,7 +251,8 @@ void router_message_out(struct router *r, struct session *s, const struct stanza
     if (!frame) {
         router_refuse(r, s, stanza, STANZA_RESOURCE_CONSTRAINT);
     } else {
-        if (!span_equal(jid_bare(to), own)) /* what one says to oneself is archived and copied when it arrives */
+        if (!span_equal(jid_bare(to),
+                        own)) /* what one says to oneself is archived and copied when it arrives */
             depart(r, s, stanza, content, frame, to);
         router_send_stanza(r, frame, session_jid(s), to);
     }

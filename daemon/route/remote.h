@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The seam between routing and the streams from and to other servers (RFC 6120 s. 10.4): the router hands a
  * link what is for another domain, and the link hands the router what has come from one. Neither knows more
- * of the other than this. Everything here is called on the router's own worker, but for what says otherwise.
- */
+ * of the other than this. Everything here is called on the router's own worker, but for what says
+ * otherwise. */
 #ifndef MUSTER_ROUTE_REMOTE_H
 #define MUSTER_ROUTE_REMOTE_H
 

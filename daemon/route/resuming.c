@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions whose connection is lost and may be resumed (XEP-0198): who has which, how many an account may
- * have, and what becomes of the stanzas that their clients did not acknowledge when they are over. Until then
- * nothing changes: to contacts such a session is available, and what is sent to it is its stream's to keep.
- */
+ * have, and what becomes of the stanzas that their clients did not acknowledge when they are over. Until
+ * then nothing changes: to contacts such a session is available, and what is sent to it is its stream's to
+ * keep. */
 #include "base/clock.h"
 #include "route/internal.h"
 #include "stanza/message.h"

@@ -45,7 +45,9 @@ struct roster_get {
 struct roster_mark router_roster_mark(const struct router *r, const struct account *a)
 {
     const struct store_epochs *epochs = store_epochs(r->store);
-    return (struct roster_mark){.epoch = epochs->list[epochs->count - 1].token, .version = a->roster.version, .groups = router_groups_mark(a)};
+    return (struct roster_mark){.epoch = epochs->list[epochs->count - 1].token,
+                                .version = a->roster.version,
+                                .groups = router_groups_mark(a)};
 }
 
 static struct roster_get *get_free(struct roster_get *g)
@@ -93,7 +95,8 @@ static void get_answer(struct roster_get *g, struct frame *before)
 
 /* ---- the whole ---- */
 
-static void own_item_share(struct roster_items *items, const struct roster_item *item, struct roster_share *ret)
+static void own_item_share(struct roster_items *items, const struct roster_item *item,
+                           struct roster_share *ret)
 {
     const struct roster_get *g = container_of(items, struct roster_get, items);
     router_share(g->account, entity_text(item->contact), ret);
@@ -168,8 +171,8 @@ static void whole_begin(struct roster_get *g)
 
 /* ---- what has changed ---- */
 
-/* 0, or 1: too many, or two in one version (an import), of which the client could not say which it has seen.
- */
+/* 0, or 1: too many, or two in one version (an import), of which the client could not say which it has
+ * seen. */
 static int changes_sort(struct roster_get *g)
 {
     for (uint32_t i = 1; i < g->change_count; i++) { /* mostly few */
@@ -185,8 +188,8 @@ static int changes_sort(struct roster_get *g)
     return 0;
 }
 
-static void item_push_write(const struct roster_get *g, const struct roster_mark *mark, const struct roster_item *item,
-                            struct buffer *out)
+static void item_push_write(const struct roster_get *g, const struct roster_mark *mark,
+                            const struct roster_item *item, struct buffer *out)
 {
     struct roster_share share;
     router_share(g->account, entity_text(item->contact), &share);

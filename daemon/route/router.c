@@ -9,10 +9,11 @@
 #include "route/cost.h"
 #include "xml/write.h"
 
-int router_init(struct router *r, const struct router_settings *settings, struct loop *loop, struct store *store,
-                struct router **peers, uint32_t index, uint32_t count)
+int router_init(struct router *r, const struct router_settings *settings, struct loop *loop,
+                struct store *store, struct router **peers, uint32_t index, uint32_t count)
 {
-    *r = (struct router){.settings = settings, .loop = loop, .store = store, .peers = peers, .index = index, .count = count};
+    *r = (struct router){
+        .settings = settings, .loop = loop, .store = store, .peers = peers, .index = index, .count = count};
     entity_table_init(&r->entities);
     hash_table_init(&r->lost);
     hash_table_init(&r->told_abroad);
@@ -83,7 +84,8 @@ void router_refuse(struct router *r, struct session *s, const struct stanza *sta
         stream_fail(s->stream, STREAM_INTERNAL_SERVER_ERROR, NULL);
 }
 
-void router_route(struct router *r, struct session *s, const struct stanza *stanza, struct span from, const struct jid *to)
+void router_route(struct router *r, struct session *s, const struct stanza *stanza, struct span from,
+                  const struct jid *to)
 {
     bool is_local = router_is_local(r, jid_domain(to));
     if (!is_local && !r->remote) {

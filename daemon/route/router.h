@@ -36,7 +36,8 @@ struct service_settings;
 enum archive_default { ARCHIVE_ALWAYS = 'A', ARCHIVE_NEVER = 'N', ARCHIVE_ROSTER = 'R' };
 
 struct router_settings {
-    const struct service *services; /* what answers queries to the server and to accounts (service.h); ends with no answer() */
+    const struct service
+        *services; /* what answers queries to the server and to accounts (service.h); ends with no answer() */
     const struct service_settings *service_settings; /* for them alone */
     /* Have r->command run on the database as the administrator's are, and everybody told whom it concerns; then, or
      * before that if it is a removal, r->done(). Any thread. */
@@ -45,19 +46,20 @@ struct router_settings {
     const struct span *domains; /* prepared */
     uint32_t domain_count;
     uint32_t roster_items_max, resources_max, directed_max, requests_max, blocks_max;
-    uint32_t detached_max;  /* sessions of one account that wait to be resumed */
+    uint32_t detached_max;                            /* sessions of one account that wait to be resumed */
     uint32_t offline_messages_max, offline_bytes_max; /* kept for one account */
-    uint32_t caps_max; /* sets of capabilities that are remembered */
+    uint32_t caps_max;                                /* sets of capabilities that are remembered */
     struct pep_limits pep;
     bool has_archive;
-    char archive_default;           /* whose messages: ARCHIVE_ALWAYS ... */
-    uint32_t archive_messages_max;  /* of one account */
-    uint32_t archive_days;          /* 0: for good */
-    bool keeps_absence;             /* when an account was last available is kept, and what it said then */
-    uint32_t flap_grace_ms; /* until the end of a lost stream is told; 0: at once */
+    char archive_default;          /* whose messages: ARCHIVE_ALWAYS ... */
+    uint32_t archive_messages_max; /* of one account */
+    uint32_t archive_days;         /* 0: for good */
+    bool keeps_absence;            /* when an account was last available is kept, and what it said then */
+    uint32_t flap_grace_ms;        /* until the end of a lost stream is told; 0: at once */
     uint32_t stranger_rate, stranger_burst; /* accounts outside its roster that a session may address: a
                                                minute, and at once; rate 0: no limit */
-    uint32_t presence_rate, presence_burst; /* changes a second of one session, and at once; rate 0: no limit */
+    uint32_t presence_rate,
+        presence_burst; /* changes a second of one session, and at once; rate 0: no limit */
     /* ROUTER_AT_ONCE_MAX and ROUTER_PACE; tests make them small. */
     uint32_t at_once_max; /* walks over more contacts or watchers than this are done in slices */
     uint32_t pace;        /* contacts looked at for the price of one delivery */
@@ -75,7 +77,7 @@ struct router {
     struct slab accounts, sessions;
     const struct remote_link *remote; /* to other servers (remote.h); NULL: none is reached */
     void *remote_context;
-    struct hash_table told_abroad; /* what their accounts show: foreign.c */
+    struct hash_table told_abroad;     /* what their accounts show: foreign.c */
     struct hash_table strange_domains; /* strangers.c: what they have addressed here */
     struct list strange_order;
     struct hash_table lost; /* resources whose end was not told yet, by their account's hash */
@@ -86,17 +88,18 @@ struct router {
     struct groups_here groups;
     uint32_t waves;        /* counts them: grouping_wave.c */
     uint32_t incarnations; /* counts how often any account here came online: never the same number twice */
-    uint32_t operations; /* store requests under way */
-    struct look *looks;  /* loading.c */
+    uint32_t operations;   /* store requests under way */
+    struct look *looks;    /* loading.c */
     uint64_t block_pushes; /* counts them, for their ids */
-    uint32_t fanouts;    /* publishers whose changes are on their way to the watchers here */
-    struct mailbox_batch *mailbox; /* messages that gather until the store has those before them; NULL: none */
-    uint32_t mailbox_writes;       /* batches that the store has */
+    uint32_t fanouts;      /* publishers whose changes are on their way to the watchers here */
+    struct mailbox_batch
+        *mailbox;            /* messages that gather until the store has those before them; NULL: none */
+    uint32_t mailbox_writes; /* batches that the store has */
     struct absence_batch *absences; /* log-outs that gather; NULL: none */
-    struct sweep *sweep; /* of old archived messages; the first worker's */
-    uint64_t ids[32];    /* random, for archives; a system call for each would cost more than the rest */
+    struct sweep *sweep;            /* of old archived messages; the first worker's */
+    uint64_t ids[32]; /* random, for archives; a system call for each would cost more than the rest */
     uint32_t ids_left;
-    struct cost *cost;   /* cost.h */
+    struct cost *cost; /* cost.h */
     /* Scratch for stanzas that arrive as bytes. */
     struct xml_scan *scan;
     struct arena arena;
@@ -105,25 +108,27 @@ struct router {
         uint64_t stanzas_routed, presence_changes, presence_deliveries, grants, probes, messages_delivered,
             roster_changes, roster_results, subscriptions, errors;
         /* From clients, by class; to them, those that have no counter above. */
-        uint64_t presences_received, directed_received, subscriptions_received, probes_received, messages_received,
-            queries_received, others_received;
+        uint64_t presences_received, directed_received, subscriptions_received, probes_received,
+            messages_received, queries_received, others_received;
         uint64_t messages_copied, messages_archived;
         uint64_t messages_kept, messages_given; /* for who was offline; when it came */
         uint64_t directed_delivered, subscriptions_delivered, queries_delivered;
         uint64_t events_published, events_delivered, caps_asked, caps_refused;
-        uint64_t flaps_held, flaps_damped; /* ends of lost streams not told at once; of these: came back in time */
+        uint64_t flaps_held,
+            flaps_damped;           /* ends of lost streams not told at once; of these: came back in time */
         uint64_t messages_rerouted; /* not acknowledged by a session that is over */
-        uint64_t blocked; /* stanzas that a block list has kept in or out */
+        uint64_t blocked;           /* stanzas that a block list has kept in or out */
         /* For other domains, and from them; and given back undelivered. */
         uint64_t remote_sent, remote_received, remote_failed;
-        uint64_t strangers_refused;                       /* stanzas to yet another stranger */
-        uint64_t presences_delayed, presences_superseded; /* by the sender's rate; replaced by a later one meanwhile */
+        uint64_t strangers_refused; /* stanzas to yet another stranger */
+        uint64_t presences_delayed,
+            presences_superseded; /* by the sender's rate; replaced by a later one meanwhile */
     } counters;
 };
 
 /* 0 or -ENOMEM. The peers' table must be complete before the first event. */
-int router_init(struct router *r, const struct router_settings *settings, struct loop *loop, struct store *store,
-                struct router **peers, uint32_t index, uint32_t count);
+int router_init(struct router *r, const struct router_settings *settings, struct loop *loop,
+                struct store *store, struct router **peers, uint32_t index, uint32_t count);
 /* Every stream has ended and no operation is under way. */
 void router_fini(struct router *r);
 
@@ -147,8 +152,8 @@ void router_account_changed(struct router **peers, uint32_t count, struct span b
 
 /* From any thread that is no worker: the shared groups have changed. Takes over `change`; `done` is called on a worker when every
  * worker has acted on it, and before that no other change may come. 0 or -ENOMEM (then nothing happens). */
-int router_groups_change(struct router **peers, uint32_t count, struct group_change *change, void (*done)(void *context),
-                         void *context);
+int router_groups_change(struct router **peers, uint32_t count, struct group_change *change,
+                         void (*done)(void *context), void *context);
 
 /* For the administrator: one line a session: full JID, presence, priority, and `detached` when it has no connection. */
 void router_sessions_write(struct router *r, struct buffer *out);

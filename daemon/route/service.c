@@ -32,7 +32,8 @@ void router_query(struct router *r, struct session *s, const struct stanza *stan
 {
     struct account *a = s->account;
     if (stanza->type.iq == IQ_RESULT || stanza->type.iq == IQ_ERROR) {
-        router_caps_answer(r, s, stanza); /* or an answer to a push of ours (RFC 6121 s. 2.1.6): nothing to do */
+        router_caps_answer(r, s,
+                           stanza); /* or an answer to a push of ours (RFC 6121 s. 2.1.6): nothing to do */
         return;
     }
     bool is_own = !stanza->has_to || span_equal(jid_full(&stanza->to), entity_text(a->entity));
@@ -267,7 +268,8 @@ static void prepare_done(struct job *j)
     service_work_submit(w, w->request.call);
 }
 
-void service_work_submit_prepared(struct service_work *w, struct jobs *jobs, int (*prepare)(struct service_work *w),
+void service_work_submit_prepared(struct service_work *w, struct jobs *jobs,
+                                  int (*prepare)(struct service_work *w),
                                   int (*call)(struct store_db *db, struct store_request *r))
 {
     w->request.call = call;

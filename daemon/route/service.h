@@ -22,7 +22,8 @@ enum service_address {
     SERVICE_SERVER = 1,  /* a domain of ours */
     SERVICE_OWN = 2,     /* the asker's account: its bare JID, or no `to` */
     SERVICE_ACCOUNT = 4, /* another account */
-    SERVICE_SERVER_REMOTE = 8, /* a domain of ours, by somebody of another server: `account` and `session` are NULL */
+    SERVICE_SERVER_REMOTE =
+        8, /* a domain of ours, by somebody of another server: `account` and `session` are NULL */
 };
 
 /* Everything in it is borrowed for the time of answer(). */
@@ -70,7 +71,7 @@ struct service_work {
     struct job job;                         /* on a job thread: */
     int (*prepare)(struct service_work *w); /* of service_work_submit_prepared */
     void (*run)(struct service_work *w);    /* of service_work_run */
-    struct span id, from, to; /* of the query, on request.arena; id as written */
+    struct span id, from, to;               /* of the query, on request.arena; id as written */
 };
 /* Zeroed beyond the base, `bytes` in all. NULL without memory: refused already. */
 void *service_work_new(const struct service_query *q, size_t bytes, void (*finish)(struct service_work *w));
@@ -78,7 +79,8 @@ void *service_work_new(const struct service_query *q, size_t bytes, void (*finis
 void service_work_submit(struct service_work *w, int (*call)(struct store_db *db, struct store_request *r));
 /* The same, when prepare() has run on a job thread: what would hold up a loop or the store. Negative: it failed, and
  * `call` is not run. */
-void service_work_submit_prepared(struct service_work *w, struct jobs *jobs, int (*prepare)(struct service_work *w),
+void service_work_submit_prepared(struct service_work *w, struct jobs *jobs,
+                                  int (*prepare)(struct service_work *w),
                                   int (*call)(struct store_db *db, struct store_request *r));
 /* Call run on a job thread, where it may block, then finish here. Takes over. */
 void service_work_run(struct service_work *w, struct jobs *jobs, void (*run)(struct service_work *w));
@@ -108,7 +110,8 @@ bool router_may_see(const struct router *r, const struct account *publisher, str
  * unblocking all. SERVICE_OWN only. */
 void router_block(const struct service_query *q, bool is_block, const struct span *jids, uint32_t count);
 /* The asking session becomes invisible, or visible again, and is answered (XEP-0186). SERVICE_OWN only. */
-void router_go_invisible(const struct service_query *q, bool is_probing /* it wants to be told what its contacts show */);
+void router_go_invisible(const struct service_query *q,
+                         bool is_probing /* it wants to be told what its contacts show */);
 void router_go_visible(const struct service_query *q);
 /* The account's avatar is now this (SHA-1 in hexadecimal; empty: it has none any more): its presence says so. */
 void router_avatar_changed(struct router *r, struct span bare, struct span hash);
@@ -118,7 +121,8 @@ const struct pep_limits *router_pep_limits(const struct router *r);
 bool router_stands_alone(struct router *r, struct span xml);
 /* The account has published something: to those of its available resources that want to hear of the node, and, if `is_for_contacts`, to
  * those of everybody who sees its presence. `frame` has a gap for the recipient's head and is borrowed. */
-void router_event(struct router *r, struct span publisher, struct span node, struct frame *frame, bool is_for_contacts);
+void router_event(struct router *r, struct span publisher, struct span node, struct frame *frame,
+                  bool is_for_contacts);
 /* A stanza to an account at home here or elsewhere. `frame`: complete bytes, `from` and `to` stamped; takes
  * over the reference; NULL: nothing is sent. */
 void router_send_stanza(struct router *r, struct frame *frame, struct span from, const struct jid *to);

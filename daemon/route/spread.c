@@ -25,9 +25,7 @@ void spread_end(struct spread *p, struct watch_cost *cost)
 /* Is there a session that takes the event? */
 static bool is_anybodys(const struct spread *p, const struct account *a)
 {
-    account_each_session(s, a)
-        if (router_is_for(s, p->node))
-            return true;
+    account_each_session(s, a) if (router_is_for(s, p->node)) return true;
     return false;
 }
 

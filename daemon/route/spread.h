@@ -9,9 +9,9 @@
 /* Zeroed but for the first three. */
 struct spread {
     struct router *router;
-    struct frame *frame; /* the caller's */
+    struct frame *frame;    /* the caller's */
     struct caps_node *node; /* an event: to those only who want to hear of it; NULL: to everybody */
-    int32_t references; /* of the frame, taken in advance: one atomic operation for many recipients */
+    int32_t references;     /* of the frame, taken in advance: one atomic operation for many recipients */
     uint32_t sends, queued; /* what it has cost: frames to who had nothing queued, and to others */
     uint32_t watchers;
 };

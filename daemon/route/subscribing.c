@@ -23,25 +23,26 @@ enum subscription_event subscription_event_of(enum presence_type type)
     }
 }
 
-void router_say_subscription(struct router *r, struct account *a, const struct entity *contact, enum presence_type type)
+void router_say_subscription(struct router *r, struct account *a, const struct entity *contact,
+                             enum presence_type type)
 {
     struct jid to = entity_jid(contact);
-    struct frame *f = stanza_presence_frame(type, entity_text(a->entity), entity_text(contact), (struct span){0});
+    struct frame *f =
+        stanza_presence_frame(type, entity_text(a->entity), entity_text(contact), (struct span){0});
     router_send_stanza(r, f, entity_text(a->entity), &to);
 }
 
 static void hide_resource(struct router *r, struct span from, const struct entity *contact)
 {
     struct jid to = entity_jid(contact);
-    struct frame *f = stanza_presence_frame(PRESENCE_UNAVAILABLE, from, entity_text(contact), (struct span){0});
+    struct frame *f =
+        stanza_presence_frame(PRESENCE_UNAVAILABLE, from, entity_text(contact), (struct span){0});
     router_send_stanza(r, f, from, &to);
 }
 
 static void hide_resources(struct router *r, const struct account *a, const struct entity *contact)
 {
-    account_each_session(s, a)
-        if (session_is_available(s))
-            hide_resource(r, session_jid(s), contact);
+    account_each_session(s, a) if (session_is_available(s)) hide_resource(r, session_jid(s), contact);
     for (const struct lost *l = NULL; (l = router_lost_next(r, a, l));)
         hide_resource(r, span_make(l->jid, l->jid_len), contact);
 }
@@ -89,7 +90,8 @@ static void outbound_committed(struct commit *c)
 {
     struct router *r = c->router;
     const struct store_item *row = commit_item(c);
-    bool had_from = subscription_has_from(c->before), has_from = subscription_has_from((enum subscription_state)row->state);
+    bool had_from = subscription_has_from(c->before),
+         has_from = subscription_has_from((enum subscription_state)row->state);
     r->counters.subscriptions++;
     if (had_from && !has_from)
         router_hide_from(r, c->account, c->contact);
@@ -100,7 +102,8 @@ static void outbound_committed(struct commit *c)
         router_grant(r, c->account, c->contact); /* s. 3.1.5: then the current presence of every resource */
 }
 
-static void outbound_change(struct store_item *row, enum subscription_event event, const struct subscription_rule *rule)
+static void outbound_change(struct store_item *row, enum subscription_event event,
+                            const struct subscription_rule *rule)
 {
     row->state = rule->next;
     if (rule->actions & SUBSCRIPTION_PRE_APPROVE)
@@ -144,7 +147,8 @@ void router_subscription_out(struct router *r, struct session *s, const struct s
     if (rule->actions & SUBSCRIPTION_ROUTE) {
         c->stanza = stanza_frame(stanza, entity_text(a->entity), jid_full(&bare), stream_lang(s->stream));
         c->refusal = stanza_error_may_answer(stanza)
-                         ? stanza_error_frame(stanza, STANZA_INTERNAL_SERVER_ERROR, entity_text(a->entity), session_jid(s), NULL)
+                         ? stanza_error_frame(stanza, STANZA_INTERNAL_SERVER_ERROR, entity_text(a->entity),
+                                              session_jid(s), NULL)
                          : NULL;
     }
     outbound_change(commit_item(c), event, rule);
@@ -173,7 +177,8 @@ static void inbound_committed(struct commit *c)
 {
     struct router *r = c->router;
     const struct store_item *row = commit_item(c);
-    bool had_from = subscription_has_from(c->before), has_from = subscription_has_from((enum subscription_state)row->state);
+    bool had_from = subscription_has_from(c->before),
+         has_from = subscription_has_from((enum subscription_state)row->state);
     if (c->stanza && !c->is_answered_by_us)
         deliver_subscription(r, c->account, c->stanza, c->event == SUBSCRIPTION_SUBSCRIBE);
     if (c->is_answered_by_us)
@@ -205,7 +210,8 @@ static struct span request_keep(struct commit *c, const struct stanza *stanza, c
     if (frame->len <= REQUEST_BYTES_MAX)
         return arena_copy(arena, span_make(frame->bytes, frame->len));
     struct span id = stanza->id.len <= REQUEST_ID_BYTES_MAX ? stanza->id : (struct span){0};
-    struct frame *bare = stanza_presence_frame(PRESENCE_SUBSCRIBE, entity_text(c->contact), entity_text(c->account->entity), id);
+    struct frame *bare = stanza_presence_frame(PRESENCE_SUBSCRIBE, entity_text(c->contact),
+                                               entity_text(c->account->entity), id);
     struct span kept = bare ? arena_copy(arena, span_make(bare->bytes, bare->len)) : (struct span){0};
     frame_unref(bare);
     return kept;
@@ -218,8 +224,8 @@ static bool is_granted_by_group(const struct account *a, const struct entity *co
     return !(item && subscription_has_from(item->state)) && group_view(a, entity_text(contact)).is_from;
 }
 
-void router_subscription_in(struct router *r, struct account *a, const struct stanza *stanza, struct frame *frame,
-                            const struct jid *from)
+void router_subscription_in(struct router *r, struct account *a, const struct stanza *stanza,
+                            struct frame *frame, const struct jid *from)
 {
     struct jid bare = jid_of_prepared(jid_bare(from));
     struct entity *contact = entity_take(&r->entities, &bare);
@@ -240,7 +246,9 @@ void router_subscription_in(struct router *r, struct account *a, const struct st
     row->state = rule->next;
     if (rule->actions & SUBSCRIPTION_REPLY_SUBSCRIBED) {
         router_say_subscription(r, a, c->contact, PRESENCE_SUBSCRIBED);
-        router_grant(r, a, c->contact); /* s. 3.1.5: the contact has lost its side; what was granted before found no use there */
+        router_grant(
+            r, a,
+            c->contact); /* s. 3.1.5: the contact has lost its side; what was granted before found no use there */
     }
     if (rule->actions & SUBSCRIPTION_DELIVER)
         c->stanza = frame_ref(frame);
@@ -249,8 +257,8 @@ void router_subscription_in(struct router *r, struct account *a, const struct st
             row->state = subscription_outbound[rule->next][SUBSCRIPTION_SUBSCRIBED].next;
             c->is_answered_by_us = true;
         } else if (requests_count(a) >= r->settings->requests_max) {
-            log_info("request-dropped", "jid=%.*s reason=limits.subscription_requests", (int)entity_text(a->entity).len,
-                     entity_text(a->entity).ptr);
+            log_info("request-dropped", "jid=%.*s reason=limits.subscription_requests",
+                     (int)entity_text(a->entity).len, entity_text(a->entity).ptr);
             commit_free(c);
             return;
         } else {
@@ -268,7 +276,8 @@ void router_subscription_in(struct router *r, struct account *a, const struct st
 
 void router_request_deliver(struct session *s, const struct roster_item *item)
 {
-    struct span request = subscription_is_pending_in(item->state) ? roster_item_request(item) : (struct span){0};
+    struct span request =
+        subscription_is_pending_in(item->state) ? roster_item_request(item) : (struct span){0};
     struct frame *f = request.len ? frame_new(request, FRAME_NO_HEAD, FRAME_SUBSCRIPTION) : NULL;
     if (f)
         stream_send(s->stream, f);

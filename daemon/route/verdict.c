@@ -171,7 +171,8 @@ static enum right subscription_step(struct verdict *v, const struct explanation 
 }
 
 /* Whoever blocks the other, neither sees the other. */
-static void block_step(struct verdict *v, const struct explained_account *a, const struct explained_account *other)
+static void block_step(struct verdict *v, const struct explained_account *a,
+                       const struct explained_account *other)
 {
     if (!a->is_blocking)
         return;

@@ -152,8 +152,9 @@ static void shown_message_run(struct router *r, struct route_message *base)
 {
     struct shown_message *m = (struct shown_message *)base;
     const struct roster_item *item = roster_find(&m->account->roster, m->publisher);
-    bool is_seen = (item && subscription_has_to(item->state)) ||
-                   group_view(m->account, entity_text(m->publisher)).is_to; /* and left it to the watch to tell */
+    bool is_seen =
+        (item && subscription_has_to(item->state)) ||
+        group_view(m->account, entity_text(m->publisher)).is_to; /* and left it to the watch to tell */
     /* It went and came since, and is shown everything anew; or what it waited for was the end of this
      * subscription. */
     if (m->incarnation != m->account->incarnation || !is_seen)
@@ -188,7 +189,7 @@ static void shown_deliver(struct router *r, const struct shown *shown, struct ac
 /* Whom a grant tells. */
 struct told {
     uint32_t session_number; /* 0: every available session */
-    bool is_first; /* this session was its account's first: a slot that is there was made since, and has told
+    bool is_first;  /* this session was its account's first: a slot that is there was made since, and has told
                       it */
     bool is_silent; /* the session has asked not to be told */
 };

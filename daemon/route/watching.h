@@ -74,7 +74,7 @@ struct watch_request {
     bool is_first;           /* the account was offline before this session */
     bool is_retry;           /* a grant was missed: answer in any case */
     bool is_silent;          /* what the publisher shows now is not to be told */
-    bool is_probe;           /* tell also that the publisher shows nothing: the watcher may believe otherwise */
+    bool is_probe; /* tell also that the publisher shows nothing: the watcher may believe otherwise */
     size_t len;
     char watcher[];
 };

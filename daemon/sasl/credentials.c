@@ -17,7 +17,7 @@ static int keys_make(enum sasl_hash hash, struct span password, uint32_t iterati
     if (RAND_bytes(keys.salt, sizeof(keys.salt)) != 1)
         return -EIO;
     rc = sasl_hash_derive_keys(hash, password, sasl_hash_span(keys.salt, sizeof(keys.salt)), iterations,
-                          keys.stored_key, keys.server_key);
+                               keys.stored_key, keys.server_key);
     if (rc == 0)
         *ret_keys = keys;
     OPENSSL_cleanse(&keys, sizeof(keys));

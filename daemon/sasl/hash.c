@@ -91,7 +91,7 @@ static bool keyed_hash_run(struct keyed_hash *k, const uint8_t *data, size_t len
  * (SHA extensions; HMAC_CTX_copy takes three context copies a round, here two do), and an import is made of
  * nothing else. A test holds the two against each other. */
 int sasl_hash_stretch(enum sasl_hash hash, struct span password, struct span salt, uint32_t iterations,
-                 uint8_t *ret_salted)
+                      uint8_t *ret_salted)
 {
     uint8_t first[HASH_BLOCK_BYTES + 4], round[SASL_HASH_BYTES_MAX], sum[SASL_HASH_BYTES_MAX];
     size_t bytes = sasl_hash_bytes(hash);
@@ -120,7 +120,7 @@ int sasl_hash_stretch(enum sasl_hash hash, struct span password, struct span sal
 }
 
 int sasl_hash_derive_keys(enum sasl_hash hash, struct span password, struct span salt, uint32_t iterations,
-                     uint8_t *ret_stored_key, uint8_t *ret_server_key)
+                          uint8_t *ret_stored_key, uint8_t *ret_server_key)
 {
     uint8_t salted[SASL_HASH_BYTES_MAX], client_key[SASL_HASH_BYTES_MAX];
     size_t bytes = sasl_hash_bytes(hash);

@@ -19,11 +19,11 @@ int sasl_hash_hmac(enum sasl_hash hash, struct span key, struct span data, uint8
 
 /* Hi(): PBKDF2 with one block of output (RFC 5802 s. 2.2). 0 or -EIO. */
 int sasl_hash_stretch(enum sasl_hash hash, struct span password, struct span salt, uint32_t iterations,
-                 uint8_t *ret_salted);
+                      uint8_t *ret_salted);
 
 /* StoredKey and ServerKey of RFC 5802 s. 3. Slow. 0 or -EIO. */
 int sasl_hash_derive_keys(enum sasl_hash hash, struct span password, struct span salt, uint32_t iterations,
-                     uint8_t *ret_stored_key, uint8_t *ret_server_key);
+                          uint8_t *ret_stored_key, uint8_t *ret_server_key);
 
 static inline struct span sasl_hash_span(const uint8_t *bytes, size_t len)
 {

@@ -30,8 +30,8 @@ int plain_check(const struct sasl_keys *keys, struct span password, bool *ret_is
 {
     enum sasl_hash hash = keys->hash_bytes == 32 ? SASL_SHA_256 : SASL_SHA_1;
     uint8_t stored_key[SASL_HASH_BYTES_MAX], server_key[SASL_HASH_BYTES_MAX];
-    int rc = sasl_hash_derive_keys(hash, password, sasl_hash_span(keys->salt, sizeof(keys->salt)), keys->iterations,
-                              stored_key, server_key);
+    int rc = sasl_hash_derive_keys(hash, password, sasl_hash_span(keys->salt, sizeof(keys->salt)),
+                                   keys->iterations, stored_key, server_key);
 
     if (rc == 0)
         *ret_is_match = CRYPTO_memcmp(stored_key, keys->stored_key, sasl_hash_bytes(hash)) == 0;

@@ -243,8 +243,8 @@ static enum sasl_outcome start_external(struct sasl_exchange *x, struct span mes
 {
     if (!buffer_ok(&x->locals))
         return fail(x, SASL_TEMPORARY_AUTH_FAILURE);
-    enum sasl_error error = external_choose(buffer_span(&x->locals), span_make(x->domain, x->domain_len), message,
-                                            x->username_storage, &x->username);
+    enum sasl_error error = external_choose(buffer_span(&x->locals), span_make(x->domain, x->domain_len),
+                                            message, x->username_storage, &x->username);
     if (error)
         return fail(x, error);
     buffer_append(&x->authzid, message);
@@ -310,7 +310,8 @@ static int unknown_keys(const struct sasl_exchange *x, enum sasl_hash hash, stru
     assert(name.len < sizeof(text));
     text[0] = keys.hash_bytes;
     memcpy(text + 1, name.ptr, name.len);
-    rc = sasl_hash_hmac(SASL_SHA_256, sasl_hash_span(x->secret, SECRET_BYTES), sasl_hash_span(text, 1 + name.len), mac);
+    rc = sasl_hash_hmac(SASL_SHA_256, sasl_hash_span(x->secret, SECRET_BYTES),
+                        sasl_hash_span(text, 1 + name.len), mac);
     if (rc != 0)
         return rc;
     memcpy(keys.salt, mac, sizeof(keys.salt));

@@ -113,8 +113,8 @@ struct sasl_exchange; /* one attempt; holds the messages and the key material, w
  * `iterations`: what new accounts get, and so what an unknown one pretends to have. Bindings are copied. NULL
  * without memory. */
 struct sasl_exchange *sasl_exchange_new(enum sasl_mechanism mechanism, uint32_t offered, struct span domain,
-                                        const struct sasl_bindings *bindings,
-                                        const uint8_t secret[static 32], uint32_t iterations);
+                                        const struct sasl_bindings *bindings, const uint8_t secret[static 32],
+                                        uint32_t iterations);
 struct sasl_exchange *sasl_exchange_free(struct sasl_exchange *x);
 
 /* Before the first message, for SASL_EXTERNAL: the peer's certificate, which is good, has this address (XEP-0178). One that is no

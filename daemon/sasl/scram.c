@@ -11,8 +11,8 @@ static bool is_alpha(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* Take everything before the next comma, and the comma. Returns whether there was one: something must follow.
- */
+/* Take everything before the next comma, and the comma. Returns whether there was one: something must
+ * follow. */
 static bool take_field(struct span *in, struct span *ret_field)
 {
     const char *comma = in->len ? memchr(in->ptr, ',', in->len) : NULL;

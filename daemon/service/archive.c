@@ -144,7 +144,8 @@ static enum stanza_error query_read(struct archive_work *w, const struct xml_nod
 
 /* ---- the answer ---- */
 
-static void result_write(struct buffer *out, const struct archive_work *w, const struct store_archive_message *m)
+static void result_write(struct buffer *out, const struct archive_work *w,
+                         const struct store_archive_message *m)
 {
     char id[MESSAGE_ID_BYTES];
     message_id_write(m->id, id);
@@ -251,13 +252,14 @@ void service_archive_form(const struct service_query *q)
 {
     if (!is_there(q))
         return;
-    service_result(q, SPAN("<query xmlns='urn:xmpp:mam:2'><x xmlns='jabber:x:data' type='form'>"
-                           "<field type='hidden' var='FORM_TYPE'><value>urn:xmpp:mam:2</value></field>"
-                           "<field type='jid-single' var='with'/><field type='text-single' var='start'/>"
-                           "<field type='text-single' var='end'/><field type='text-single' var='before-id'/>"
-                           "<field type='text-single' var='after-id'/><field type='list-multi' var='ids'>"
-                           "<validate xmlns='http://jabber.org/protocol/xdata-validate' datatype='xs:string'><open/>"
-                           "</validate></field><field type='boolean' var='include-groupchat'/></x></query>"));
+    service_result(
+        q, SPAN("<query xmlns='urn:xmpp:mam:2'><x xmlns='jabber:x:data' type='form'>"
+                "<field type='hidden' var='FORM_TYPE'><value>urn:xmpp:mam:2</value></field>"
+                "<field type='jid-single' var='with'/><field type='text-single' var='start'/>"
+                "<field type='text-single' var='end'/><field type='text-single' var='before-id'/>"
+                "<field type='text-single' var='after-id'/><field type='list-multi' var='ids'>"
+                "<validate xmlns='http://jabber.org/protocol/xdata-validate' datatype='xs:string'><open/>"
+                "</validate></field><field type='boolean' var='include-groupchat'/></x></query>"));
 }
 
 /* ---- metadata ---- */

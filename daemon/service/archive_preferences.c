@@ -99,7 +99,8 @@ static int set_run(struct store_db *db, struct store_request *request)
 }
 
 /* False: one is no JID, or there are too many. */
-static bool exceptions_read(struct buffer *text, const struct xml_node *prefs, struct span name, char sign, uint32_t *count)
+static bool exceptions_read(struct buffer *text, const struct xml_node *prefs, struct span name, char sign,
+                            uint32_t *count)
 {
     const struct xml_node *list = xml_node_child(prefs, name, ARCHIVE);
     for (const struct xml_node *n = list ? list->children : NULL; n; n = n->next) {
@@ -144,7 +145,8 @@ void service_archive_preferences_set(const struct service_query *q)
     }
     struct preferences_work *w = service_work_new(q, sizeof *w, set_finish);
     if (w) {
-        w->text = buffer_ok(&text) ? arena_copy(&w->work.request.arena, buffer_span(&text)) : (struct span){0};
+        w->text =
+            buffer_ok(&text) ? arena_copy(&w->work.request.arena, buffer_span(&text)) : (struct span){0};
         if (w->text.ptr) {
             service_work_submit(&w->work, set_run);
         } else {

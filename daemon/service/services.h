@@ -19,7 +19,7 @@ struct service_settings {
     struct jobs *jobs;
     bool (*run)(void *context, struct span command, struct span body, struct buffer *reply);
     void *run_context;
-    uint32_t sasl_iterations; /* of the passwords they set */
+    uint32_t sasl_iterations;    /* of the passwords they set */
     uint32_t password_chars_min; /* of those that accounts set themselves */
     bool tells_version, tells_os;
     struct service_list
@@ -35,8 +35,8 @@ struct service_settings {
 extern const struct service services[];
 
 /* ---- for the table, within the room ---- */
-void service_ping(const struct service_query *q);    /* XEP-0199 */
-void service_session(const struct service_query *q); /* RFC 3921 s. 3, a no-op since */
+void service_ping(const struct service_query *q);      /* XEP-0199 */
+void service_session(const struct service_query *q);   /* RFC 3921 s. 3, a no-op since */
 void service_blocklist(const struct service_query *q); /* XEP-0191 */
 void service_block(const struct service_query *q);
 void service_unblock(const struct service_query *q);

@@ -10,7 +10,8 @@ struct directed {
     char jid[];
 };
 
-int session_init(struct session *s, struct account *account, struct span bare, struct span resource, uint32_t number)
+int session_init(struct session *s, struct account *account, struct span bare, struct span resource,
+                 uint32_t number)
 {
     s->jid = malloc(bare.len + 1 + resource.len);
     if (!s->jid)
@@ -111,8 +112,8 @@ size_t directed_take(struct session *s, char *storage, size_t storage_bytes)
     return directed_take_if(s, is_any, NULL, storage, storage_bytes);
 }
 
-size_t directed_take_if(struct session *s, bool (*is_meant)(const void *context, struct span jid), const void *context,
-                        char *storage, size_t storage_bytes)
+size_t directed_take_if(struct session *s, bool (*is_meant)(const void *context, struct span jid),
+                        const void *context, char *storage, size_t storage_bytes)
 {
     struct directed **link = &s->directed;
     while (*link && !is_meant(context, span_make((*link)->jid, (*link)->len)))

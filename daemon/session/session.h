@@ -31,22 +31,23 @@ struct session {
     struct list link; /* in account->sessions */
     struct account *account;
     struct stream *stream;
-    struct frame *presence; /* last broadcast presence, without `to`; NULL: not available */
-    struct directed *directed; /* whom directed presence went to; NULL: nobody */
+    struct frame *presence;      /* last broadcast presence, without `to`; NULL: not available */
+    struct directed *directed;   /* whom directed presence went to; NULL: nobody */
     struct strangers *strangers; /* of route/: whom it has spoken to outside its roster; NULL: nobody */
-    char *jid;              /* the full JID */
-    struct caps *caps;      /* a reference: what it wants to hear of; NULL: it claims nothing */
-    struct capable *capable; /* of route/: its claim; NULL as above */
-    struct offline *offline; /* of route/: it is being given what waited; NULL: it is not */
-    struct latest *latest;   /* of route/: it is being told of last items; NULL: it is not */
+    char *jid;                   /* the full JID */
+    struct caps *caps;           /* a reference: what it wants to hear of; NULL: it claims nothing */
+    struct capable *capable;     /* of route/: its claim; NULL as above */
+    struct offline *offline;     /* of route/: it is being given what waited; NULL: it is not */
+    struct latest *latest;       /* of route/: it is being told of last items; NULL: it is not */
     union {
         struct session_pace pace;
         struct paced *paced; /* while is_paced: a change that is told later */
     };
     uint16_t bare_len, jid_len;
-    uint32_t number;        /* distinguishes this session from a later one of the same resource */
-    uint32_t available_order; /* grows with each presence: among equal priorities the newest is the most available */
-    int8_t priority;        /* -128..127 */
+    uint32_t number; /* distinguishes this session from a later one of the same resource */
+    uint32_t
+        available_order; /* grows with each presence: among equal priorities the newest is the most available */
+    int8_t priority;     /* -128..127 */
     bool is_paced;
     bool has_message;       /* while a message is delivered: has got it (route/messaging.c) */
     bool has_carbons;       /* gets copies of what other resources are sent (XEP-0280) */
@@ -76,7 +77,8 @@ static inline bool session_is_hearing(const struct session *s)
 }
 
 /* Fill a zeroed session; copies. 0 or -ENOMEM. */
-int session_init(struct session *s, struct account *account, struct span bare, struct span resource, uint32_t number);
+int session_init(struct session *s, struct account *account, struct span bare, struct span resource,
+                 uint32_t number);
 void session_fini(struct session *s);
 
 /* Directed presence (RFC 6121 s. 4.6): who must hear of this session's end, by JID as addressed. */
@@ -91,7 +93,7 @@ bool directed_reaches(const struct session *s, struct span bare);
 /* Take any entry off: writes its JID to `storage`, returns its length; 0 when there is none. */
 size_t directed_take(struct session *s, char *storage, size_t storage_bytes);
 /* The same for any entry of which `is_meant` says so. */
-size_t directed_take_if(struct session *s, bool (*is_meant)(const void *context, struct span jid), const void *context,
-                        char *storage, size_t storage_bytes);
+size_t directed_take_if(struct session *s, bool (*is_meant)(const void *context, struct span jid),
+                        const void *context, char *storage, size_t storage_bytes);
 
 #endif

@@ -32,9 +32,9 @@ struct disco_info {
     uint32_t feature_count;
 };
 
-/* CAPS_MISMATCH: well-formed, but not what was claimed (or by a hash function that is not known here): it is
- * worth something for this client alone. CAPS_ILL_FORMED: to be ignored (XEP-0115 s. 5.4, XEP-0390 s. 4.1).
- */
+/* CAPS_MISMATCH: well-formed, but not what was claimed (or by a hash function that is not known here): it
+ * is worth something for this client alone. CAPS_ILL_FORMED: to be ignored (XEP-0115 s. 5.4, XEP-0390 s.
+ * 4.1). */
 enum { CAPS_MISMATCH = 1, CAPS_ILL_FORMED = 2 };
 
 /* Does `query` bear the claim out? `lang`: xml:lang where the query stands. 0 and CAPS_MISMATCH fill

@@ -68,8 +68,8 @@ struct frame *stanza_error_frame(const struct stanza *s, enum stanza_error e, st
     return stanza_error_frame_more(s, e, from, to, text, (struct span){0});
 }
 
-struct frame *stanza_error_frame_more(const struct stanza *s, enum stanza_error e, struct span from, struct span to,
-                                      const char *text, struct span more)
+struct frame *stanza_error_frame_more(const struct stanza *s, enum stanza_error e, struct span from,
+                                      struct span to, const char *text, struct span more)
 {
     struct buffer out, payload;
     buffer_init(&payload);

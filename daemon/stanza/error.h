@@ -43,7 +43,7 @@ bool stanza_error_may_answer(const struct stanza *s);
 struct frame *stanza_error_frame(const struct stanza *s, enum stanza_error e, struct span from,
                                  struct span to, const char *text);
 /* The same with an element that says more (RFC 6120 s. 8.3.4), as XML. */
-struct frame *stanza_error_frame_more(const struct stanza *s, enum stanza_error e, struct span from, struct span to,
-                                      const char *text, struct span more);
+struct frame *stanza_error_frame_more(const struct stanza *s, enum stanza_error e, struct span from,
+                                      struct span to, const char *text, struct span more);
 
 #endif

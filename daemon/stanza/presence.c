@@ -38,8 +38,8 @@ static bool token_add(struct token *t, char c)
 }
 
 /* The character of the reference at in[0] == '&', which must be an ASCII one: no show or priority has
- * another, nor any that a named reference stands for. Returns the length, 0 when it is not such a reference.
- */
+ * another, nor any that a named reference stands for. Returns the length, 0 when it is not such a
+ * reference. */
 static size_t read_reference(struct span in, char *ret_c)
 {
     bool is_hex = in.len > 2 && in.ptr[2] == 'x';

@@ -19,7 +19,14 @@ enum stanza_kind { STANZA_MESSAGE, STANZA_PRESENCE, STANZA_IQ };
 
 /* What a frame carries, for queues that may conflate or drop, and who counts stanzas (frame.kind). A frame is one
  * stanza, or its beginning, and then those behind it that go on with it are FRAME_PART. */
-enum frame_kind { FRAME_OTHER, FRAME_PRESENCE, FRAME_MESSAGE, FRAME_MESSAGE_AGAIN, FRAME_SUBSCRIPTION, FRAME_PART };
+enum frame_kind {
+    FRAME_OTHER,
+    FRAME_PRESENCE,
+    FRAME_MESSAGE,
+    FRAME_MESSAGE_AGAIN,
+    FRAME_SUBSCRIPTION,
+    FRAME_PART
+};
 
 enum presence_type {
     PRESENCE_AVAILABLE, /* no type attribute */

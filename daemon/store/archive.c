@@ -29,7 +29,8 @@ static int place_read(struct store_db *db, sqlite3_stmt *row, struct place *ret)
 }
 
 /* By owner alone (the first, the last), or by another number or id. */
-static int place_find(struct store_db *db, enum store_statement which, int64_t owner, uint64_t key, struct place *ret)
+static int place_find(struct store_db *db, enum store_statement which, int64_t owner, uint64_t key,
+                      struct place *ret)
 {
     int error = 0;
     sqlite3_stmt *row = store_statement(db, which, &error);
@@ -97,7 +98,8 @@ int store_archive_add(struct store_db *db, struct span owner, const struct store
     store_bind_text(add, 6, entry->resource);
     store_bind_text(add, 7, entry->stanza);
     error = store_statement_run(db, add);
-    return error ? error : surplus_remove(db, id, &first, last.number + 1, messages_max, SURPLUS_MAX, &removed);
+    return error ? error
+                 : surplus_remove(db, id, &first, last.number + 1, messages_max, SURPLUS_MAX, &removed);
 }
 
 /* ---- reading ---- */
@@ -108,7 +110,8 @@ struct range {
 };
 
 /* The first number of the range whose time is at least `us`; its end when there is none. */
-static int time_find(struct store_db *db, int64_t owner, struct range within, uint64_t us, uint64_t *ret_number)
+static int time_find(struct store_db *db, int64_t owner, struct range within, uint64_t us,
+                     uint64_t *ret_number)
 {
     while (within.first < within.end) {
         uint64_t middle = within.first + (within.end - within.first) / 2;
@@ -153,8 +156,8 @@ static int range_before(struct store_db *db, int64_t owner, uint64_t id, struct 
 }
 
 /* What the query asks for, and of it the part that its page is taken from. */
-static int ranges_find(struct store_db *db, int64_t owner, const struct store_archive_query *q, struct range *ret_whole,
-                       struct range *ret_part)
+static int ranges_find(struct store_db *db, int64_t owner, const struct store_archive_query *q,
+                       struct range *ret_whole, struct range *ret_part)
 {
     struct place first, last;
     struct range whole = {1, 1};
@@ -204,7 +207,8 @@ static int page_read(struct store_db *db, sqlite3_stmt *rows, uint32_t max, stru
 {
     size_t bytes = 0;
     int error = 0, code;
-    while ((code = sqlite3_step(rows)) == SQLITE_ROW && page->count < max && bytes < STORE_ARCHIVE_PAGE_BYTES && !error) {
+    while ((code = sqlite3_step(rows)) == SQLITE_ROW && page->count < max &&
+           bytes < STORE_ARCHIVE_PAGE_BYTES && !error) {
         error = message_take(rows, arena, &page->messages[page->count]);
         bytes += page->messages[page->count].stanza.len;
         page->count += !error;
@@ -225,7 +229,8 @@ static enum store_statement statement_of(const struct store_archive_query *q)
     return q->is_backward ? STATEMENT_ARCHIVE_FULL_BACKWARD : STATEMENT_ARCHIVE_FULL_FORWARD;
 }
 
-static void query_bind(sqlite3_stmt *rows, int64_t owner, struct range range, const struct store_archive_query *q)
+static void query_bind(sqlite3_stmt *rows, int64_t owner, struct range range,
+                       const struct store_archive_query *q)
 {
     sqlite3_bind_int64(rows, 1, owner);
     sqlite3_bind_int64(rows, 2, (int64_t)range.first);
@@ -238,11 +243,12 @@ static void query_bind(sqlite3_stmt *rows, int64_t owner, struct range range, co
 }
 
 /* With one peer they have gaps, and are counted only for a client that asks for nothing else. */
-static int peer_count(struct store_db *db, int64_t owner, struct range range, const struct store_archive_query *q,
-                      uint64_t *ret_count)
+static int peer_count(struct store_db *db, int64_t owner, struct range range,
+                      const struct store_archive_query *q, uint64_t *ret_count)
 {
     int error = 0;
-    enum store_statement which = q->resource.len ? STATEMENT_ARCHIVE_FULL_COUNT : STATEMENT_ARCHIVE_WITH_COUNT;
+    enum store_statement which =
+        q->resource.len ? STATEMENT_ARCHIVE_FULL_COUNT : STATEMENT_ARCHIVE_WITH_COUNT;
     sqlite3_stmt *count = store_statement(db, which, &error);
     if (!count)
         return error;
@@ -256,8 +262,8 @@ static int peer_count(struct store_db *db, int64_t owner, struct range range, co
 }
 
 /* Single messages, in their order. */
-static int ids_read(struct store_db *db, int64_t owner, const struct store_archive_query *q, struct arena *arena,
-                    struct store_archive_page *page)
+static int ids_read(struct store_db *db, int64_t owner, const struct store_archive_query *q,
+                    struct arena *arena, struct store_archive_page *page)
 {
     struct store_archive_query one = {.max = 1};
     uint64_t numbers[STORE_ARCHIVE_PAGE_MESSAGES];
@@ -295,8 +301,8 @@ static int ids_read(struct store_db *db, int64_t owner, const struct store_archi
     return 0;
 }
 
-int store_archive_read(struct store_db *db, struct span owner, const struct store_archive_query *q, struct arena *arena,
-                       struct store_archive_page *ret)
+int store_archive_read(struct store_db *db, struct span owner, const struct store_archive_query *q,
+                       struct arena *arena, struct store_archive_page *ret)
 {
     struct range whole, part;
     int64_t id;
@@ -326,7 +332,8 @@ int store_archive_read(struct store_db *db, struct span owner, const struct stor
     if (!rows)
         return error;
     query_bind(rows, id, part, q);
-    error = page_read(db, rows, q->max < STORE_ARCHIVE_PAGE_MESSAGES ? q->max : STORE_ARCHIVE_PAGE_MESSAGES, arena, ret);
+    error = page_read(db, rows, q->max < STORE_ARCHIVE_PAGE_MESSAGES ? q->max : STORE_ARCHIVE_PAGE_MESSAGES,
+                      arena, ret);
     if (q->is_backward)
         page_reverse(ret);
     if (ret->count)
@@ -352,7 +359,8 @@ int store_archive_ends(struct store_db *db, struct span owner, struct store_arch
 
 /* ---- preferences ---- */
 
-int store_archive_preferences_load(struct store_db *db, struct span owner, struct arena *arena, struct span *ret)
+int store_archive_preferences_load(struct store_db *db, struct span owner, struct arena *arena,
+                                   struct span *ret)
 {
     int error = 0;
     sqlite3_stmt *row = store_statement(db, STATEMENT_ARCHIVE_PREFERENCES, &error);
@@ -401,8 +409,8 @@ static int archive_next(struct store_db *db, int64_t from, int64_t *ret_owner)
 }
 
 /* Remove up to `some` of one archive; *ret_removed is how many. */
-static int archive_sweep(struct store_db *db, int64_t owner, uint64_t us, uint32_t messages_max, uint32_t some,
-                         uint32_t *ret_removed)
+static int archive_sweep(struct store_db *db, int64_t owner, uint64_t us, uint32_t messages_max,
+                         uint32_t some, uint32_t *ret_removed)
 {
     struct place first, last;
     uint64_t kept = 0;

@@ -11,25 +11,26 @@
 enum { STORE_ARCHIVE_NO_ID = 5 };
 
 struct store_archive_entry {
-    uint64_t id; /* random: how clients name it */
-    uint64_t us; /* when it came */
+    uint64_t id;                /* random: how clients name it */
+    uint64_t us;                /* when it came */
     struct span peer, resource; /* whom it is to or from; the latter may be empty */
     struct span stanza;
 };
 /* Put it at the end of the archive of `owner`, and take off the oldest beyond `messages_max` (some each time). 0, STORE_NOT_FOUND or
  * negative errno. */
-int store_archive_add(struct store_db *db, struct span owner, const struct store_archive_entry *entry, uint32_t messages_max);
+int store_archive_add(struct store_db *db, struct span owner, const struct store_archive_entry *entry,
+                      uint32_t messages_max);
 
 /* What one answer brings: about 100 microseconds on the store thread, and as much on the worker. */
 #define STORE_ARCHIVE_PAGE_MESSAGES 100
 #define STORE_ARCHIVE_PAGE_BYTES 1048576
 
 struct store_archive_query {
-    struct span peer, resource;         /* empty: with anybody */
-    uint64_t from_us, to_us;            /* 0: from the beginning; UINT64_MAX: to the end */
-    bool has_after_id, has_before_id;   /* of the query */
-    bool has_after, has_before;         /* of the page */
-    bool is_backward;                   /* the last ones rather than the first */
+    struct span peer, resource;       /* empty: with anybody */
+    uint64_t from_us, to_us;          /* 0: from the beginning; UINT64_MAX: to the end */
+    bool has_after_id, has_before_id; /* of the query */
+    bool has_after, has_before;       /* of the page */
+    bool is_backward;                 /* the last ones rather than the first */
     uint64_t after_id, before_id, after, before;
     uint64_t ids[STORE_ARCHIVE_PAGE_MESSAGES]; /* these, instead */
     uint32_t id_count;
@@ -47,14 +48,15 @@ struct store_archive_page {
     uint64_t total, index;
 };
 /* 0 (also when there is no such account, or nothing), STORE_ARCHIVE_NO_ID or negative errno. */
-int store_archive_read(struct store_db *db, struct span owner, const struct store_archive_query *query, struct arena *arena,
-                       struct store_archive_page *ret);
+int store_archive_read(struct store_db *db, struct span owner, const struct store_archive_query *query,
+                       struct arena *arena, struct store_archive_page *ret);
 /* The first and the last message, without their text. 0, STORE_NOT_FOUND (it is empty) or negative errno. */
 int store_archive_ends(struct store_db *db, struct span owner, struct store_archive_message *ret_first,
                        struct store_archive_message *ret_last);
 
 /* Who wants what archived: a text of route/'s. 0, STORE_NOT_FOUND (there is none, or no account) or negative errno. */
-int store_archive_preferences_load(struct store_db *db, struct span owner, struct arena *arena, struct span *ret);
+int store_archive_preferences_load(struct store_db *db, struct span owner, struct arena *arena,
+                                   struct span *ret);
 int store_archive_preferences_save(struct store_db *db, struct span owner, struct span text);
 
 /* One step of removing what is older than `us`, or beyond `messages_max` of an archive: looks at some archives from that of account

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How keys are written into a command. Needs no database: musterctl and ad-hoc commands make them elsewhere.
- */
+/* How keys are written into a command. Needs no database: musterctl and ad-hoc commands make them
+ * elsewhere. */
 #include "store/command.h"
 
 void store_command_keys_write(const struct sasl_credentials *credentials, struct buffer *out)

@@ -17,8 +17,7 @@
 #include "store/internal.h"
 #include "store/schema.h"
 
-/* Nobody else should hold SQLite's own lock while we hold ours, except an operator's backup: wait for that.
- */
+/* Nobody else should hold SQLite's own lock while we hold ours, except an operator's backup: wait for that. */
 #define STORE_BUSY_TIMEOUT_MS 5000
 
 /* synchronous=FULL: in WAL mode it is what makes a commit survive a power cut. The page cache holds the hot
@@ -187,8 +186,9 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     "INDEXED BY archive_resource" STATEMENT_ARCHIVE_RANGE STATEMENT_ARCHIVE_FULL " ORDER BY number",
     [STATEMENT_ARCHIVE_FULL_BACKWARD] = STATEMENT_ARCHIVE_PAGE
     "INDEXED BY archive_resource" STATEMENT_ARCHIVE_RANGE STATEMENT_ARCHIVE_FULL " ORDER BY number DESC",
-    [STATEMENT_ARCHIVE_FULL_COUNT] = "SELECT count(*) FROM archive INDEXED BY archive_resource" STATEMENT_ARCHIVE_RANGE
-        STATEMENT_ARCHIVE_FULL,
+    [STATEMENT_ARCHIVE_FULL_COUNT] =
+        "SELECT count(*) FROM archive INDEXED BY archive_resource" STATEMENT_ARCHIVE_RANGE
+            STATEMENT_ARCHIVE_FULL,
     [STATEMENT_ARCHIVE_NEXT] = "SELECT owner FROM archive WHERE owner >= ?1 ORDER BY owner LIMIT 1",
     [STATEMENT_ARCHIVE_PREFERENCES] =
         "SELECT text FROM archive_preferences WHERE owner = (SELECT id FROM accounts WHERE jid = ?1)",

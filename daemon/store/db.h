@@ -79,9 +79,9 @@ struct store_roster {
     struct store_item *items;
     uint32_t count;
     uint64_t version;
-    bool has_offline; /* messages wait for the account (offline.h) */
+    bool has_offline;                /* messages wait for the account (offline.h) */
     struct span archive_preferences; /* (archive.h); ptr NULL: none */
-    struct store_blocks blocks; /* they are needed wherever the roster is */
+    struct store_blocks blocks;      /* they are needed wherever the roster is */
 };
 
 /* The whole roster of an existing account on `arena`; STORE_NOT_FOUND when there is no such account. */

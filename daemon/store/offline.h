@@ -13,8 +13,8 @@ struct store_offline_limits {
     uint32_t messages, bytes; /* of one account */
 };
 
-/* Put a message behind those of `owner`. 0, STORE_NOT_FOUND (no such account), STORE_FULL or negative errno.
- */
+/* Put a message behind those of `owner`. 0, STORE_NOT_FOUND (no such account), STORE_FULL or negative
+ * errno. */
 int store_offline_add(struct store_db *db, struct span owner, uint64_t us, struct span stanza,
                       const struct store_offline_limits *limits);
 

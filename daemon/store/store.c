@@ -45,7 +45,8 @@ struct store {
     uint64_t failure_logged_ms, failures_unlogged;
 };
 
-static const char *const operation_names[] = {"credentials", "roster", "change", "removals", "command", "call"};
+static const char *const operation_names[] = {"credentials", "roster",  "change",
+                                              "removals",    "command", "call"};
 
 /* Log a failure at most every STORE_FAILURE_LOG_MS for the same errno. */
 static void failure_log(struct store *s, const struct store_request *r)

@@ -15,12 +15,12 @@ enum store_operation {
     STORE_CHANGE,      /* jid's rows: changes[] in order */
     STORE_REMOVALS,    /* jid, since -> removals on the request's arena, or STORE_NOT_FOUND: forgotten */
     STORE_COMMAND,     /* command and body -> reply, affected */
-    STORE_CALL,        /* call(db, request) -> result, and whatever else is agreed between it and the requester */
+    STORE_CALL, /* call(db, request) -> result, and whatever else is agreed between it and the requester */
 };
 
 struct store_change {
-    bool is_delisting;      /* the contact was visible in the roster and is no longer: into the log of removals */
-    bool is_removal;        /* only item.contact and item.version count */
+    bool is_delisting; /* the contact was visible in the roster and is no longer: into the log of removals */
+    bool is_removal;   /* only item.contact and item.version count */
     struct store_item item; /* spans borrowed from the request's arena */
 };
 

@@ -192,7 +192,8 @@ static void auth_outcome(struct stream *s, enum sasl_outcome outcome)
             return;
         }
         /* A certificate would live on in a token that is renewed again and again. */
-        if (stream_sasl2_is_exclusive(s) && s->auth->mechanism != SASL_EXTERNAL && s->login->fast.wanted && !s->auth->tokens.client[0])
+        if (stream_sasl2_is_exclusive(s) && s->auth->mechanism != SASL_EXTERNAL && s->login->fast.wanted &&
+            !s->auth->tokens.client[0])
             auth_wait_for_tokens(s, false);
         else
             auth_succeed(s);
@@ -326,8 +327,9 @@ void stream_auth_start(struct stream *s, const struct auth_wire *wire, uint32_t 
     struct sasl_bindings bindings;
     stream_bindings(s, &bindings);
     if (a)
-        a->exchange = sasl_exchange_new((enum sasl_mechanism)mechanism, offered, s->worker->settings->domains[s->domain],
-                                        &bindings, s->worker->settings->secret, s->worker->settings->sasl_iterations);
+        a->exchange = sasl_exchange_new((enum sasl_mechanism)mechanism, offered,
+                                        s->worker->settings->domains[s->domain], &bindings,
+                                        s->worker->settings->secret, s->worker->settings->sasl_iterations);
     if (!a || !a->exchange) {
         free(a);
         stream_auth_fail(s, wire, SASL_TEMPORARY_AUTH_FAILURE);

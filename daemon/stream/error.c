@@ -35,7 +35,8 @@ const char *stream_error_name(enum stream_error e)
 
 void stream_error_write(struct buffer *out, enum stream_error e, const char *text, struct span extra)
 {
-    buffer_printf(out, "<stream:error><%s xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>", stream_error_name(e));
+    buffer_printf(out, "<stream:error><%s xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>",
+                  stream_error_name(e));
     if (text)
         buffer_printf(out, "<text xmlns='urn:ietf:params:xml:ns:xmpp-streams' xml:lang='en'>%s</text>", text);
     buffer_append(out, extra);

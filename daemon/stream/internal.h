@@ -114,11 +114,11 @@ struct stream_login {
     } fast;
     struct bind2 {
         bool is_wanted, has_carbons, is_inactive;
-        char *tag; /* NULL: none that can be used */
+        char *tag;       /* NULL: none that can be used */
         bool is_managed; /* XEP-0198, with these attributes */
         char resume[COUNT_BYTES + 1], max[COUNT_BYTES + 1];
     } bind;
-    struct registering { /* XEP-0077, whatever comes between */
+    struct registering {                 /* XEP-0077, whatever comes between */
         struct stream_registration *out; /* is being made; NULL: none */
         uint8_t queries, attempts;
         bool is_done;

@@ -36,8 +36,8 @@ static uint32_t kib_queued(const struct stream *s)
 }
 
 /* Over the limit: a large roster, or the presence of ten thousand contacts at once, fills any queue for a
- * moment. Slow is who has not brought it down after a while; too slow is who has let it grow many times over.
- */
+ * moment. Slow is who has not brought it down after a while; too slow is who has let it grow many times
+ * over. */
 static void stream_is_over_limit(struct stream *s)
 {
     if (s->conn.out.bytes > s->conn.net->queue_bytes_max * BEHIND_FACTOR_MAX) {

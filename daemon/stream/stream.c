@@ -13,8 +13,9 @@
 /* What a waiting stream takes in before its peer is held back: a burst of typical stanzas. */
 #define WAITING_BYTES_MAX 65536
 
-static const char *const state_names[] = {"header",        "features", "securing", "authenticating", "moving",
-                                          "authenticated", "binding",  "bound",    "parked", "closing"};
+static const char *const state_names[] = {"header", "features",      "securing", "authenticating",
+                                          "moving", "authenticated", "binding",  "bound",
+                                          "parked", "closing"};
 
 void stream_enter(struct stream *s, enum stream_state state)
 {
@@ -103,9 +104,10 @@ void stream_fail(struct stream *s, enum stream_error e, const char *text)
 static bool stream_pass(struct stream *s, const struct stanza *stanza, bool is_addressed)
 {
     if (!is_addressed) {
-        struct frame *f = stanza_error_may_answer(stanza)
-                              ? stanza_error_frame(stanza, STANZA_JID_MALFORMED, stream_bare_jid(s), stream_jid(s), NULL)
-                              : NULL;
+        struct frame *f =
+            stanza_error_may_answer(stanza)
+                ? stanza_error_frame(stanza, STANZA_JID_MALFORMED, stream_bare_jid(s), stream_jid(s), NULL)
+                : NULL;
         if (f)
             stream_send(s, f);
         return true;
@@ -139,7 +141,8 @@ static void stream_bound_item(struct stream *s, const struct xml_item *item, boo
         struct jid from;
         struct span text = xml_unescape(&w->arena, stanza->from);
         if (!text.ptr || jid_parse(text, storage, &from) != 0 ||
-            !(span_equal(jid_full(&from), stream_jid(s)) || span_equal(jid_full(&from), stream_bare_jid(s)))) {
+            !(span_equal(jid_full(&from), stream_jid(s)) ||
+              span_equal(jid_full(&from), stream_bare_jid(s)))) {
             stream_fail(s, STREAM_INVALID_FROM, NULL);
             return;
         }
@@ -153,7 +156,8 @@ static void stream_bound_item(struct stream *s, const struct xml_item *item, boo
 /* Features are out, the peer chooses: TLS or SASL. */
 static void stream_negotiate_item(struct stream *s, const struct xml_item *item)
 {
-    if (s->state == STREAM_FEATURES && span_is(item->name, "starttls") && span_equal(item->xmlns, XMLNS_TLS)) {
+    if (s->state == STREAM_FEATURES && span_is(item->name, "starttls") &&
+        span_equal(item->xmlns, XMLNS_TLS)) {
         if (s->tls != STREAM_TLS_STARTTLS || conn_is_secure(&s->conn)) {
             stream_say(s, SPAN("<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"));
             stream_end(s); /* RFC 6120 s. 5.4.2.2: failure, then the stream's end */
@@ -162,7 +166,8 @@ static void stream_negotiate_item(struct stream *s, const struct xml_item *item)
         stream_say(s, SPAN("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"));
         s->is_discarding = true; /* RFC 6120 s. 5.4.3.3: nothing said in the clear may count after TLS */
         stream_enter(s, STREAM_SECURING);
-        if (conn_start_tls(&s->conn, s->worker->settings->tls, false, s->worker->settings->domains[s->domain]) < 0)
+        if (conn_start_tls(&s->conn, s->worker->settings->tls, false,
+                           s->worker->settings->domains[s->domain]) < 0)
             stream_fail(s, STREAM_INTERNAL_SERVER_ERROR, NULL);
         return;
     }
@@ -263,8 +268,8 @@ static size_t stream_consume(struct stream *s, struct span in)
         enum xml_error error = XML_ERROR_NONE;
         size_t used = 0, left = in.len - done;
         bool is_kept = false;
-        int outcome = xml_scan_next(scan, is_header ? XML_AT_HEADER : XML_AT_CONTENT, SPAN("stream:stream"), span_skip(in, done),
-                                    &item, &used, &error);
+        int outcome = xml_scan_next(scan, is_header ? XML_AT_HEADER : XML_AT_CONTENT, SPAN("stream:stream"),
+                                    span_skip(in, done), &item, &used, &error);
         size_t item_bytes = outcome == 0 ? used : left;
         if (outcome == XML_BAD)
             stream_fail(s, stream_error_of_xml(error), NULL);
@@ -398,7 +403,8 @@ static void stream_timer_expired(struct timer *t)
         stream_fail(s, STREAM_CONNECTION_TIMEOUT, "not logged in within the time allowed");
 }
 
-void stream_open(struct stream *s, struct stream_worker *w, int fd, enum stream_tls tls, bool is_kernel_wanted)
+void stream_open(struct stream *s, struct stream_worker *w, int fd, enum stream_tls tls,
+                 bool is_kernel_wanted)
 {
     s->worker = w;
     s->tls = (uint8_t)tls;
@@ -453,10 +459,11 @@ void stream_settle(struct stream *s)
     stream_continue(s);
 }
 
-int stream_worker_init(struct stream_worker *w, const struct stream_settings *settings, const struct stream_events *events,
-                       struct net *net)
+int stream_worker_init(struct stream_worker *w, const struct stream_settings *settings,
+                       const struct stream_events *events, struct net *net)
 {
-    *w = (struct stream_worker){.settings = settings, .events = events, .net = net, .limits = xml_limits_default};
+    *w = (struct stream_worker){
+        .settings = settings, .events = events, .net = net, .limits = xml_limits_default};
     w->limits.stanza_bytes = settings->stanza_bytes_max;
     net->hold_bytes = settings->conflate_bytes ? settings->conflate_bytes : UINT64_MAX;
     arena_init(&w->arena);

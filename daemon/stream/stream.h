@@ -110,16 +110,17 @@ struct stream_settings {
     const struct span *domains; /* prepared */
     uint32_t domain_count;
     struct tls_context *tls; /* NULL: no TLS listener */
-    struct jobs *client_checks; /* where clients' certificates are checked for revocation; NULL: they are not */
-    const uint8_t *secret;   /* 32 bytes, for sasl_exchange_new */
+    struct jobs
+        *client_checks;    /* where clients' certificates are checked for revocation; NULL: they are not */
+    const uint8_t *secret; /* 32 bytes, for sasl_exchange_new */
     bool allow_plain;
     bool allow_registration;            /* XEP-0077 */
     struct address_rate *registrations; /* how many may be asked for */
-    bool has_csi;             /* client state indication is offered (XEP-0352) */
-    uint32_t sasl_iterations; /* of new accounts */
-    uint32_t password_chars_min; /* the same */
-    uint32_t token_lifetime_s;  /* of log-in tokens (XEP-0484); 0: none are given out or taken */
-    uint32_t token_clients_max; /* installations of one account that have some */
+    bool has_csi;                       /* client state indication is offered (XEP-0352) */
+    uint32_t sasl_iterations;           /* of new accounts */
+    uint32_t password_chars_min;        /* the same */
+    uint32_t token_lifetime_s;          /* of log-in tokens (XEP-0484); 0: none are given out or taken */
+    uint32_t token_clients_max;         /* installations of one account that have some */
     uint32_t stanza_bytes_max, unauthenticated_bytes_max;
     uint32_t login_timeout_ms;
     uint32_t login_attempts, bind_attempts; /* that may fail on one stream, the last of which ends it */
@@ -194,7 +195,8 @@ struct stream_worker {
     struct timer throttle; /* runs while there are any */
     struct stanza stanza;  /* scratch: large */
     struct stream_counters {
-        uint64_t opened, registered, authenticated, authentication_failures, bound, stream_errors, stanzas, keepalives;
+        uint64_t opened, registered, authenticated, authentication_failures, bound, stream_errors, stanzas,
+            keepalives;
         uint64_t presences_held,
             presences_conflated;    /* the latter: replaced by a later one before they were sent */
         uint64_t held_overflows;    /* flushed because one reader's were too many */
@@ -204,11 +206,10 @@ struct stream_worker {
          * the limit. */
         uint64_t sm_enabled, sm_parked, sm_resumed, sm_expired, sm_refused, sm_requests, sm_resent,
             sm_overflows;
-        uint64_t sessions_detached; /* now */
-        uint64_t logins_delayed;    /* after wrong passwords */
-        uint64_t certificates_expired,
-            certificates_revoked; /* sessions ended for it */
-        uint64_t throttled;         /* times that a stream was not read from for a while */
+        uint64_t sessions_detached;                          /* now */
+        uint64_t logins_delayed;                             /* after wrong passwords */
+        uint64_t certificates_expired, certificates_revoked; /* sessions ended for it */
+        uint64_t throttled; /* times that a stream was not read from for a while */
     } counters;
 };
 
@@ -225,11 +226,11 @@ struct stream {
     struct list throttled;         /* in worker->throttled */
     uint32_t said_us,
         said_at_ms; /* its allowance used up, in microseconds of it; as of a moment, whose clock may wrap */
-    char *jid;                     /* bare from authentication, full from bind; NULL before */
-    struct stream_login *login;    /* what is kept until a resource is bound; NULL: nothing */
+    char *jid;      /* bare from authentication, full from bind; NULL before */
+    struct stream_login *login;             /* what is kept until a resource is bound; NULL: nothing */
     struct stream_certificate *certificate; /* that the client logged in with; NULL: none */
-    char *lang;                    /* xml:lang of the peer's header; NULL when it gave none */
-    uint32_t behind_kib;           /* queued when it was found to be slow, and one; 0: it is not */
+    char *lang;                             /* xml:lang of the peer's header; NULL when it gave none */
+    uint32_t behind_kib;                    /* queued when it was found to be slow, and one; 0: it is not */
     uint16_t bare_len, jid_len;
     uint8_t state;  /* enum stream_state */
     uint8_t tls;    /* enum stream_tls */

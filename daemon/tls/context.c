@@ -146,8 +146,8 @@ static int servers_judge(SSL_CTX *ctx, const char *path, struct buffer *ret_mess
     SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
     if (SSL_CTX_set_num_tickets(ctx, 0) == 1 && tls_server_judge(ctx, path) == 0)
         return 0;
-    buffer_printf(ret_message, "server authorities %s: no usable PEM certificates (%s)", path ? path : "of the system",
-                  library_reason());
+    buffer_printf(ret_message, "server authorities %s: no usable PEM certificates (%s)",
+                  path ? path : "of the system", library_reason());
     return -EINVAL;
 }
 
@@ -186,7 +186,8 @@ static uint8_t end_point_compute(const SSL_CTX *ctx, uint8_t *ret_end_point, siz
 
 /* ---- certificates of single domains ---- */
 
-static int identity_load(struct identity *i, struct span domain, const struct tls_settings *pair, struct buffer *ret_message)
+static int identity_load(struct identity *i, struct span domain, const struct tls_settings *pair,
+                         struct buffer *ret_message)
 {
     i->domain = strndup(domain.ptr, domain.len);
     i->ctx = SSL_CTX_new(TLS_server_method());
@@ -210,7 +211,8 @@ static int identities_load(struct tls_context *c, const struct tls_settings *s, 
         char certificate[PATH_MAX], key[PATH_MAX];
         struct tls_settings pair = {.certificate_path = certificate, .key_path = key};
         int len = (int)s->domains[i].len;
-        snprintf(certificate, sizeof certificate, "%s/%.*s.pem", s->certificates_folder, len, s->domains[i].ptr);
+        snprintf(certificate, sizeof certificate, "%s/%.*s.pem", s->certificates_folder, len,
+                 s->domains[i].ptr);
         snprintf(key, sizeof key, "%s/%.*s.key", s->certificates_folder, len, s->domains[i].ptr);
         if (access(certificate, F_OK) == 0)
             error = identity_load(&c->identities[c->identity_count++], s->domains[i], &pair, ret_message);
@@ -224,7 +226,8 @@ static int identities_load(struct tls_context *c, const struct tls_settings *s, 
 static const struct identity *identity_of(const struct tls_context *c, struct span domain)
 {
     for (uint32_t i = 0; i < c->identity_count; i++)
-        if (strlen(c->identities[i].domain) == domain.len && strncasecmp(c->identities[i].domain, domain.ptr, domain.len) == 0)
+        if (strlen(c->identities[i].domain) == domain.len &&
+            strncasecmp(c->identities[i].domain, domain.ptr, domain.len) == 0)
             return &c->identities[i];
     return NULL;
 }

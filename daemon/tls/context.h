@@ -26,17 +26,17 @@ enum tls_revocation {
 };
 
 struct tls_settings {
-    const char *certificate_path;        /* PEM chain, leaf first */
-    const char *key_path;                /* PEM */
+    const char *certificate_path;    /* PEM chain, leaf first */
+    const char *key_path;            /* PEM */
     const char *certificates_folder; /* NULL: none; else DOMAIN.pem and DOMAIN.key for any of: */
     const struct span *domains;
     uint32_t domain_count;
-    bool allow_tls12;                    /* AEAD suites only; off by default */
+    bool allow_tls12; /* AEAD suites only; off by default */
     enum tls_role role;
     const char *server_authorities_path; /* PEM, for the roles with other servers; NULL: the system's */
     const char *client_authorities_path; /* PEM; NULL: clients are asked for no certificate */
-    bool client_bad_refused;             /* one that is not good ends the handshake; unless nobody known has signed it */
-    const char *client_lists_path;       /* revocation lists, a file or a folder; NULL: none */
+    bool client_bad_refused; /* one that is not good ends the handshake; unless nobody known has signed it */
+    const char *client_lists_path; /* revocation lists, a file or a folder; NULL: none */
     enum tls_revocation client_list_mode;
     enum tls_revocation client_ocsp_mode;
     const char *client_ocsp_responder; /* http://...; NULL: the one that a certificate names */

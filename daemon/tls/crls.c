@@ -101,9 +101,10 @@ static uint64_t file_digest(const char *path)
     struct stat status;
     if (stat(path, &status) < 0)
         return 1;
-    const uint64_t facts[] = {hash_bytes(span_of(path)), (uint64_t)status.st_ino, (uint64_t)status.st_size,
-                              (uint64_t)status.st_mtim.tv_sec, (uint64_t)status.st_mtim.tv_nsec,
-                              (uint64_t)status.st_ctim.tv_sec, (uint64_t)status.st_ctim.tv_nsec};
+    const uint64_t facts[] = {hash_bytes(span_of(path)),        (uint64_t)status.st_ino,
+                              (uint64_t)status.st_size,         (uint64_t)status.st_mtim.tv_sec,
+                              (uint64_t)status.st_mtim.tv_nsec, (uint64_t)status.st_ctim.tv_sec,
+                              (uint64_t)status.st_ctim.tv_nsec};
     return hash_bytes(span_make((const char *)facts, sizeof facts));
 }
 

@@ -34,12 +34,12 @@ struct tls_handshake {
     BIO *from_peer, *to_peer; /* belong to ssl */
     enum handshake_state state;
     bool is_direct;
-    bool is_begun; /* the library has been asked for its first words, where they are due unasked */
+    bool is_begun;      /* the library has been asked for its first words, where they are due unasked */
     struct span domain; /* that it has named in its stream's header; empty: none yet */
     uint32_t records;
     uint64_t records_after_finished; /* sent under the application keys */
     struct schedule_secrets secrets; /* TLS 1.3 */
-    const char *reason; /* static text */
+    const char *reason;              /* static text */
 };
 
 static int hex_digit(char c)
@@ -94,7 +94,8 @@ static int alpn_select(SSL *ssl, const unsigned char **ret_name, unsigned char *
     if (!h->is_direct)
         return SSL_TLSEXT_ERR_NOACK;
     const char *ours = h->context->role == TLS_CLIENTS ? ALPN_XMPP : ALPN_XMPP_SERVER;
-    if (SSL_select_next_proto(&name, ret_len, (const unsigned char *)ours, sizeof(ALPN_XMPP) - 1, offered, offered_len) != OPENSSL_NPN_NEGOTIATED)
+    if (SSL_select_next_proto(&name, ret_len, (const unsigned char *)ours, sizeof(ALPN_XMPP) - 1, offered,
+                              offered_len) != OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     *ret_name = name;
     return SSL_TLSEXT_ERR_OK;
@@ -116,7 +117,8 @@ static int certificate_choose(SSL *ssl, void *unused)
         return 1;
     SSL_CTX_get0_chain_certs(i->ctx, &chain);
     SSL_certs_clear(ssl); /* the context's own may have a key of another type, and would stay beside it */
-    return SSL_use_cert_and_key(ssl, SSL_CTX_get0_certificate(i->ctx), SSL_CTX_get0_privatekey(i->ctx), chain, 1) == 1;
+    return SSL_use_cert_and_key(ssl, SSL_CTX_get0_certificate(i->ctx), SSL_CTX_get0_privatekey(i->ctx), chain,
+                                1) == 1;
 }
 
 /* Without a word from us the library does not keep the name with the session, and who resumes by TLS 1.2 would seem to have named none. */
@@ -169,7 +171,8 @@ struct tls_handshake *tls_handshake_new(struct tls_context *context, bool direct
     else
         SSL_set_accept_state(h->ssl);
     if (is_client(h) && direct &&
-        SSL_set_alpn_protos(h->ssl, (const unsigned char *)ALPN_XMPP_SERVER, sizeof(ALPN_XMPP_SERVER) - 1) != 0)
+        SSL_set_alpn_protos(h->ssl, (const unsigned char *)ALPN_XMPP_SERVER, sizeof(ALPN_XMPP_SERVER) - 1) !=
+            0)
         return tls_handshake_free(h);
     return h;
 }
@@ -323,7 +326,8 @@ int tls_handshake_step(struct tls_handshake *h, struct span in, size_t *ret_used
 bool tls_handshake_is_nearly_done(const struct tls_handshake *h)
 {
     /* The server's secret is made with its Finished of TLS 1.3. */
-    return h->state == HANDSHAKE_RUNNING && h->secrets.server_len && SSL_get_verify_mode(h->ssl) == SSL_VERIFY_NONE;
+    return h->state == HANDSHAKE_RUNNING && h->secrets.server_len &&
+           SSL_get_verify_mode(h->ssl) == SSL_VERIFY_NONE;
 }
 
 const char *tls_handshake_reason(const struct tls_handshake *h)
@@ -386,16 +390,16 @@ static int secrets_read12(const struct tls_handshake *h, struct tls_secrets *s)
 static bool exporter_derive(const struct tls_handshake *h, uint8_t ret_exporter[32])
 {
     const unsigned char *no_context = (const unsigned char *)"";
-    if (SSL_version(h->ssl) != TLS1_3_VERSION) /* a zero-length context, which TLS 1.2 tells apart from none */
-        return SSL_export_keying_material(h->ssl, ret_exporter, 32, EXPORTER_LABEL, sizeof(EXPORTER_LABEL) - 1, no_context, 0,
-                                          1) == 1;
+    if (SSL_version(h->ssl) !=
+        TLS1_3_VERSION) /* a zero-length context, which TLS 1.2 tells apart from none */
+        return SSL_export_keying_material(h->ssl, ret_exporter, 32, EXPORTER_LABEL,
+                                          sizeof(EXPORTER_LABEL) - 1, no_context, 0, 1) == 1;
     return tls_export(h->secrets.exporter_len, h->secrets.exporter, EXPORTER_LABEL, ret_exporter, 32) == 0;
 }
 
 static void bindings_read(const struct tls_handshake *h, struct tls_bindings *b)
 {
-    /* Unique per connection only with the extended master secret, which TLS 1.3 always has (RFC 9266 s. 2).
-     */
+    /* Unique per connection only with the extended master secret, which TLS 1.3 always has (RFC 9266 s. 2). */
     bool is_unique = SSL_version(h->ssl) >= TLS1_3_VERSION || SSL_get_extms_support(h->ssl) == 1;
 
     if (is_unique && exporter_derive(h, b->exporter))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HKDF as TLS 1.3 uses it (RFC 5869, RFC 8446 s. 7.1), over OpenSSL's SHA-256 and SHA-384. Within tls/ only.
- */
+/* HKDF as TLS 1.3 uses it (RFC 5869, RFC 8446 s. 7.1), over OpenSSL's SHA-256 and SHA-384. Within tls/
+ * only. */
 #ifndef MUSTER_TLS_HKDF_H
 #define MUSTER_TLS_HKDF_H
 

@@ -39,8 +39,8 @@ static int tcp_pair(int ret_fds[2])
 /* Records for both ends, one's sending keys being the other's receiving keys. */
 static int records_make(const int fds[2], uint16_t version, enum tls_suite suite, struct record *records[2])
 {
-    struct tls_secrets mine = {.version = version, .suite = (uint8_t)suite,
-                               .hash_bytes = suite == TLS_AES_256_GCM ? 48 : 32};
+    struct tls_secrets mine = {
+        .version = version, .suite = (uint8_t)suite, .hash_bytes = suite == TLS_AES_256_GCM ? 48 : 32};
     memset(mine.send.secret, 1, sizeof mine.send.secret);
     memset(mine.receive.secret, 2, sizeof mine.receive.secret);
     int error = tls_direction_derive(&mine.send, suite, mine.hash_bytes);
@@ -67,7 +67,9 @@ static int exchange(int from, int to)
     if (send(from, text, sizeof text, MSG_NOSIGNAL) != (ssize_t)sizeof text)
         return -errno;
     ssize_t len = recv(to, arrived, sizeof arrived, MSG_WAITALL);
-    return len < 0 ? -errno : len != (ssize_t)sizeof text || memcmp(text, arrived, sizeof text) != 0 ? -EBADMSG : 0;
+    return len < 0                                                                  ? -errno
+           : len != (ssize_t)sizeof text || memcmp(text, arrived, sizeof text) != 0 ? -EBADMSG
+                                                                                    : 0;
 }
 
 /* One end says KeyUpdate and asks for the other's: both ways. */
@@ -77,7 +79,8 @@ static int rekey(const int fds[2], struct record *records[2])
     if (error)
         return error;
     char byte;
-    if (recv(fds[1], &byte, 1, 0) >= 0 || errno != EIO) /* the control record stands in the way, as it should */
+    if (recv(fds[1], &byte, 1, 0) >= 0 ||
+        errno != EIO) /* the control record stands in the way, as it should */
         return -EPROTO;
     error = record_kernel_control(records[1]);
     return error ? -EOPNOTSUPP : exchange(fds[0], fds[1]);

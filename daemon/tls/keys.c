@@ -54,8 +54,8 @@ static struct span octets(const uint8_t *bytes, size_t len)
 int tls_expand_label(uint8_t hash_bytes, const uint8_t *secret, const char *label, uint8_t *ret_bytes,
                      size_t len)
 {
-    return hkdf_expand_label(hash_bytes, octets(secret, hash_bytes), SPAN("tls13 "), span_of(label), (struct span){0},
-                             ret_bytes, len);
+    return hkdf_expand_label(hash_bytes, octets(secret, hash_bytes), SPAN("tls13 "), span_of(label),
+                             (struct span){0}, ret_bytes, len);
 }
 
 int tls_export(uint8_t hash_bytes, const uint8_t *secret, const char *label, uint8_t *ret_bytes, size_t len)

@@ -90,8 +90,7 @@ static void url_free(struct url *u)
     OPENSSL_free(u->path);
 }
 
-/* Answers are signed, so there is no need for TLS; and it would bring the question of whom to trust for it.
- */
+/* Answers are signed, so there is no need for TLS; and it would bring the question of whom to trust for it. */
 static bool url_parse(const char *text, struct url *ret)
 {
     int is_tls = 0;

@@ -20,14 +20,14 @@ struct record_aead {
     uint8_t nonce[TLS_IV_BYTES];
 };
 
-/* Never given twice in the life of the process, so a context keyed for a freed or rotated key is never found.
- */
+/* Never given twice in the life of the process, so a context keyed for a freed or rotated key is never
+ * found. */
 uint64_t record_key_number_new(void);
 
 enum { RECORD_FORGED = 1 };
 
-/* Both work on `text` in place; the tag is the TLS_TAG_BYTES behind it. 0 or -errno; open also RECORD_FORGED.
- */
+/* Both work on `text` in place; the tag is the TLS_TAG_BYTES behind it. 0 or -errno; open also
+ * RECORD_FORGED. */
 int record_aead_seal(struct record_worker *w, const struct record_aead *a, char *text, size_t len);
 int record_aead_open(struct record_worker *w, const struct record_aead *a, char *text, size_t len);
 

@@ -7,8 +7,7 @@
 
 struct evp_cipher_ctx_st;
 
-/* A context with a's key and nonce set, ready for the associated data; NULL when the library has no memory.
- */
+/* A context with a's key and nonce set, ready for the associated data; NULL when the library has no memory. */
 struct evp_cipher_ctx_st *contexts_take(struct record_worker *w, const struct record_aead *a, int encrypt);
 /* The library failed with this context: it is keyed afresh the next time. */
 void contexts_spoil(struct record_worker *w, const struct record_aead *a, int encrypt);

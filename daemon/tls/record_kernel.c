@@ -38,7 +38,7 @@ struct record_kernel {
     uint8_t suite, hash_bytes;
     uint8_t key_updates, quiet_records;
     bool can_rekey;
-    uint64_t sent; /* records under the present key */
+    uint64_t sent;                      /* records under the present key */
     struct tls_direction send, receive; /* TLS 1.3: the secrets, for the next keys */
 };
 
@@ -71,7 +71,8 @@ static void sequence_write(unsigned char to[8], uint64_t sequence)
 
 /* TLS 1.3 has one 12-byte iv, of which the kernel takes 4 as salt; in TLS 1.2 GCM the other 8 are the explicit nonce, which
  * starts at the sequence number as our own records' does. */
-static void gcm_nonce_write(unsigned char salt[4], unsigned char iv[8], uint16_t version, const struct tls_direction *d)
+static void gcm_nonce_write(unsigned char salt[4], unsigned char iv[8], uint16_t version,
+                            const struct tls_direction *d)
 {
     memcpy(salt, d->iv, 4);
     if (version == TLS_1_3_VERSION)
@@ -81,7 +82,8 @@ static void gcm_nonce_write(unsigned char salt[4], unsigned char iv[8], uint16_t
 }
 
 /* Returns the length to give to setsockopt; 0: no such suite. */
-static socklen_t crypto_info_make(union crypto_info *c, uint16_t version, uint8_t suite, const struct tls_direction *d)
+static socklen_t crypto_info_make(union crypto_info *c, uint16_t version, uint8_t suite,
+                                  const struct tls_direction *d)
 {
     memset(c, 0, sizeof *c);
     c->info.version = version;
@@ -223,14 +225,16 @@ static int alert_take(struct record_kernel *k, const uint8_t *bytes, size_t len)
         return bad(k, TLS_ALERT_DECODE_ERROR);
     if (bytes[1] == TLS_ALERT_CLOSE_NOTIFY)
         return RECORD_CLOSED;
-    bool is_ignored = k->version == TLS_1_3_VERSION ? bytes[1] == TLS_ALERT_USER_CANCELED : bytes[0] == TLS_ALERT_WARNING;
+    bool is_ignored =
+        k->version == TLS_1_3_VERSION ? bytes[1] == TLS_ALERT_USER_CANCELED : bytes[0] == TLS_ALERT_WARNING;
     return is_ignored ? quiet(k) : bad(k, TLS_ALERT_NONE);
 }
 
 static int key_update_take(struct record_kernel *k, const uint8_t *bytes, size_t len)
 {
     if (k->version != TLS_1_3_VERSION)
-        return bad(k, len && bytes[0] == TLS_CLIENT_HELLO ? TLS_ALERT_NO_RENEGOTIATION : TLS_ALERT_UNEXPECTED_MESSAGE);
+        return bad(k, len && bytes[0] == TLS_CLIENT_HELLO ? TLS_ALERT_NO_RENEGOTIATION
+                                                          : TLS_ALERT_UNEXPECTED_MESSAGE);
     if (len < TLS_KEY_UPDATE_BYTES || bytes[0] != TLS_KEY_UPDATE)
         return bad(k, TLS_ALERT_UNEXPECTED_MESSAGE);
     if (memcmp(bytes + 1, "\0\0\1", 3) != 0)
@@ -292,8 +296,8 @@ uint8_t record_kernel_alert_of(int error)
 /* ---- the calls of record.h ---- */
 
 /* What the socket gave is plain already. */
-static int kernel_open(struct record *r, struct record_worker *w, char *in, size_t in_len, struct span *ret_plain,
-                       size_t *ret_used, struct buffer *reply)
+static int kernel_open(struct record *r, struct record_worker *w, char *in, size_t in_len,
+                       struct span *ret_plain, size_t *ret_used, struct buffer *reply)
 {
     (void)w;
     (void)reply;
@@ -303,8 +307,8 @@ static int kernel_open(struct record *r, struct record_worker *w, char *in, size
     return 0;
 }
 
-static int kernel_seal(struct record *r, struct record_worker *w, char *space, size_t plain_len, size_t *ret_len,
-                       struct buffer *before)
+static int kernel_seal(struct record *r, struct record_worker *w, char *space, size_t plain_len,
+                       size_t *ret_len, struct buffer *before)
 {
     (void)w;
     (void)space;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TLS records sealed and opened in user space: TLS 1.3 (RFC 8446 s. 5) and TLS 1.2 with AEAD suites (RFC 5246
- * s. 6.2.3.3, RFC 5288, RFC 7905), with the messages that may come after a handshake: alerts and KeyUpdate.
- */
+/* TLS records sealed and opened in user space: TLS 1.3 (RFC 8446 s. 5) and TLS 1.2 with AEAD suites (RFC
+ * 5246 s. 6.2.3.3, RFC 5288, RFC 7905), with the messages that may come after a handshake: alerts and
+ * KeyUpdate. */
 #include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -24,8 +24,8 @@
 /* Records in a row that bring no application data (empty ones, ignored alerts). Padding traffic of that kind
  * is allowed, to keep us busy with nothing is not. */
 #define QUIET_RECORDS_MAX 32
-/* KeyUpdates in a row without application data between: each costs us derivations, and an answer if it asks.
- */
+/* KeyUpdates in a row without application data between: each costs us derivations, and an answer if it
+ * asks. */
 #define KEY_UPDATES_MAX 64
 
 #define GCM_EXPLICIT_NONCE_BYTES 8
@@ -144,8 +144,7 @@ static struct record_aead aead_make(const struct record_user *u, const struct ke
     return a;
 }
 
-/* Seal the `len` bytes at space + head_bytes as one record of `type`, under the present key, come what may.
- */
+/* Seal the `len` bytes at space + head_bytes as one record of `type`, under the present key, come what may. */
 static int record_write(struct record_user *u, struct record_worker *w, uint8_t type, char *space, size_t len,
                         size_t *ret_len)
 {

@@ -39,7 +39,8 @@ struct tls_bindings {
     uint8_t unique_len;    /* tls-unique, RFC 5929 s. 3: the first Finished. RFC 9266 leaves it undefined for
                               TLS 1.3, yet clients in use (slixmpp before 1.9) send the same value there, and it
                               is as unique: taken, not offered */
-    struct tls_client *client; /* what its certificate says, a reference; NULL: it has shown none that is good for anything */
+    struct tls_client *
+        client; /* what its certificate says, a reference; NULL: it has shown none that is good for anything */
     struct tls_server *server; /* the same of another server's, malloced; for the roles with servers */
     uint8_t exporter[32];
     uint8_t end_point[64];

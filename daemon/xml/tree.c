@@ -247,8 +247,8 @@ static void take_content(struct builder *b)
     }
 }
 
-/* What follows trusts the bytes, so they pass the scanner once more; the stanza's own limits were met before.
- */
+/* What follows trusts the bytes, so they pass the scanner once more; the stanza's own limits were met
+ * before. */
 static bool is_stanza(struct span stanza)
 {
     struct xml_scan scan = {.limits = {UINT32_MAX, XML_DEPTH_MAX, XML_ATTRIBUTES_MAX, UINT16_MAX}};

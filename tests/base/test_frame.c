@@ -35,8 +35,8 @@ static void test_sameness(void **unused)
         struct frame *other;
         bool is_same;
     } rows[] = {
-        {frame_new(SPAN("<presence/>"), 9, 1), true},   {frame_new(SPAN("<presence />"), 9, 1), false},
-        {frame_new(SPAN("<presence>>"), 9, 1), false},  {frame_new(SPAN("<presence/>"), 8, 1), false},
+        {frame_new(SPAN("<presence/>"), 9, 1), true},  {frame_new(SPAN("<presence />"), 9, 1), false},
+        {frame_new(SPAN("<presence>>"), 9, 1), false}, {frame_new(SPAN("<presence/>"), 8, 1), false},
         {frame_new(SPAN("<presence/>"), 9, 2), false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The splitter: whole, cut at every byte, byte by byte, at every prefix, always against an unreadable page.
- */
+/* The splitter: whole, cut at every byte, byte by byte, at every prefix, always against an unreadable page. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

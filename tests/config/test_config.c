@@ -82,36 +82,36 @@ static void test_everything_set(void **state)
 {
     (void)state;
     struct buffer message = {0};
-    struct config *c =
-        parse("# everything\n"
-              "domains: [Example.ORG, \"b.example\"]\n"
-              "state: /var/lib/muster\n"
-              "tls:\n  certificate: c.pem\n  key: 'k.pem'\n  allow_tls12: true\n"
-              "listen:\n"
-              "  - {address: 127.0.0.1, port: 5222, tls: starttls, records: kernel}\n"
-              "  - {address: \"::1\", port: 5299, tls: none}\n"
-              "  - address: 0.0.0.0\n    port: 80\n    tls: none\n    allow_plaintext: true\n"
-              "admin: {socket: run/a.sock, http: 127.0.0.1:5280}\n"
-              "workers: 4\njobs: 2\n"
-              "offload: {io: off, tls: on, bpf: auto}\n"
-              "sasl: {allow_plain: true, iterations: 10000}\n"
-              "registration: {allow: true, allow_removal: true, per_hour: 0}\n"
-              "resource_conflict: rename\n"
-              "limits:\n"
-              "  stanza_bytes: 20000\n  unauthenticated_stanza_bytes: 10001\n  queue_bytes: 65536\n"
-              "  roster_items: 5\n  resources: 6\n  login_timeout_ms: 1000\n"
-              "  connections_per_address: 7\n  directed_presences: 8\n  subscription_requests: 9\n"
-              "  held_presences: 10\n"
-              "presence: {csi: false, conflate_bytes: 4096, rate: 3, burst: 4, flap_grace_ms: 5}\n"
-              "contacts: {abuse: [\"mailto:a@b\", \"xmpp:c@d\"], support: \"mailto:e@f\"}\n"
-              "federation: {enabled: true, hosts: [\"B.Example=127.0.0.1:5269\", \"c.example=[::1]:1\"], certificates: optional}\n"
-              "log_level: debug\n"
-              "groups:\n"
-              "  - {name: staff, title: The Staff, members: [Ann@Example.ORG, ben@b.example], visible_to: "
-              "[later, staff]}\n"
-              "  - name: later\n    visible_to: hidden\n    members:\n      - ann@example.org\n"
-              "  - {name: third, members: , visible_to: members}\n",
-              NULL, &message, 0);
+    struct config *c = parse(
+        "# everything\n"
+        "domains: [Example.ORG, \"b.example\"]\n"
+        "state: /var/lib/muster\n"
+        "tls:\n  certificate: c.pem\n  key: 'k.pem'\n  allow_tls12: true\n"
+        "listen:\n"
+        "  - {address: 127.0.0.1, port: 5222, tls: starttls, records: kernel}\n"
+        "  - {address: \"::1\", port: 5299, tls: none}\n"
+        "  - address: 0.0.0.0\n    port: 80\n    tls: none\n    allow_plaintext: true\n"
+        "admin: {socket: run/a.sock, http: 127.0.0.1:5280}\n"
+        "workers: 4\njobs: 2\n"
+        "offload: {io: off, tls: on, bpf: auto}\n"
+        "sasl: {allow_plain: true, iterations: 10000}\n"
+        "registration: {allow: true, allow_removal: true, per_hour: 0}\n"
+        "resource_conflict: rename\n"
+        "limits:\n"
+        "  stanza_bytes: 20000\n  unauthenticated_stanza_bytes: 10001\n  queue_bytes: 65536\n"
+        "  roster_items: 5\n  resources: 6\n  login_timeout_ms: 1000\n"
+        "  connections_per_address: 7\n  directed_presences: 8\n  subscription_requests: 9\n"
+        "  held_presences: 10\n"
+        "presence: {csi: false, conflate_bytes: 4096, rate: 3, burst: 4, flap_grace_ms: 5}\n"
+        "contacts: {abuse: [\"mailto:a@b\", \"xmpp:c@d\"], support: \"mailto:e@f\"}\n"
+        "federation: {enabled: true, hosts: [\"B.Example=127.0.0.1:5269\", \"c.example=[::1]:1\"], certificates: optional}\n"
+        "log_level: debug\n"
+        "groups:\n"
+        "  - {name: staff, title: The Staff, members: [Ann@Example.ORG, ben@b.example], visible_to: "
+        "[later, staff]}\n"
+        "  - name: later\n    visible_to: hidden\n    members:\n      - ann@example.org\n"
+        "  - {name: third, members: , visible_to: members}\n",
+        NULL, &message, 0);
     assert_int_equal(c->contacts[0].count, 2);
     assert_string_equal(c->contacts[0].texts[1], "xmpp:c@d");
     assert_int_equal(c->contacts[6].count, 1);
@@ -469,9 +469,10 @@ static void test_environment_mistakes(void **state)
 static void test_every_prefix(void **state)
 {
     (void)state;
-    static const char text[] = MINIMAL "listen:\n  - {address: 127.0.0.1, port: 5222, tls: starttls, records: kernel}\n"
-                                       "groups: [{name: a, members: [x@localhost, y@localhost], visible_to: [b, a]}, {name: b}]\n"
-                                       "limits: {stanza_bytes: 20000}\n";
+    static const char text[] =
+        MINIMAL "listen:\n  - {address: 127.0.0.1, port: 5222, tls: starttls, records: kernel}\n"
+                "groups: [{name: a, members: [x@localhost, y@localhost], visible_to: [b, a]}, {name: b}]\n"
+                "limits: {stanza_bytes: 20000}\n";
     for (size_t len = 0; len < sizeof text; len++) {
         struct buffer message = {0};
         struct config *c = NULL;
@@ -509,9 +510,11 @@ static void test_group_limits(void **state)
     } rows[] = {
         {"groups: [", "{name: g%u},", "]\n", "f:4:9: groups: 1001 groups, there may be 1000\n", 1000},
         {"groups: [{name: g0, members: [", "m%u@localhost,", "]}]\n",
-         "f:4:30: groups[0].members: more than 65536 members in the file; use musterctl group import\n", 65536},
+         "f:4:30: groups[0].members: more than 65536 members in the file; use musterctl group import\n",
+         65536},
         {"groups: [{name: a, members: [x@localhost]}, {name: b, members: [", "m%u@localhost,", "]}]\n",
-         "f:4:64: groups[1].members: more than 65536 members in the file; use musterctl group import\n", 65535},
+         "f:4:64: groups[1].members: more than 65536 members in the file; use musterctl group import\n",
+         65535},
         {"groups: [{name: n", "x", "}]\n",
          "f:4:17: groups[0].name: 'nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...' is not text "
          "without commas, not empty, at most 255 bytes\n",
@@ -549,9 +552,9 @@ static void test_group_viewers(void **state)
         buffer_printf(&text, "]}]\n");
         buffer_append_char(&text, '\0');
         config_free(parse(text.ptr, NULL, &message, count > 32 ? -EINVAL : 0));
-        assert_true(span_equal(buffer_span(&message),
-                               span_of(count > 32 ? "f:5:23: groups[33].visible_to: 33 groups, there may be 32\n"
-                                                  : "")));
+        assert_true(span_equal(
+            buffer_span(&message),
+            span_of(count > 32 ? "f:5:23: groups[33].visible_to: 33 groups, there may be 32\n" : "")));
         buffer_fini(&text);
         buffer_fini(&message);
     }

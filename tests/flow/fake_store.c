@@ -25,8 +25,8 @@ struct store {
     uint8_t secret[32];
 };
 
-/* The keys of "secret" (RFC 5802 s. 3). One iteration: what it costs to guess them is not the question here.
- */
+/* The keys of "secret" (RFC 5802 s. 3). One iteration: what it costs to guess them is not the question
+ * here. */
 static void keys_make(struct sasl_keys *k, const EVP_MD *md)
 {
     unsigned char salted[32], client_key[32];

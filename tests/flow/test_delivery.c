@@ -70,11 +70,12 @@ static bool is_given(char outcome, int i, int priority, bool has_carbons)
 static void expect_copied(struct world *w, const char *user, const char *type, const char *address)
 {
     const char *kind = strcmp(type, "chat") == 0 ? " type='chat'" : "";
-    world_expect(w, user,
-                 "<message%s from='bob@localhost' to='*'><received xmlns='urn:xmpp:carbons:2'><forwarded "
-                 "xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client' type='%s' id='m' from='alice@localhost/r' "
-                 "to='%s'><body>hello</body></message></forwarded></received></message>",
-                 kind, type, address);
+    world_expect(
+        w, user,
+        "<message%s from='bob@localhost' to='*'><received xmlns='urn:xmpp:carbons:2'><forwarded "
+        "xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client' type='%s' id='m' from='alice@localhost/r' "
+        "to='%s'><body>hello</body></message></forwarded></received></message>",
+        kind, type, address);
 }
 
 static struct world *scene(uint32_t workers, size_t row, bool is_known, bool has_carbons)
@@ -94,7 +95,8 @@ static struct world *scene(uint32_t workers, size_t row, bool is_known, bool has
                   rows[row].resources[i].priority);
     }
     for (int i = 0; has_carbons && i < 3 && rows[row].resources[i].user; i++)
-        world_say(w, rows[row].resources[i].user, "<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>");
+        world_say(w, rows[row].resources[i].user,
+                  "<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>");
     for (uint32_t i = 0; i < w->user_count; i++)
         user_forget(&w->users[i]);
     return w;
@@ -119,8 +121,8 @@ static void expect_later(struct world *w, const char *type, const char *address,
 static void play(uint32_t workers, size_t row, int type, bool is_known, bool has_carbons)
 {
     char where[128];
-    snprintf(where, sizeof where, "%s, %s, from %s%s", rows[row].name, types[type], is_known ? "a watcher" : "a stranger",
-             has_carbons ? ", carbons" : "");
+    snprintf(where, sizeof where, "%s, %s, from %s%s", rows[row].name, types[type],
+             is_known ? "a watcher" : "a stranger", has_carbons ? ", carbons" : "");
     struct world *w = scene(workers, row, is_known, has_carbons);
     w->where = where;
     world_say(w, "alice", "<message type='%s' id='m' to='%s'><body>hello</body></message>", types[type],

@@ -52,8 +52,9 @@ struct game {
     struct world *w;
     struct player players[PLAYERS_MAX];
     unsigned player_count, next_status, next_id;
-    bool is_strict;  /* rosters stay as they are, a resource an account: nothing may come twice */
-    bool is_presence_only; /* rosters stay as they are; two resources an account do nothing but come, change and go */
+    bool is_strict; /* rosters stay as they are, a resource an account: nothing may come twice */
+    bool
+        is_presence_only; /* rosters stay as they are; two resources an account do nothing but come, change and go */
     bool has_grace;  /* lost connections are not told of before all is over */
     bool has_idlers; /* clients are inactive at times, or read nothing: what is out of date need not come */
     bool may_see[ACCOUNTS][ACCOUNTS]; /* strict: the first sees the second */
@@ -130,7 +131,8 @@ static void blocks_set(struct game *g, struct player *p, unsigned whom, bool is_
 /* The list, or a change of it. */
 static void hear_blocks(struct game *g, struct player *p, const struct said *s)
 {
-    bool is_list = strstr(s->text, "urn:xmpp:blocking blocklist"), is_unblock = strstr(s->text, "urn:xmpp:blocking unblock");
+    bool is_list = strstr(s->text, "urn:xmpp:blocking blocklist"),
+         is_unblock = strstr(s->text, "urn:xmpp:blocking unblock");
     if (!is_list && !is_unblock && !strstr(s->text, "urn:xmpp:blocking block"))
         return;
     bool is_all = is_unblock && !strstr(s->text, "jid=");
@@ -253,10 +255,14 @@ static void change_a_block(struct player *p)
         return;
     case 1:
     case 2:
-        say(p, "<iq type='set' id='u'><unblock xmlns='urn:xmpp:blocking'><item jid='%s@localhost'/></unblock></iq>", whom);
+        say(p,
+            "<iq type='set' id='u'><unblock xmlns='urn:xmpp:blocking'><item jid='%s@localhost'/></unblock></iq>",
+            whom);
         return;
     default:
-        say(p, "<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'><item jid='%s@localhost'/></block></iq>", whom);
+        say(p,
+            "<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'><item jid='%s@localhost'/></block></iq>",
+            whom);
     }
 }
 
@@ -275,7 +281,10 @@ static void act(struct game *g, struct player *p)
             leave(p);
         return;
     }
-    switch (g->is_presence_only ? (uint32_t)("014567"[fake_random(6)] - '0') : fake_random(!g->is_strict ? 14 : g->has_idlers ? 12 : 8)) {
+    switch (g->is_presence_only ? (uint32_t)("014567"[fake_random(6)] - '0')
+                                : fake_random(!g->is_strict   ? 14
+                                              : g->has_idlers ? 12
+                                                              : 8)) {
     case 0:
         leave(p);
         return;
@@ -338,8 +347,8 @@ static void groups_make(struct game *g)
         for (unsigned n = 0; n <= i; n++) {
             g->is_seen_by[i][n] = fake_random(3) != 0;
             if (g->is_seen_by[i][n])
-                snprintf(viewers + strlen(viewers), sizeof viewers - strlen(viewers), "%s%s", viewers[0] ? "," : "",
-                         group_names[n]);
+                snprintf(viewers + strlen(viewers), sizeof viewers - strlen(viewers), "%s%s",
+                         viewers[0] ? "," : "", group_names[n]);
         }
         world_group(g->w, group_names[i], viewers);
         world_settle(g->w);
@@ -361,8 +370,8 @@ static void change_who_sees(struct game *g, unsigned group)
     for (unsigned n = 0; n < GROUPS; n++) {
         g->is_seen_by[group][n] = fake_random(2) == 0;
         if (g->is_seen_by[group][n])
-            snprintf(viewers + strlen(viewers), sizeof viewers - strlen(viewers), "%s%s", viewers[0] ? "," : "",
-                     group_names[n]);
+            snprintf(viewers + strlen(viewers), sizeof viewers - strlen(viewers), "%s%s",
+                     viewers[0] ? "," : "", group_names[n]);
     }
     g->group_changes--;
     if (is_traced)
@@ -483,7 +492,8 @@ struct rules {
 static void play(uint32_t workers, uint64_t seed, const struct rules *rules)
 {
     char where[64], name[24];
-    world_at_once_max = seed % 2 ? 0 : ROUTER_AT_ONCE_MAX; /* walks over rosters and watchers in slices, or at once */
+    world_at_once_max =
+        seed % 2 ? 0 : ROUTER_AT_ONCE_MAX; /* walks over rosters and watchers in slices, or at once */
     struct game g = {.w = world_new(workers, seed * 2654435761u + 1, 0),
                      .is_strict = rules->is_strict,
                      .is_presence_only = rules->is_presence_only,
@@ -594,7 +604,8 @@ static void test_lost_connections(void **unused)
     (void)unused;
     play_many(&(struct rules){"lost connections, rosters at rest", .is_strict = true, .has_grace = true});
     play_many(&(struct rules){"lost connections, rosters that change", .has_grace = true});
-    play_many(&(struct rules){"lost connections, resources that come and go", .is_presence_only = true, .has_grace = true});
+    play_many(&(struct rules){"lost connections, resources that come and go", .is_presence_only = true,
+                              .has_grace = true});
 }
 
 static void test_idle_and_slow_readers(void **unused)

@@ -112,7 +112,8 @@ static void test_p3_unknown_accounts_cost_what_offline_ones_do(void **unused)
 static void test_p3_online_accounts_cost_what_offline_ones_do(void **unused)
 {
     (void)unused;
-    static const char *const blocked = "<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'><item jid='bob@localhost'/></block></iq>";
+    static const char *const blocked =
+        "<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'><item jid='bob@localhost'/></block></iq>";
     for (uint32_t workers = 1; workers <= 4; workers *= 2)
         for (int is_blocked = 0; is_blocked <= 1; is_blocked++)
             for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -160,7 +161,8 @@ static void test_p3_other_servers_learn_nothing(void **unused)
                 assert_true(other_say(w, "other", xml));
                 world_settle(w);
                 assert_int_equal(store_counters_read(w->broker.store).requests - before, 1);
-                assert_non_null(world_user(w, "other")->first); /* one answer, which names the address that was asked */
+                assert_non_null(
+                    world_user(w, "other")->first); /* one answer, which names the address that was asked */
                 user_forget(world_user(w, "other"));
                 world_free(w);
             }

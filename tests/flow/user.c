@@ -125,7 +125,8 @@ static void on_start(void *context, const char *name, const char **attributes)
     if (depth <= 1)
         said_begin(p, name, attributes);
     keep(attributes, strcmp(name, "urn:xmpp:fast:0" SEPARATOR "token") == 0 ? "token" : NULL, p->user->token);
-    keep(attributes, strcmp(name, "urn:xmpp:sm:3" SEPARATOR "enabled") == 0 ? "id" : NULL, p->user->management_id);
+    keep(attributes, strcmp(name, "urn:xmpp:sm:3" SEPARATOR "enabled") == 0 ? "id" : NULL,
+         p->user->management_id);
     write_start(&p->text, name, attributes);
     if (depth == 0)
         said_done(p);
@@ -269,8 +270,8 @@ static void parse(struct user *u, struct span bytes)
 {
     if (XML_Parse(u->parser->expat, bytes.ptr, (int)bytes.len, 0) == XML_STATUS_OK)
         return;
-    fprintf(stderr, "%s was sent no XML: %s at: %.*s\n", u->name, XML_ErrorString(XML_GetErrorCode(u->parser->expat)),
-            (int)bytes.len, bytes.ptr);
+    fprintf(stderr, "%s was sent no XML: %s at: %.*s\n", u->name,
+            XML_ErrorString(XML_GetErrorCode(u->parser->expat)), (int)bytes.len, bytes.ptr);
     abort();
 }
 

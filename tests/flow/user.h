@@ -30,18 +30,18 @@ enum user_phase {
 #define KEPT_BYTES 80
 
 struct user {
-    char name[32];        /* as scripts say it: alice2 */
-    char account[32];     /* alice */
-    char jid[80];         /* alice@localhost/r2 */
-    const char *resource; /* in jid */
-    struct peer *peer;    /* NULL: never connected */
+    char name[32];                  /* as scripts say it: alice2 */
+    char account[32];               /* alice */
+    char jid[80];                   /* alice@localhost/r2 */
+    const char *resource;           /* in jid */
+    struct peer *peer;              /* NULL: never connected */
     char management_id[KEPT_BYTES]; /* of the last <enabled/> (XEP-0198) */
     struct user_parser *parser;
     struct said *first, **last;
     enum user_phase phase, goal; /* goal: where the log-in stops */
-    char token[KEPT_BYTES];              /* that it was given last (XEP-0484) */
+    char token[KEPT_BYTES];      /* that it was given last (XEP-0484) */
     bool is_fast;                /* logs in with it */
-    const char *wanted; /* of a SASL2 log-in: what <authenticate/> holds besides; the caller's */
+    const char *wanted;          /* of a SASL2 log-in: what <authenticate/> holds besides; the caller's */
     bool is_refused;             /* the server has ended it, or refused something on the way */
     bool is_mistaken;            /* about its password */
     bool is_deaf;                /* leaves what arrives where it is */

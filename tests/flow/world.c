@@ -501,7 +501,8 @@ static void groups_change(struct world *w, const struct buffer *lines)
     if (group_book_apply(&w->broker.groups, buffer_span(lines), &change) < 0)
         world_fail(w, "no change of groups: %.*s", (int)lines->len, lines->ptr);
     w->is_changing = true;
-    assert_int_equal(router_groups_change(w->broker.routers, w->broker.worker_count, change, on_changed, w), 0);
+    assert_int_equal(router_groups_change(w->broker.routers, w->broker.worker_count, change, on_changed, w),
+                     0);
 }
 
 static uint32_t group_number(const struct world *w, const char *name, size_t len)
@@ -548,7 +549,8 @@ void world_group_change(struct world *w, const char *verb, const char *group, co
     w->group_version++;
     for (char *name; (name = strsep(&rest, " "));)
         if (*name)
-            buffer_printf(&lines, "%s\t%u\t%llu\t%s@localhost\n", verb, number, (unsigned long long)w->group_version, name);
+            buffer_printf(&lines, "%s\t%u\t%llu\t%s@localhost\n", verb, number,
+                          (unsigned long long)w->group_version, name);
     free(text);
     if (strcmp(verb, "remove") == 0)
         buffer_printf(&lines, "remove\t%u\t%llu\t\n", number, (unsigned long long)w->group_version);

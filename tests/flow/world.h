@@ -31,7 +31,7 @@ struct world {
     char *groups[WORLD_GROUPS_MAX]; /* names; the number is the place + 1 */
     uint32_t group_count;
     uint64_t group_version;
-    bool is_changing; /* the shared groups are */
+    bool is_changing;  /* the shared groups are */
     const char *where; /* for messages: the case that is played */
 };
 

@@ -86,7 +86,8 @@ static void group_check(struct world *w, const struct router *r, const struct gr
     for (uint32_t i = 0; i < here->members.count; i++) {
         const struct group_entry *e = &here->members.entries[i];
         const struct account_group *g = account_group(e->account, here);
-        if (!g || g->stamp != e->stamp || e->wave || !list_empty(&e->account->waves) || (i && e[-1].stamp >= e->stamp))
+        if (!g || g->stamp != e->stamp || e->wave || !list_empty(&e->account->waves) ||
+            (i && e[-1].stamp >= e->stamp))
             world_fail(w, "entry %u of group %u at worker %u is wrong", i, here->group->number, r->index);
     }
 }

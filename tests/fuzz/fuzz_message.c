@@ -24,7 +24,8 @@ static bool read_stanza(struct xml_scan *scan, struct arena *arena, struct span 
     size_t used;
     xml_scan_reset(scan);
     return xml_scan_next(scan, XML_AT_CONTENT, SPAN("stream:stream"), in, &item, &used, &error) == 0 &&
-           item.kind == XML_STANZA && stanza_read(&item, CLIENT, arena, ret) == 0 && ret->kind == STANZA_MESSAGE;
+           item.kind == XML_STANZA && stanza_read(&item, CLIENT, arena, ret) == 0 &&
+           ret->kind == STANZA_MESSAGE;
 }
 
 /* As routers do it: stamped, read again, written again. */

@@ -65,9 +65,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_base64(first);
 
     uint32_t offered = data[0] & 0x80 ? 1u << SASL_SCRAM_SHA_256 | 1u << SASL_PLAIN : ~0u;
-    struct sasl_exchange *x = sasl_exchange_new((enum sasl_mechanism)(data[0] % SASL_MECHANISM_COUNT),
-                                                offered, SPAN("example.com"), &bindings, secret,
-                                                SASL_ITERATIONS_DEFAULT);
+    struct sasl_exchange *x =
+        sasl_exchange_new((enum sasl_mechanism)(data[0] % SASL_MECHANISM_COUNT), offered, SPAN("example.com"),
+                          &bindings, secret, SASL_ITERATIONS_DEFAULT);
     sasl_exchange_certify(x, second);
     enum sasl_outcome outcome = sasl_respond(x, first);
     check_outcome(x, outcome);

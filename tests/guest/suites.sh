@@ -4,7 +4,8 @@
 # kernel counted. With MUSTER_OFFLOAD_TLS=on the suite itself compares that with what the servers counted.
 #   GUEST_BUILD     the build folder
 #   GUEST_SUITES    of: check unit flow e2e (default: all)
-#   GUEST_E2E       all (default): every end-to-end test; short: two pairs of clients, the errors and the limits
+#   GUEST_E2E       all (default): every end-to-end test; short: two pairs of clients, TLS, the errors and the limits; a kernel's name:
+#                   all for that one, short for others
 #   GUEST_WORKERS   workers of the end-to-end suite's server (default 2)
 set -u
 build=${GUEST_BUILD:?} suites=" ${GUEST_SUITES:-check unit flow e2e} " workers=${GUEST_WORKERS:-2}
@@ -31,7 +32,10 @@ if [ ${#meson_suites[@]} != 0 ]; then
 fi
 if [[ $suites == *" e2e "* ]]; then
     parts=("")
-    [ "${GUEST_E2E:-all}" = short ] && parts=("slixmpp and strophe, starttls" "strophe and xmppjs, direct" "errors: " "limits: ")
+    case "${GUEST_E2E:-all}" in
+        all | "${GUEST_KERNEL:-}") ;;
+        *) parts=("slixmpp and strophe, starttls" "strophe and xmppjs, direct" "tls: " "errors: " "limits: ") ;;
+    esac
     for part in "${parts[@]}"; do
         step /usr/bin/python3 tests/e2e/run.py --build "$build" --workers "$workers" --only "$part"
     done

@@ -129,7 +129,8 @@ static void test_random(void **unused)
             forget_watchers(&f, p);
         } else if (kind < 18) {
             bool is_last = true;
-            assert_int_equal(watch_remove(f.watchers[w], item_of(&f, w, p), &f.entities), f.is_watching[w][p]);
+            assert_int_equal(watch_remove(f.watchers[w], item_of(&f, w, p), &f.entities),
+                             f.is_watching[w][p]);
             f.is_watching[w][p] = false;
             for (unsigned i = 0; i < WATCHERS; i++)
                 is_last = is_last && !f.is_watching[i][p];
@@ -204,7 +205,8 @@ static void test_changes_under_way(void **unused)
     uint32_t made = 0, last[WATCHERS] = {0}, queues = 0;
     fixture_init(&f, SUBSCRIPTION_TO);
     struct entity *publisher = f.publishers[0];
-    assert_int_equal(watch_add(publisher, 1, f.watchers[0], &f.entities), 0); /* stays, so that the list does */
+    assert_int_equal(watch_add(publisher, 1, f.watchers[0], &f.entities),
+                     0); /* stays, so that the list does */
     for (int step = 0; step < STEPS; step++) {
         struct watch *watch = publisher->watch;
         uint32_t w = 1 + random_below(WATCHERS - 1), kind = random_below(32);
@@ -222,7 +224,8 @@ static void test_changes_under_way(void **unused)
                 continue;
             }
             for (uint32_t i = 0; i < WATCHERS; i++) {
-                if (watch->watchers[q->cursor].account != f.watchers[i] || !watch_is_due(watch, q->first, q->cursor))
+                if (watch->watchers[q->cursor].account != f.watchers[i] ||
+                    !watch_is_due(watch, q->first, q->cursor))
                     continue;
                 assert_int_equal(q->first->number, last[i] + 1);
                 last[i]++;
@@ -232,7 +235,8 @@ static void test_changes_under_way(void **unused)
         assert_int_equal(queues, watch->queue != NULL);
     }
     assert_true(last[0] > STEPS / 40);
-    assert_true(made - last[0] < 20); /* it keeps pace: what was checked is more than a queue that only grows */
+    assert_true(made - last[0] <
+                20); /* it keeps pace: what was checked is more than a queue that only grows */
     watch_drop(publisher, &f.entities);
     assert_int_equal(queues, 0);
     assert_int_equal(frame->references, 1);

@@ -209,8 +209,8 @@ static void test_random_operations_agree_with_a_model(void **unused)
 
 #define MANY 100000
 
-/* A large roster: what it costs a contact, and that looking up is no walk (a walk would take 5e9 steps here).
- */
+/* A large roster: what it costs a contact, and that looking up is no walk (a walk would take 5e9 steps
+ * here). */
 static void test_large_roster(void **unused)
 {
     (void)unused;

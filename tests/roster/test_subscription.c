@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The subscription tables against tables 2 to 9 of RFC 6121 appendix A, transcribed here a second time and in
- * another form: a row a state, a cell a phrase. And two rosters that talk to each other must stay consistent.
- */
+/* The subscription tables against tables 2 to 9 of RFC 6121 appendix A, transcribed here a second time and
+ * in another form: a row a state, a cell a phrase. And two rosters that talk to each other must stay
+ * consistent. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

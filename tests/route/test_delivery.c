@@ -49,10 +49,9 @@ typedef uint8_t table[DELIVERY_CONDITION_COUNT][DELIVERY_ADDRESS_COUNT][TYPES];
 static char letter(uint8_t action)
 {
     static const char letters[] = {
-        [DELIVERY_IMPOSSIBLE] = '-', [DELIVERY_SILENT] = 'S', [DELIVERY_ERROR] = 'E',
-        [DELIVERY_OFFLINE] = 'O',    [DELIVERY_MATCH] = 'D',  [DELIVERY_MOST] = 'M',
-        [DELIVERY_ALL] = 'A',        [DELIVERY_REFUSED] = 'R',
-        [DELIVERY_OPTED] = 'C',
+        [DELIVERY_IMPOSSIBLE] = '-', [DELIVERY_SILENT] = 'S',  [DELIVERY_ERROR] = 'E',
+        [DELIVERY_OFFLINE] = 'O',    [DELIVERY_MATCH] = 'D',   [DELIVERY_MOST] = 'M',
+        [DELIVERY_ALL] = 'A',        [DELIVERY_REFUSED] = 'R', [DELIVERY_OPTED] = 'C',
     };
     assert_in_range(action, 0, sizeof letters - 1);
     return letters[action];

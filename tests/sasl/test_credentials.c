@@ -34,7 +34,8 @@ static void test_stretch_agrees_with_openssl(void **state)
                     uint8_t ours[SASL_HASH_BYTES_MAX], theirs[SASL_HASH_BYTES_MAX];
 
                     assert_int_equal(sasl_hash_stretch(hash, sasl_hash_span(password, password_lengths[p]),
-                                                  sasl_hash_span(salt, salt_lengths[s]), iterations[i], ours),
+                                                       sasl_hash_span(salt, salt_lengths[s]), iterations[i],
+                                                       ours),
                                      0);
                     assert_int_equal(PKCS5_PBKDF2_HMAC((const char *)password, (int)password_lengths[p], salt,
                                                        (int)salt_lengths[s], (int)iterations[i],
@@ -52,7 +53,7 @@ static void check_keys(const struct sasl_keys *keys, enum sasl_hash hash, struct
     assert_int_equal(keys->hash_bytes, sasl_hash_bytes(hash));
     assert_int_equal(keys->iterations, 5000);
     assert_int_equal(sasl_hash_derive_keys(hash, password, sasl_hash_span(keys->salt, SASL_SALT_BYTES), 5000,
-                                      stored_key, server_key),
+                                           stored_key, server_key),
                      0);
     assert_memory_equal(stored_key, keys->stored_key, sasl_hash_bytes(hash));
     assert_memory_equal(server_key, keys->server_key, sasl_hash_bytes(hash));

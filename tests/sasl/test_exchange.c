@@ -38,7 +38,8 @@ static int setup(void **state)
 
 static struct sasl_exchange *exchange_new(enum sasl_mechanism mechanism, uint32_t offered)
 {
-    return sasl_exchange_new(mechanism, offered, SPAN("example.com"), &bindings, secret, SASL_ITERATIONS_DEFAULT);
+    return sasl_exchange_new(mechanism, offered, SPAN("example.com"), &bindings, secret,
+                             SASL_ITERATIONS_DEFAULT);
 }
 
 /* What a store would say. */
@@ -180,8 +181,8 @@ static void test_scram(void **state)
 static void test_no_bindings(void **state)
 {
     const struct sasl_bindings none = {.is_tls = true};
-    struct sasl_exchange *x =
-        sasl_exchange_new(SASL_SCRAM_SHA_256_PLUS, ALL_MECHANISMS, SPAN("example.com"), &none, secret, SASL_ITERATIONS_DEFAULT);
+    struct sasl_exchange *x = sasl_exchange_new(SASL_SCRAM_SHA_256_PLUS, ALL_MECHANISMS, SPAN("example.com"),
+                                                &none, secret, SASL_ITERATIONS_DEFAULT);
 
     (void)state;
     assert_int_equal(sasl_respond(x, SPAN("p=tls-exporter,,n=juliet,r=abc")), SASL_FAILURE);
@@ -238,8 +239,8 @@ static void test_unknown_salt_depends(void **state)
     struct sasl_exchange *a = challenge_for(SASL_SCRAM_SHA_256, "romeo", &lower);
     struct sasl_exchange *b = challenge_for(SASL_SCRAM_SHA_256, "ROMEO", &upper);
     struct sasl_exchange *c = challenge_for(SASL_SCRAM_SHA_256, "tybalt", &other_name);
-    struct sasl_exchange *d =
-        sasl_exchange_new(SASL_SCRAM_SHA_256, ALL_MECHANISMS, SPAN("example.com"), &bindings, other_secret, SASL_ITERATIONS_DEFAULT);
+    struct sasl_exchange *d = sasl_exchange_new(SASL_SCRAM_SHA_256, ALL_MECHANISMS, SPAN("example.com"),
+                                                &bindings, other_secret, SASL_ITERATIONS_DEFAULT);
 
     (void)state;
     assert_int_equal(sasl_respond(d, SPAN("n,,n=romeo,r=abc")), SASL_WANT_KEYS);
@@ -378,8 +379,8 @@ static void test_plain_with_sha1_keys_only(void **state)
 static void test_plain_in_the_clear(void **state)
 {
     const struct sasl_bindings clear = {.is_tls = false};
-    struct sasl_exchange *x =
-        sasl_exchange_new(SASL_PLAIN, ALL_MECHANISMS, SPAN("example.com"), &clear, secret, SASL_ITERATIONS_DEFAULT);
+    struct sasl_exchange *x = sasl_exchange_new(SASL_PLAIN, ALL_MECHANISMS, SPAN("example.com"), &clear,
+                                                secret, SASL_ITERATIONS_DEFAULT);
 
     (void)state;
     assert_int_equal(sasl_respond(x, SPAN("\0juliet\0r0m30")), SASL_FAILURE);
@@ -390,7 +391,8 @@ static void test_plain_in_the_clear(void **state)
 static void test_no_initial_response(void **state)
 {
     (void)state;
-    for (int m = SASL_EXTERNAL + 1; m < SASL_MECHANISM_COUNT; m++) { /* to EXTERNAL an empty message says something */
+    for (int m = SASL_EXTERNAL + 1; m < SASL_MECHANISM_COUNT;
+         m++) { /* to EXTERNAL an empty message says something */
         struct sasl_exchange *x = exchange_new((enum sasl_mechanism)m, ALL_MECHANISMS);
 
         assert_int_equal(sasl_respond(x, (struct span){0}), SASL_CHALLENGE);

@@ -88,7 +88,8 @@ static void play_start(const struct example *e, bool is_known, struct scram *s, 
         .stored_key = stored_key,
         .server_key = server_key,
     };
-    assert_int_equal(scram_server_first(s, &keys, span_of(e->server_nonce), (struct span){0}, &n->out), SASL_ERROR_NONE);
+    assert_int_equal(scram_server_first(s, &keys, span_of(e->server_nonce), (struct span){0}, &n->out),
+                     SASL_ERROR_NONE);
     buffer_fini(&salt);
 }
 

@@ -171,8 +171,9 @@ static void test_delayed(void **unused)
     };
     (void)unused;
     for (size_t i = 0; i < sizeof delayed / sizeof *delayed; i++)
-        assert_frame(message_frame_delayed(span_of(delayed[i].in), SPAN("e"), 1275868800000001 + delayed[i].later), delayed[i].want,
-                     FRAME_NO_HEAD, FRAME_MESSAGE);
+        assert_frame(
+            message_frame_delayed(span_of(delayed[i].in), SPAN("e"), 1275868800000001 + delayed[i].later),
+            delayed[i].want, FRAME_NO_HEAD, FRAME_MESSAGE);
 }
 
 static void test_ids(void **unused)
@@ -196,7 +197,8 @@ int main(void)
         cmocka_unit_test(test_content),
         cmocka_unit_test(test_written_again),
         cmocka_unit_test(test_more_and_forwarded),
-        cmocka_unit_test(test_delayed), cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_delayed),
+        cmocka_unit_test(test_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -319,7 +319,8 @@ static void test_p3_nobody_is_asked_for_like_anybody(void **state)
         struct store_roster roster;
         arena_init(&arena);
         sqlite3_trace_v2(db->sqlite, SQLITE_TRACE_STMT, statement_count, &counts[i]);
-        assert_int_equal(store_roster_load(db, span_of(jids[i]), &arena, &roster), i == 0 ? 0 : STORE_NOT_FOUND);
+        assert_int_equal(store_roster_load(db, span_of(jids[i]), &arena, &roster),
+                         i == 0 ? 0 : STORE_NOT_FOUND);
         sqlite3_trace_v2(db->sqlite, 0, NULL, NULL);
         arena_fini(&arena);
     }

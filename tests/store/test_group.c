@@ -149,7 +149,8 @@ static void test_sync(void **state)
     expect(db, "group\tremove\tstaff", "", 1, "staff" CHANGE_THERE, "");
     expect(db, "group\tjoin\tchiefs", "alice@localhost\n", 1, "chiefs" CHANGE_THERE, "");
     expect(db, "group\tleave\tchiefs", "carol@localhost\n", 1, "chiefs" CHANGE_THERE, "");
-    expect(db, "group\timport", "own\tbob@localhost\nstaff\tcarol@localhost\n", 1, "line 2: staff" CHANGE_THERE, "");
+    expect(db, "group\timport", "own\tbob@localhost\nstaff\tcarol@localhost\n", 1,
+           "line 2: staff" CHANGE_THERE, "");
     expect(db, "group\tadd\tstaff\tX\thidden", "", 1, "staff: the group exists", "");
     expect(db, "group\tset\town\t\tvisible-to\tstaff", "", 0, "own changed\n", "set\t1\t2\town\tOwn\t2\n");
     expect(db, "group\tsync",
@@ -157,15 +158,18 @@ static void test_sync(void **state)
            "remove\t2\t0\t\nadd\t4\t1\tnew\tnew\t\nset\t3\t3\tchiefs\tThe Chiefs\t3\n"
            "join\t3\t4\tbob@localhost\nleave\t3\t4\tcarol@localhost\n");
     expect(db, "group\tshow\town", "", 0, "own\tOwn\t0 members\tversion 2\tvisible to nobody\n", "");
-    expect(db, "group\tsync", "group\town\tOwn\thidden\n", 1,
-           "own: the group of this name in the configuration file (key groups) was made with musterctl before; run "
-           "musterctl group remove, or give it another name in the file",
-           "");
-    expect(db, "group\tshow\tchiefs", "", 0,
-           "chiefs\tThe Chiefs\t1 members\tversion 4\tvisible to chiefs\tfrom the configuration file\nbob@localhost\n",
-           ""); /* all or nothing */
+    expect(
+        db, "group\tsync", "group\town\tOwn\thidden\n", 1,
+        "own: the group of this name in the configuration file (key groups) was made with musterctl before; run "
+        "musterctl group remove, or give it another name in the file",
+        "");
+    expect(
+        db, "group\tshow\tchiefs", "", 0,
+        "chiefs\tThe Chiefs\t1 members\tversion 4\tvisible to chiefs\tfrom the configuration file\nbob@localhost\n",
+        ""); /* all or nothing */
     expect(db, "group\tsync", "group\tz\t\thidden\n", 1, "group?z??hidden: not a title", "");
-    expect(db, "group\tsync", "member\tx@localhost\n", 1, "member?x@localhost: expected a group or its member", "");
+    expect(db, "group\tsync", "member\tx@localhost\n", 1,
+           "member?x@localhost: expected a group or its member", "");
     expect(db, "group\tsync", "", 0, "", "remove\t3\t0\t\nremove\t4\t0\t\n");
     expect(db, "group\tadd\tchiefs\tC\thidden", "", 0, "chiefs added\n", "add\t5\t1\tchiefs\tC\t\n");
     store_db_close(db);
@@ -191,18 +195,21 @@ static void test_awaited(void **state)
                                "group\th\tH\thidden\nmember\tdave@localhost\nmember\te1@localhost\n";
     expect(db, "group\tsync", body, 0, "2 of the members have no account: dave@localhost, e1@localhost\n",
            "add\t1\t1\tg\tG\t\nadd\t2\t1\th\tH\t\nset\t1\t2\tg\tG\t1\njoin\t1\t3\talice@localhost\n");
-    put_user(db, "dave@localhost", "user\tput", "dave@localhost\njoin\t1\t4\tdave@localhost\njoin\t2\t2\tdave@localhost\n");
+    put_user(db, "dave@localhost", "user\tput",
+             "dave@localhost\njoin\t1\t4\tdave@localhost\njoin\t2\t2\tdave@localhost\n");
     put_user(db, "dave@localhost", "user\tput\treplace", "dave@localhost\n");
     expect(db, "group\tsync", body, 0, "1 of the members have no account: e1@localhost\n", "");
     expect(db, "user\tremove\tdave@localhost", "", 0, "dave@localhost removed\n",
            "leave\t1\t5\tdave@localhost\nleave\t2\t3\tdave@localhost\ndave@localhost\n");
-    put_user(db, "dave@localhost", "user\tput", "dave@localhost\njoin\t1\t6\tdave@localhost\njoin\t2\t4\tdave@localhost\n");
-    expect(db, "group\tsync",
-           "group\tg\tG\teverybody\nmember\te1@localhost\nmember\te2@localhost\nmember\te3@localhost\n"
-           "member\te4@localhost\nmember\te5@localhost\nmember\te6@localhost\n",
-           0,
-           "6 of the members have no account: e1@localhost, e2@localhost, e3@localhost, e4@localhost, e5@localhost, ...\n",
-           "remove\t2\t0\t\nleave\t1\t7\talice@localhost\nleave\t1\t7\tdave@localhost\n");
+    put_user(db, "dave@localhost", "user\tput",
+             "dave@localhost\njoin\t1\t6\tdave@localhost\njoin\t2\t4\tdave@localhost\n");
+    expect(
+        db, "group\tsync",
+        "group\tg\tG\teverybody\nmember\te1@localhost\nmember\te2@localhost\nmember\te3@localhost\n"
+        "member\te4@localhost\nmember\te5@localhost\nmember\te6@localhost\n",
+        0,
+        "6 of the members have no account: e1@localhost, e2@localhost, e3@localhost, e4@localhost, e5@localhost, ...\n",
+        "remove\t2\t0\t\nleave\t1\t7\talice@localhost\nleave\t1\t7\tdave@localhost\n");
     expect(db, "group\tsync", "", 0, "", "remove\t1\t0\t\n");
     put_user(db, "e1@localhost", "user\tput", "e1@localhost\n"); /* no longer awaited */
     store_db_close(db);

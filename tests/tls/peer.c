@@ -88,7 +88,8 @@ struct tls_context *context_make(bool allow_tls12)
     certificate_make(dir, "server", &recipe);
     snprintf(certificate, sizeof(certificate), "%s/server.pem", dir);
     snprintf(key, sizeof(key), "%s/server.key", dir);
-    struct tls_settings settings = {.certificate_path = certificate, .key_path = key, .allow_tls12 = allow_tls12};
+    struct tls_settings settings = {
+        .certificate_path = certificate, .key_path = key, .allow_tls12 = allow_tls12};
     int r = tls_context_new(&settings, &context, &message);
     scratch_remove(dir);
     if (r != 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The other end for the tests of this room: certificates made on the spot, and OpenSSL's client over memory.
- */
+/* The other end for the tests of this room: certificates made on the spot, and OpenSSL's client over
+ * memory. */
 #ifndef MUSTER_TESTS_TLS_PEER_H
 #define MUSTER_TESTS_TLS_PEER_H
 

@@ -432,8 +432,8 @@ static void exporter_needs_extended_master_secret(void **state)
     peer_fini(&p);
 }
 
-/* A group that needs a HelloRetryRequest: one more round, with a ChangeCipherSpec among the client's records.
- */
+/* A group that needs a HelloRetryRequest: one more round, with a ChangeCipherSpec among the client's
+ * records. */
 static void hello_retry(void **state)
 {
     struct connection c;

@@ -136,7 +136,11 @@ void oracle_parser_free(void *parser)
 
 struct oracle oracle_ask(void *parser, struct span in)
 {
-    struct oracle o = {.parser = parser, .in = in, .restricted_at = SIZE_MAX, .stray_text_at = SIZE_MAX, .strange_namespace_at = SIZE_MAX};
+    struct oracle o = {.parser = parser,
+                       .in = in,
+                       .restricted_at = SIZE_MAX,
+                       .stray_text_at = SIZE_MAX,
+                       .strange_namespace_at = SIZE_MAX};
     enum XML_Error error = parse(&o, 0);
     o.is_refused = error != XML_ERROR_NONE;
     o.is_invalid_token = error == XML_ERROR_INVALID_TOKEN;

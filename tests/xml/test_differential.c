@@ -56,8 +56,8 @@ static bool rule_text_between_stanzas(const struct trial *t)
 /* A namespace is a URI to us, and any text to expat. */
 static bool rule_namespace(const struct trial *t)
 {
-    return is_refused(t) && t->feed.error == XML_NOT_WELL_FORMED && t->oracle.strange_namespace_at >= t->feed.used &&
-           t->oracle.strange_namespace_at != SIZE_MAX;
+    return is_refused(t) && t->feed.error == XML_NOT_WELL_FORMED &&
+           t->oracle.strange_namespace_at >= t->feed.used && t->oracle.strange_namespace_at != SIZE_MAX;
 }
 
 /* A prefix that only the stream header declares: the scanner wants every stanza to stand for itself. */

@@ -353,8 +353,8 @@ static void test_limits(void **state)
     }
 }
 
-/* A stanza of `len` bytes, and a header of as many, pass up to the limit; what is not whole there is refused.
- */
+/* A stanza of `len` bytes, and a header of as many, pass up to the limit; what is not whole there is
+ * refused. */
 static void test_stanza_bytes(void **state)
 {
     static const struct {
@@ -411,8 +411,8 @@ static void test_fixed_limits(void **state)
     xml_scan_free(scan);
 }
 
-/* A long stanza that comes byte by byte costs what it costs at once, give or take: nothing is scanned again.
- */
+/* A long stanza that comes byte by byte costs what it costs at once, give or take: nothing is scanned
+ * again. */
 static void test_no_rescan(void **state)
 {
     static char text[ROW_BYTES_MAX];

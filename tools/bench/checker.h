@@ -65,8 +65,7 @@ struct checker *checker_new(uint32_t session_count, const struct checker_edge *e
                             uint32_t sequence_max);
 struct checker *checker_free(struct checker *c);
 
-/* `publisher` is about to send its next change; returns its sequence number. Due at every watcher not gone.
- */
+/* `publisher` is about to send its next change; returns its sequence number. Due at every watcher not gone. */
 uint32_t checker_publish(struct checker *c, uint32_t publisher);
 /* `watcher` leaves: nothing published from now on is expected there. */
 void checker_leave(struct checker *c, uint32_t watcher);

@@ -19,8 +19,8 @@ struct element {
  * Everything in *ret_element is borrowed from `bytes`. */
 int element_parse(struct span bytes, struct element *ret_element);
 
-/* The raw value of the attribute of that very name; false when there is none. Works for a stream header too.
- */
+/* The raw value of the attribute of that very name; false when there is none. Works for a stream header
+ * too. */
 bool element_attribute(const struct element *e, const char *name, struct span *ret_value);
 /* The value, or an empty span. */
 struct span element_attribute_or_empty(const struct element *e, const char *name);

@@ -28,8 +28,8 @@ struct floor_plan {
 #define FLOOR_TAIL "</status></presence>"
 
 /* Serve `listener`: take all connections (with their TLS handshakes), then answer each trigger, number n,
- * with the messages n, n + 1, ..., until the trigger's connection ends. Returns the exit code of the process.
- */
+ * with the messages n, n + 1, ..., until the trigger's connection ends. Returns the exit code of the
+ * process. */
 int floor_server_run(int listener, const struct floor_plan *plan);
 
 /* Write one message of exactly `bytes` bytes into `to`. */

@@ -138,8 +138,8 @@ static void on_starttls(struct session *s, const struct element *answer)
     session_start_tls(s, false);
 }
 
-/* Decode the SASL data of `answer` and give it to SCRAM: as its challenge, or as its success. 0 if it agrees.
- */
+/* Decode the SASL data of `answer` and give it to SCRAM: as its challenge, or as its success. 0 if it
+ * agrees. */
 static int scram_take(struct session *s, const struct element *answer, bool is_final, struct buffer *response)
 {
     struct buffer data;

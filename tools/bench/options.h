@@ -85,8 +85,8 @@ struct options {
 #define OPTIONS_HELP 1  /* help was asked for and printed */
 #define OPTIONS_WRONG 2 /* complained */
 
-/* Read argv[1...] of a scenario into *ret_options, on top of the defaults. 0, OPTIONS_HELP or OPTIONS_WRONG.
- */
+/* Read argv[1...] of a scenario into *ret_options, on top of the defaults. 0, OPTIONS_HELP or
+ * OPTIONS_WRONG. */
 int options_parse(int argc, char **argv, enum scenario_bit scenario, const char *summary,
                   struct options *ret_options);
 

@@ -6,8 +6,8 @@
 #include "base/clock.h"
 #include "cost.h"
 
-/* Changes sent between two looks at the sockets: small, so that the generator itself does not make them late.
- */
+/* Changes sent between two looks at the sockets: small, so that the generator itself does not make them
+ * late. */
 #define CHANGES_PER_TURN 16
 
 struct rounds {

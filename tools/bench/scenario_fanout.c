@@ -64,8 +64,7 @@ bool fanout_change(struct stage *st, uint32_t publisher, struct histogram *last)
     return true;
 }
 
-/* One change after the other; time to the last watcher of each into `last`. False when some did not arrive.
- */
+/* One change after the other; time to the last watcher of each into `last`. False when some did not arrive. */
 static bool changes_run(struct stage *st, uint32_t publisher, uint64_t count, struct histogram *last)
 {
     for (uint64_t i = 0; i < count; i++) {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* group: a group in which everybody sees everybody, made by the server's own means; the accounts are its
- * members. All log in until each has seen each other, then one after the other changes and all must see it.
- */
+ * members. All log in until each has seen each other, then one after the other changes and all must see it. */
 #include "base/clock.h"
 #include "cost.h"
 #include "fanout.h"

@@ -14,8 +14,8 @@
 #define LINE_BYTES 64
 #define LOADS 2000000
 #define TRIES 5
-/* Far beyond any last-level cache that one virtual machine has to itself; and within every first-level cache.
- */
+/* Far beyond any last-level cache that one virtual machine has to itself; and within every first-level
+ * cache. */
 #define FAR_BYTES (256u << 20)
 #define NEAR_BYTES (16u << 10)
 
