@@ -37,9 +37,7 @@ static void host_resolve(struct resolution *r, const char *host, uint16_t port, 
     struct addrinfo *found = NULL;
     char service[8];
     snprintf(service, sizeof service, "%u", port);
-    int error = getaddrinfo(host, service, &hints, &found);
-    r->is_timeout |= error == EAI_AGAIN;
-    if (error != 0)
+    if (getaddrinfo(host, service, &hints, &found) != 0)
         return;
     for (const struct addrinfo *a = found; a; a = a->ai_next)
         target_add(r, a->ai_addr, a->ai_addrlen, is_direct);
