@@ -7,6 +7,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "base/hex.h"
 #include "broker.h"
 #include "store/command.h"
 #include "store/token.h"
@@ -158,7 +159,7 @@ static int token_make(char *text)
     uint8_t random[SASL_TOKEN_BYTES / 2];
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
         return -EIO;
-    sasl_hex(random, sizeof random, text);
+    hex_write(random, sizeof random, text);
     explicit_bzero(random, sizeof random);
     return 0;
 }

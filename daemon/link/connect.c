@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "link/internal.h"
 #include "link/resolve.h"
+#include "net/socket.h"
 
 struct attempt {
     struct job job;
@@ -51,6 +52,7 @@ static void attempt_next(struct attempt *a)
         a->fd = socket(t->address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (a->fd < 0)
             continue;
+        socket_options(a->fd);
         loop_connect(a->links->net->loop, &a->connect, a->fd, &t->address.any, t->address_len);
         loop_timer_start(a->links->net->loop, &a->timer, a->links->settings->connect_timeout_ms);
         return;

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/buffer.h"
+#include "base/hex.h"
 #include "sasl/digest.h"
 #include "sasl/sasl.h"
 
@@ -14,7 +15,7 @@ int dialback_secret(struct span text, char ret_secret[static DIALBACK_SECRET_BYT
     int error = digest_named(SPAN("sha-256"), text, digest, &len);
     if (error)
         return -EIO;
-    sasl_hex(digest, len, ret_secret);
+    hex_write(digest, len, ret_secret);
     return 0;
 }
 
@@ -33,7 +34,7 @@ int dialback_key(const char secret[static DIALBACK_SECRET_BYTES], struct span re
                     : -ENOMEM;
     buffer_fini(&text);
     if (!error)
-        sasl_hex(mac, sizeof mac, ret_key);
+        hex_write(mac, sizeof mac, ret_key);
     return error;
 }
 

@@ -7,7 +7,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -23,13 +22,6 @@
 
 /* Answers to KeyUpdates that a peer asks for and does not read: beyond this it is playing. */
 #define REPLY_BYTES_MAX 65536
-
-/* RFC 6120 s. 4.6.4: no liveness check more often than every 5 minutes. */
-#define KEEPALIVE_IDLE_S 300
-#define KEEPALIVE_INTERVAL_S 30
-#define KEEPALIVE_COUNT 4
-/* Data that a peer does not acknowledge for so long is a broken connection. */
-#define UNACKNOWLEDGED_MS_MAX 120000
 
 /* Connections that a turn seals and sends for: two milliseconds. The others' turn is the next; what is queued for them meanwhile goes
  * along. */
@@ -448,17 +440,6 @@ void net_turn_ends(struct net *n)
         loop_work_start(n->loop, &n->rest, LANE_PRESENCE);
 }
 
-static void conn_socket_options(int fd)
-{
-    /* Failing to set one costs latency or late detection of a dead peer, not correctness. */
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){KEEPALIVE_IDLE_S}, sizeof(int));
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){KEEPALIVE_INTERVAL_S}, sizeof(int));
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &(int){KEEPALIVE_COUNT}, sizeof(int));
-    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &(unsigned){UNACKNOWLEDGED_MS_MAX}, sizeof(unsigned));
-}
-
 void conn_open(struct conn *c, struct net *net, int fd, const struct conn_events *events)
 {
     *c = (struct conn){.fd = fd, .events = events};
@@ -466,7 +447,6 @@ void conn_open(struct conn *c, struct net *net, int fd, const struct conn_events
     outqueue_init(&c->out);
     c->receive.done = conn_receive_done;
     c->send.done = conn_send_done;
-    conn_socket_options(fd);
     net->counters.accepted++;
     conn_attach(c, net);
 }

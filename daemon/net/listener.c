@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "net/socket.h"
 
 /* A login storm arrives in one burst: let the kernel keep as many as it will (net.core.somaxconn). */
 #define LISTENER_BACKLOG 4096
@@ -76,6 +77,8 @@ int listener_probe(const char *address, uint16_t port)
 int listener_socket(const char *address, uint16_t port)
 {
     int fd = socket_bind(address, port, true);
+    if (fd >= 0)
+        socket_options(fd);
     if (fd < 0 || listen(fd, LISTENER_BACKLOG) == 0)
         return fd;
     int error = -errno;

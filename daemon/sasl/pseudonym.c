@@ -2,17 +2,8 @@
 /* A name that stands for another and does not give it away. */
 #include <errno.h>
 
+#include "base/hex.h"
 #include "sasl/hash.h"
-
-void sasl_hex(const uint8_t *bytes, size_t len, char *ret_text)
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < len; i++) {
-        ret_text[2 * i] = digits[bytes[i] >> 4];
-        ret_text[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    ret_text[2 * len] = 0;
-}
 
 int sasl_pseudonym(const uint8_t secret[static 32], struct span jid, struct span name,
                    char ret_text[static SASL_PSEUDONYM_BYTES + 1])
@@ -29,6 +20,6 @@ int sasl_pseudonym(const uint8_t secret[static 32], struct span jid, struct span
                  : -ENOMEM;
     buffer_fini(&text);
     if (rc == 0)
-        sasl_hex(mac, SASL_PSEUDONYM_BYTES / 2, ret_text);
+        hex_write(mac, SASL_PSEUDONYM_BYTES / 2, ret_text);
     return rc;
 }

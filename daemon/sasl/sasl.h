@@ -151,8 +151,6 @@ bool sasl_exchange_has_authzid(const struct sasl_exchange *x);
 /* The same for the same `jid` and `name`, and nothing can be told from it without the secret. Text. 0 or negative errno. */
 int sasl_pseudonym(const uint8_t secret[static 32], struct span jid, struct span name,
                    char ret_text[static SASL_PSEUDONYM_BYTES + 1]);
-/* Twice `len` digits and a NUL. */
-void sasl_hex(const uint8_t *bytes, size_t len, char *ret_text);
 
 /* base64 as SASL in XMPP wants it (RFC 6120 s. 6.4.2: strict, padded, no white space; "=" alone is the empty
  * message). decode returns 0 or SASL_FAILURE; append to `out`. */

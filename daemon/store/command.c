@@ -4,33 +4,11 @@
 
 #include <errno.h>
 
+#include "base/hex.h"
 #include "jid/jid.h"
 #include "store/command_group.h"
 #include "store/import.h"
 #include "store/internal.h"
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return -1;
-}
-
-/* Exactly `bytes` bytes in lower-case hex. */
-static bool hex_read(struct span in, uint8_t *to, size_t bytes)
-{
-    if (in.len != bytes * 2)
-        return false;
-    for (size_t i = 0; i < bytes; i++) {
-        int high = hex_value(in.ptr[2 * i]), low = hex_value(in.ptr[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        to[i] = (uint8_t)(high << 4 | low);
-    }
-    return true;
-}
 
 static bool iterations_read(struct span in, uint32_t *ret)
 {
@@ -38,7 +16,7 @@ static bool iterations_read(struct span in, uint32_t *ret)
     if (in.len == 0 || in.len > 6)
         return false;
     for (size_t i = 0; i < in.len; i++) {
-        int digit = hex_value(in.ptr[i]);
+        int digit = hex_digit(in.ptr[i]);
         if (digit < 0)
             return false;
         value = value << 4 | (uint32_t)digit;

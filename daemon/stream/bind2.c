@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "base/hex.h"
 #include "jid/jid.h"
 #include "stream/internal.h"
 #include "xml/tree.h"
@@ -42,7 +43,7 @@ static int bind2_client(const struct stream *s, char ret_client[static SASL_PSEU
         return sasl_pseudonym(s->worker->settings->secret, stream_bare_jid(s), span_of(l->agent), ret_client);
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
         abort(); /* a few bytes after boot cannot fail */
-    sasl_hex(random, sizeof random, ret_client);
+    hex_write(random, sizeof random, ret_client);
     return 0;
 }
 

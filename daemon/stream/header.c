@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "base/hex.h"
 #include "jid/jid.h"
 #include "stream/internal.h"
 #include "xml/write.h"
@@ -15,10 +16,11 @@
 void stream_id_write(struct buffer *out)
 {
     uint8_t id[STREAM_ID_BYTES];
+    char text[2 * sizeof id + 1];
     if (getrandom(id, sizeof id, 0) != (ssize_t)sizeof id)
         abort(); /* 16 bytes after boot cannot fail */
-    for (size_t i = 0; i < sizeof id; i++)
-        buffer_printf(out, "%02x", id[i]);
+    hex_write(id, sizeof id, text);
+    buffer_append(out, span_make(text, 2 * sizeof id));
 }
 
 void stream_header_send(struct stream *s, struct span version, struct span to)

@@ -11,6 +11,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "base/hex.h"
 #include "tls/client_openssl.h"
 #include "tls/context_openssl.h"
 #include "tls/keys.h"
@@ -42,28 +43,11 @@ struct tls_handshake {
     const char *reason;              /* static text */
 };
 
-static int hex_digit(char c)
+/* 0 bytes when it is not hex or does not fit. */
+static uint8_t secret_decode(const char *hex, uint8_t *ret_bytes, size_t max)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return -1;
-}
-
-/* `hex` runs to the end of the string. 0 bytes when it is not hex or does not fit. */
-static uint8_t hex_decode(const char *hex, uint8_t *ret_bytes, size_t max)
-{
-    size_t len = strlen(hex) / 2;
-    if (len > max || strlen(hex) % 2 != 0)
-        return 0;
-    for (size_t i = 0; i < len; i++) {
-        int high = hex_digit(hex[2 * i]), low = hex_digit(hex[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return 0;
-        ret_bytes[i] = (uint8_t)(high << 4 | low);
-    }
-    return (uint8_t)len;
+    struct span text = span_of(hex);
+    return text.len / 2 <= max && hex_read(text, ret_bytes, text.len / 2) ? (uint8_t)(text.len / 2) : 0;
 }
 
 /* Lines are "LABEL client-random-in-hex secret-in-hex". */
@@ -76,11 +60,11 @@ static void keylog(const SSL *ssl, const char *line)
     if (!h || !secret)
         return;
     if (span_starts(text, SPAN("CLIENT_TRAFFIC_SECRET_0 ")))
-        h->secrets.client_len = hex_decode(secret + 1, h->secrets.client, sizeof(h->secrets.client));
+        h->secrets.client_len = secret_decode(secret + 1, h->secrets.client, sizeof(h->secrets.client));
     else if (span_starts(text, SPAN("SERVER_TRAFFIC_SECRET_0 ")))
-        h->secrets.server_len = hex_decode(secret + 1, h->secrets.server, sizeof(h->secrets.server));
+        h->secrets.server_len = secret_decode(secret + 1, h->secrets.server, sizeof(h->secrets.server));
     else if (span_starts(text, SPAN("EXPORTER_SECRET ")))
-        h->secrets.exporter_len = hex_decode(secret + 1, h->secrets.exporter, sizeof(h->secrets.exporter));
+        h->secrets.exporter_len = secret_decode(secret + 1, h->secrets.exporter, sizeof(h->secrets.exporter));
 }
 
 /* XEP-0368: on direct TLS the protocol is named or not offered at all; STARTTLS has no use for it. */
