@@ -9,9 +9,9 @@ BENCH ?=
 # Seconds per fuzz target.
 FUZZ_SECONDS ?= 60
 
-# A folder set up before libstrophe was installed does not know it: look again.
+# A folder set up before libstrophe or libbpf were installed does not know them: look again.
 set_up = test -e $(1)/build.ninja || meson setup $(2) $(1); \
-	test -e $(1)/tests/e2e/strophe_client || meson setup --reconfigure $(1)
+	test -e $(1)/tests/e2e/strophe_client -a -e $(1)/bpf/verdict.skel.h || meson setup --reconfigure $(1)
 
 .PHONY: help run demo-client build test test-guest bench asan tsan fuzz install clean
 

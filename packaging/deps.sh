@@ -6,7 +6,7 @@ set -u
 
 build=(gcc make meson ninja-build pkgconf libc6-dev libcmocka-dev libexpat1-dev libsqlite3-dev libssl-dev libunistring-dev
     liburing-dev libyaml-dev openssl python3 ca-certificates)
-test=(gnutls-bin libstrophe-dev profanity python3-cryptography python3-slixmpp)
+test=(bpftool clang gnutls-bin libbpf-dev libstrophe-dev profanity python3-cryptography python3-slixmpp)
 fuzz=(clang llvm libclang-rt-dev)
 bench=(prosody ejabberd)
 guest=(qemu-system-x86 qemu-system-common busybox-static kmod)

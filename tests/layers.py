@@ -13,7 +13,7 @@ LEVELS = (
     ("base",),
     ("xml", "jid", "stanza", "sasl"),
     ("session", "roster", "presence"),
-    ("ring", "net", "tls", "store"),
+    ("offload", "ring", "net", "tls", "store"),
     ("stream",),
     ("route",),
     ("service", "link"),
@@ -26,6 +26,7 @@ LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 LIBRARIES = (
     ("openssl/", {"tls", "sasl"}),
     ("liburing", {"ring"}),
+    ("bpf/", {"offload"}),
     ("sqlite3", {"store"}),
     ("yaml", {"config"}),
     ("uni", {"jid", "sasl"}),  # libunistring: unicase.h, uninorm.h, ...; not unistd.h
@@ -48,6 +49,8 @@ def complaints_of_line(room, line):
     kind, header = match.groups()
     if kind == '"':
         other = room_of(header)
+        if header.endswith(".skel.h") and room == "offload":
+            return  # a BPF program, compiled
         if header.startswith("muster/"):
             return  # include/: contracts shared by everything
         # A header without a folder is one of the broker's own, or one spelled carelessly.

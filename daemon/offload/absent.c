@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* In place of the programs, where the daemon is built without. Nothing is ever made, so only the makers can be called. */
+#include <errno.h>
+
+#include "offload/programs.h"
+#include "offload/verdict.h"
+
+int verdict_new(const struct muster_verdict_limits *limits, struct verdict **ret_verdict, char *ret_line,
+                size_t line_bytes)
+{
+    (void)limits;
+    (void)ret_verdict;
+    offload_explain(-ENOTSUP, ret_line, line_bytes);
+    return -ENOTSUP;
+}
+
+struct verdict *verdict_free(struct verdict *v)
+{
+    return v;
+}
+
+uint32_t verdict_watch(struct verdict *v, int fd)
+{
+    (void)v;
+    (void)fd;
+    return VERDICT_NO_FLOW;
+}
+
+void verdict_unwatch(struct verdict *v, uint32_t flow)
+{
+    (void)v;
+    (void)flow;
+}
+
+void verdict_boundary(struct verdict *v, uint32_t flow, uint64_t octets)
+{
+    (void)v;
+    (void)flow;
+    (void)octets;
+}
+
+void verdict_switch(struct verdict *v, bool is_on)
+{
+    (void)v;
+    (void)is_on;
+}
+
+bool verdict_is_on(const struct verdict *v)
+{
+    (void)v;
+    return false;
+}
+
+struct verdict_counters verdict_counters_read(struct verdict *v)
+{
+    (void)v;
+    return (struct verdict_counters){0};
+}
