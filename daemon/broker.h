@@ -29,6 +29,7 @@ struct broker {
     struct tls_context *tls;
     struct federation *federation; /* NULL: no other server is spoken to */
     struct record_kernel_abilities kernel_abilities;
+    struct verdict *verdict; /* NULL: no BPF program looks at connections without TLS */
     struct jobs *jobs;
     struct jobs *asking; /* threads that wait for authorities' responders; NULL: nobody is asked */
     struct control *control;

@@ -12,6 +12,7 @@
 #include "commands_federation.h"
 #include "commands_presence.h"
 #include "commands_session.h"
+#include "offload/verdict.h"
 #include "store/command.h"
 #include "tls/client.h"
 
@@ -95,6 +96,8 @@ static void stats_write(struct broker *b, struct buffer *out)
     struct store_counters store = store_counters_read(b->store);
     struct tls_client_counters certificates =
         b->tls ? tls_context_client_counters(b->tls) : (struct tls_client_counters){0};
+    struct verdict_counters verdict =
+        b->verdict ? verdict_counters_read(b->verdict) : (struct verdict_counters){0};
     const struct {
         const char *name;
         uint64_t value;
@@ -126,6 +129,9 @@ static void stats_write(struct broker *b, struct buffer *out)
         {"stream_errors", t.stream.stream_errors},
         {"stanzas_received", t.stream.stanzas},
         {"keepalives", t.stream.keepalives},
+        {"verdict_watched", verdict.watched},
+        {"verdict_keepalives", verdict.keepalives},
+        {"verdict_floods", verdict.floods},
         {"presences_received", t.router.presences_received},
         {"directed_received", t.router.directed_received},
         {"subscriptions_received", t.router.subscriptions_received},

@@ -85,8 +85,6 @@ static void complain(const struct buffer *message, const char *otherwise)
 
 static void offloads_explain(const struct config *c)
 {
-    if (c->offload.bpf == CONFIG_OFFLOAD_ON)
-        log_warn("offload", "bpf=none reason=\"this version loads no BPF programs\"");
     if (c->admin.http)
         log_warn("admin-http", "state=off reason=\"this version serves no HTTP; use musterctl\"");
 }

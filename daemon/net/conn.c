@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "net/handshake.h"
+#include "net/watch.h"
 #include "tls/client.h"
 
 /* One send carries at most this much: four full records. More would only sit in the socket's buffer, and a slow peer should
@@ -198,6 +199,7 @@ static void conn_receive_done(struct op *op, int result, unsigned flags, char *b
         c->net->counters.bytes_received += (uint64_t)result;
         if (!c->is_ended && !conn_is_ending(c))
             conn_bytes_in(c, bytes, (size_t)result);
+        watch_read(c, (size_t)result);
         return;
     }
     if (result == -EIO && record_is_kernel(c->record)) {
@@ -367,6 +369,8 @@ static void conn_settle(struct conn *c)
             conn_finish(c);
         }
     }
+    if (c->watch_tries)
+        watch_begin(c);
     conn_receive_arm(c);
     bool is_leaving = c->is_aborted || (c->is_detaching && !c->is_switching);
     if (c->in_flight == 0 && is_leaving && !c->is_dirty) {
@@ -377,6 +381,7 @@ static void conn_settle(struct conn *c)
 
 static void conn_fini(struct conn *c)
 {
+    watch_end(c);
     close(c->fd);
     c->fd = -1;
     free(c->send_bytes);
@@ -449,6 +454,12 @@ void conn_open(struct conn *c, struct net *net, int fd, const struct conn_events
     c->send.done = conn_send_done;
     net->counters.accepted++;
     conn_attach(c, net);
+}
+
+void conn_let_watch(struct conn *c)
+{
+    if (c->net->verdict)
+        c->watch_tries = WATCH_TRIES_MAX;
 }
 
 void conn_attach(struct conn *c, struct net *net)

@@ -21,6 +21,8 @@
 
 struct conn;
 struct conn_handshake;
+struct conn_watch;
+struct verdict;
 
 /* What one worker's connections share. */
 struct net {
@@ -31,10 +33,11 @@ struct net {
     uint64_t queue_bytes_max;                     /* of one connection; above it the peer is too slow */
     uint64_t hold_bytes;                          /* the owner's: above it, it may hold frames back */
     const struct record_kernel_abilities *kernel; /* what it can; NULL: nothing */
-    uint32_t turn_conns;                          /* looked at in one turn; tests make it small */
-    struct lane_work rest;                        /* asks for another turn when that was not all */
-    struct list dirty; /* have something to send, or to look at, when the turn ends */
-    struct list dying; /* at rest: to be closed or handed over when the turn ends */
+    struct verdict *verdict; /* looks first at connections without TLS; NULL: nobody does */
+    uint32_t turn_conns;     /* looked at in one turn; tests make it small */
+    struct lane_work rest;   /* asks for another turn when that was not all */
+    struct list dirty;       /* have something to send, or to look at, when the turn ends */
+    struct list dying;       /* at rest: to be closed or handed over when the turn ends */
     struct net_counters {
         uint64_t accepted, refused, refused_fast, closed, handshakes, handshakes_failed, kernel_records;
         uint64_t sends, bytes_sent, receives, bytes_received, slow_readers;
@@ -92,7 +95,10 @@ struct conn {
     bool is_switching : 1;     /* coming to rest for that */
     bool is_holding : 1;       /* the owner's: it holds frames back; here, where every send looks anyway */
     bool is_managed : 1;       /* the owner's as well: it counts frames */
+    bool is_between : 1;       /* the owner's: all that came is read, and it stands between two stanzas */
+    uint8_t watch_tries : 3;   /* left, to let net->verdict look at what comes; 0: it does, or it is not to */
     struct conn_handshake *handshake; /* while one is under way */
+    struct conn_watch *watch;         /* net->verdict looks first; or NULL */
     struct tls_bindings *bindings;    /* from secured until conn_bindings_forget */
     struct buffer sealed_in;          /* an unfinished record */
     struct buffer raw_out;            /* goes out as it is, before the queue: handshake flights, alerts */
@@ -100,6 +106,9 @@ struct conn {
 
 /* Take over the socket and start to receive. */
 void conn_open(struct conn *c, struct net *net, int fd, const struct conn_events *events);
+
+/* Without TLS, and it stays so: let net->verdict, where there is one, look at what comes. */
+void conn_let_watch(struct conn *c);
 
 /* Queue a frame; takes over the caller's reference. It leaves when the turn ends. Frames for a connection that is
  * ending are dropped. Returns 0, CONN_SLOW (the limit is passed; the frame is queued nevertheless: what that

@@ -319,6 +319,7 @@ static void stream_received(struct conn *c, struct span bytes)
         buffer_append(&s->in, bytes);
         stream_pull(s);
     }
+    c->is_between = s->state == STREAM_BOUND && !s->in.len && !s->scan && !s->is_waiting;
     if (!buffer_ok(&s->in))
         stream_fail(s, STREAM_INTERNAL_SERVER_ERROR, NULL);
     else if (s->is_throttled || (s->is_waiting && s->in.len > WAITING_BYTES_MAX))
@@ -414,6 +415,8 @@ void stream_open(struct stream *s, struct stream_worker *w, int fd, enum stream_
     conn_open(&s->conn, w->net, fd, &stream_conn_events);
     s->conn.is_kernel_wanted = is_kernel_wanted;
     w->counters.opened++;
+    if (tls == STREAM_TLS_NONE)
+        conn_let_watch(&s->conn);
     if (tls != STREAM_TLS_DIRECT)
         return;
     stream_enter(s, STREAM_SECURING);

@@ -27,6 +27,7 @@ import test_days  # noqa: E402
 import test_durability  # noqa: E402
 import test_errors  # noqa: E402
 import test_blocking  # noqa: E402
+import test_bpf  # noqa: E402
 import test_explain  # noqa: E402
 import test_federation  # noqa: E402
 import test_federation_both  # noqa: E402
@@ -71,6 +72,7 @@ SUITES = (
     test_limits,
     test_days,
     test_terminal,
+    test_bpf,
     test_durability,
 )
 

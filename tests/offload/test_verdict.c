@@ -23,6 +23,8 @@
 #define ITEMS 100000u
 /* Compared after so many: reading the counters costs more than a stanza. */
 #define BATCH 500u
+/* What two sockets' buffers hold by default, several times over. */
+#define HELD_BYTES_MAX (64u << 20)
 
 static struct verdict *verdict;
 
@@ -209,13 +211,40 @@ static void floods_are_marked_and_go_on(void **state)
     peer_close(&p);
 }
 
+/* Who is not read is held back as any other, and gets all of it through in the end. */
+static void who_is_not_read_is_held_back(void **state)
+{
+    (void)state;
+    static char much[65536];
+    struct peer p = peer_open();
+    size_t sent = 0, got = 0;
+    memset(much, 'x', sizeof much);
+    peer_watch(&p);
+    for (ssize_t n; (n = send(p.theirs, much, sizeof much, MSG_DONTWAIT)) > 0;) {
+        sent += (size_t)n;
+        assert_true(sent < HELD_BYTES_MAX);
+    }
+    assert_int_equal(errno, EAGAIN);
+    while (got < sent) {
+        ssize_t n = recv(p.ours, much, sizeof much, 0);
+        assert_true(n > 0);
+        got += (size_t)n;
+    }
+    assert_true(hears_nothing(&p));
+    p.octets = got;
+    verdict_boundary(verdict, p.flow, p.octets);
+    say(&p, " ", 1);
+    assert_true(hears_nothing(&p));
+    peer_close(&p);
+}
+
 int main(void)
 {
     const struct muster_verdict_limits limits = {.bytes_per_s = 1, .burst_bytes = 65536};
     char line[256];
     int error = verdict_new(&limits, &verdict, line, sizeof line);
     if (error) {
-        printf("skipped: the program cannot be loaded here: %s\n", line);
+        printf("skip verdict: the program cannot be loaded here: %s\n", line);
         return 77;
     }
     const struct CMUnitTest tests[] = {
@@ -225,6 +254,7 @@ int main(void)
         cmocka_unit_test(what_waits_is_not_watched_yet),
         cmocka_unit_test(switched_off_and_on_under_traffic),
         cmocka_unit_test(floods_are_marked_and_go_on),
+        cmocka_unit_test(who_is_not_read_is_held_back),
     };
     int failed = cmocka_run_group_tests_name("verdict", tests, NULL, NULL);
     verdict_free(verdict);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/watch.h"
+
+#include <stdlib.h>
+
+#include "net/conn.h"
+#include "offload/verdict.h"
+
+struct conn_watch {
+    uint32_t flow;
+    uint64_t octets; /* read since it is watched: the program counts from there as well */
+};
+
+void watch_begin(struct conn *c)
+{
+    /* A receive that was armed in an earlier turn has had all its completions by now. */
+    if (!c->is_between || !c->is_receiving || c->is_ended || c->is_aborted || c->is_closing ||
+        c->is_detaching)
+        return;
+    struct conn_watch *watch = malloc(sizeof *watch);
+    c->watch_tries--;
+    if (!watch)
+        return;
+    *watch = (struct conn_watch){.flow = verdict_watch(c->net->verdict, c->fd)};
+    if (watch->flow == VERDICT_NO_FLOW) {
+        free(watch);
+        return;
+    }
+    c->watch = watch;
+    c->watch_tries = 0;
+    verdict_boundary(c->net->verdict, watch->flow, 0);
+}
+
+void watch_read(struct conn *c, size_t octets)
+{
+    if (!c->watch)
+        return;
+    c->watch->octets += octets;
+    if (c->is_between)
+        verdict_boundary(c->net->verdict, c->watch->flow, c->watch->octets);
+}
+
+void watch_end(struct conn *c)
+{
+    if (c->watch)
+        verdict_unwatch(c->net->verdict, c->watch->flow);
+    free(c->watch);
+    c->watch = NULL;
+}

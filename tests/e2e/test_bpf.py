@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs in the kernel that look at what comes before the daemon does: what they keep from it, and that it is whole without them."""
+import os
+import subprocess
+import time
+
+from clients import DEADLINE_S, Missing
+from raw import Raw
+from servers import Musterd
+from test_admin import must
+from test_readers import counter
+
+SESSIONS = 100
+RESOURCES = 10  # of an account
+KEEPALIVES = 100  # of each
+# A turn now and then is due to timers and to the question for the counters.
+TURNS_MAX = 8
+
+
+def program_of(bench):
+    """The verdict program's line in the log; a skip where it may not be loaded."""
+    line = next((line for line in bench.server.log_text().splitlines() if "verdict=" in line), "")
+    must(line, "nothing is said of the program in the log")
+    if "verdict=off" in line:
+        raise Missing(line.partition("reason=")[2])
+
+
+def until(bench, name, value):
+    deadline = time.monotonic() + DEADLINE_S
+    while (now := counter(bench, name)) != value:
+        must(time.monotonic() < deadline, f"{name} is {now}, not {value}")
+        time.sleep(0.02)  # asked again: there is nothing to wait for
+
+
+def sessions_open(bench, count):
+    """Logged in without TLS, and watched by the program."""
+    before = counter(bench, "verdict_watched")
+    opened = []
+    for number in range(count):
+        if number % RESOURCES == 0:
+            account = bench.account("plain")
+        opened.append(bench.on_close(Raw(bench.server, "none").log_in(account, f"r{number}")))
+    for raw in opened:
+        raw.ping()
+        raw.ping()  # the program is asked when the answer to the first is on its way
+    until(bench, "verdict_watched", before + count)
+    return opened
+
+
+def keepalives(bench):
+    program_of(bench)
+    sessions = sessions_open(bench, SESSIONS)
+    for raw in sessions:
+        raw.ping()
+    known = {name: counter(bench, name) for name in ("verdict_keepalives", "keepalives", "loop_turns")}
+    for _ in range(KEEPALIVES):
+        for raw in sessions:
+            raw.send(" ")
+    until(bench, "verdict_keepalives", known["verdict_keepalives"] + SESSIONS * KEEPALIVES)
+    turns = counter(bench, "loop_turns") - known["loop_turns"]
+    asked = 2  # a question wakes each worker; the waiting above has asked some more
+    print(f"# {SESSIONS * KEEPALIVES} keep-alives of {SESSIONS} sessions: {turns} turns of all workers")
+    must(counter(bench, "keepalives") == known["keepalives"], "the daemon has seen white space")
+    must(turns < (TURNS_MAX + asked) * bench.server.workers, f"the workers woke {turns} times")
+    for raw in sessions:
+        raw.ping()
+
+
+def within_a_stanza(bench):
+    """White space that belongs to a text, alone in its segment, arrives."""
+    program_of(bench)
+    raw, = sessions_open(bench, 1)
+    for number in range(50):
+        raw.send(f"<message to='{raw.jid}' id='w{number}'><body>a")
+        raw.send(" ")
+        raw.send("b</body></message>")
+        raw.send(" ")
+        element = raw.next()
+        must("".join(element.itertext()) == "a b", f"the text came as {''.join(element.itertext())!r}")
+
+
+def server_with(bench, environment=None, prefix=(), settings=""):
+    """A server of its own, started so. Its log, when it has come up and one has logged in without TLS; or what it said at its end."""
+    server = Musterd(bench.build, bench.server.workers)
+    server.extra = settings + "\n"
+    server.write_config()
+    command = [*prefix, os.path.join(bench.build, "musterd"), "--config", server.path("musterd.yaml")]
+    server.ready_from = 0
+    with open(server.path(server.log_name), "a") as log:
+        server.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **(environment or {})})
+    try:
+        if not server.wait_ready():
+            return server.process.returncode, server.log_text()
+        own = type(bench)(server, bench.build)
+        raw = Raw(server, "none").log_in(own.account("plain"))
+        raw.send(" ")
+        raw.ping()
+        must(counter(own, "keepalives") == 1, "the daemon has not seen the white space")
+        raw.close()
+        text = server.log_text()
+        must(server.stop() == 0, "it did not stop cleanly")
+        return 0, text
+    finally:
+        server.remove()
+
+
+def refused_by_the_kernel(bench):
+    code, text = server_with(bench, {"MUSTER_BPF_FAIL": "verdict"})
+    must(code == 0 and "verdict=off" in text, f"exit {code}: {text[-500:]}")
+
+
+def without_capabilities(bench):
+    program_of(bench)
+    if os.geteuid() != 0:
+        raise Missing("only root can give capabilities up here")
+    prefix = ("setpriv", "--bounding-set=-bpf,-sys_admin,-net_admin,-perfmon", "--inh-caps=-all")
+    code, text = server_with(bench, prefix=prefix)
+    must(code == 0, f"exit {code}: {text[-500:]}")
+    must("verdict=off" in text and "CAP_BPF" in text, f"the log does not say what is missing: {text[-500:]}")
+
+
+def wanted_and_refused(bench):
+    code, text = server_with(bench, {"MUSTER_BPF_FAIL": "verdict"}, settings="offload: {bpf: on}")
+    must(code == 1 and "offload.bpf" in text, f"exit {code}: {text[-500:]}")
+
+
+def switched_off(bench):
+    code, text = server_with(bench, settings="offload: {bpf: off}")
+    must(code == 0 and "verdict=" not in text, f"exit {code}: {text[-500:]}")
+
+
+def tests(server):
+    if server.is_musterd:
+        yield "bpf: keep-alives without TLS wake nobody", keepalives
+        yield "bpf: white space within a stanza arrives", within_a_stanza
+        yield "bpf: the kernel refuses the program", refused_by_the_kernel
+        yield "bpf: no capability for it", without_capabilities
+        yield "bpf: wanted, and refused", wanted_and_refused
+        yield "bpf: switched off", switched_off
