@@ -20,7 +20,7 @@ bool offload_is_forced_to_fail(const char *program)
     while (left.len) {
         const char *comma = memchr(left.ptr, ',', left.len);
         struct span name = span_make(left.ptr, comma ? (size_t)(comma - left.ptr) : left.len);
-        if (span_is(name, program))
+        if (span_equal(name, span_of(program)))
             return true;
         left = span_skip(left, comma ? name.len + 1 : name.len);
     }
