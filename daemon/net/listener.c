@@ -137,6 +137,8 @@ void listener_close(struct listener *l)
     loop_timer_stop(l->loop, &l->retry);
     if (l->is_armed)
         loop_cancel(l->loop, &l->accept);
+    /* Whoever comes now is refused, or goes to another worker, instead of waiting here for nobody. */
+    shutdown(l->fd, SHUT_RD);
 }
 
 bool listener_is_closed(const struct listener *l)

@@ -106,8 +106,20 @@ int __wrap_close(int fd)
     return 0;
 }
 
+static struct fake_listen *listen_of(int fd)
+{
+    for (uint32_t i = 0; i < fake.listener_count; i++)
+        if (fake.listeners[i].fd == fd)
+            return &fake.listeners[i];
+    abort();
+}
+
 int __wrap_shutdown(int fd, int how)
 {
+    if (fd >= FAKE_FD_FIRST + FAKE_PEERS_MAX) {
+        assert(listen_of(fd)->is_cancelled); /* who came before is accepted or ended, not left waiting */
+        return 0;
+    }
     struct peer *p = peer_open(fd);
     p->is_server_ended = true;
     if (how == SHUT_RDWR)
@@ -168,14 +180,6 @@ int fake_listener(void)
     struct fake_listen *a = &fake.listeners[fake.listener_count++];
     a->fd = FAKE_FD_FIRST + FAKE_PEERS_MAX + (int)fake.listener_count;
     return a->fd;
-}
-
-static struct fake_listen *listen_of(int fd)
-{
-    for (uint32_t i = 0; i < fake.listener_count; i++)
-        if (fake.listeners[i].fd == fd)
-            return &fake.listeners[i];
-    abort();
 }
 
 struct peer *fake_connect(int listener_fd)
