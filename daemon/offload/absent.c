@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "offload/programs.h"
+#include "offload/steer.h"
 #include "offload/verdict.h"
 
 int verdict_new(const struct muster_verdict_limits *limits, struct verdict **ret_verdict, char *ret_line,
@@ -55,4 +56,51 @@ struct verdict_counters verdict_counters_read(struct verdict *v)
 {
     (void)v;
     return (struct verdict_counters){0};
+}
+
+int steer_new(uint32_t workers, struct steer **ret_steer, char *ret_line, size_t line_bytes)
+{
+    (void)workers;
+    (void)ret_steer;
+    offload_explain(-ENOTSUP, ret_line, line_bytes);
+    return -ENOTSUP;
+}
+
+struct steer *steer_free(struct steer *s)
+{
+    return s;
+}
+
+int steer_place_add(struct steer *s, const int *fds, char *ret_line, size_t line_bytes)
+{
+    (void)s;
+    (void)fds;
+    offload_explain(-ENOTSUP, ret_line, line_bytes);
+    return -ENOTSUP;
+}
+
+int steer_attach(struct steer *s, char *ret_line, size_t line_bytes)
+{
+    (void)s;
+    offload_explain(-ENOTSUP, ret_line, line_bytes);
+    return -ENOTSUP;
+}
+
+void steer_detach(struct steer *s)
+{
+    (void)s;
+}
+
+struct steer_slot *steer_slot(struct steer *s, uint32_t worker)
+{
+    (void)s;
+    (void)worker;
+    return NULL;
+}
+
+int steer_counters_read(const struct steer *s, struct steer_counters *ret)
+{
+    (void)s;
+    (void)ret;
+    return -ENOTSUP;
 }
