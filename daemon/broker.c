@@ -303,6 +303,8 @@ int broker_start(struct broker *b, const struct config *config, struct buffer *r
     error = broker_groups_open(b, ret_message);
     if (!error && (config->registration.allow || config->registration.allow_removal))
         error = registrar_open(b, &b->registrar, ret_message);
+    if (!error)
+        error = steering_open(b, ret_message);
     if (error)
         return error;
     broker_ask(b, ask_listen, NULL);
@@ -418,6 +420,7 @@ void broker_stop(struct broker *b)
         worker_close(&b->workers[i]);
     for (uint32_t i = 0; b->is_running && i < b->worker_count; i++)
         slab_fini(&b->workers[i].clients);
+    steering_close(b);
     for (uint32_t i = 0; b->workers && i < b->worker_count; i++)
         free(b->workers[i].listeners);
     for (uint32_t i = 0; b->listener_fds && i < b->worker_count * b->config->listener_count; i++)

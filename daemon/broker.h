@@ -12,6 +12,7 @@
 #include "net/guesses.h"
 #include "ring/jobs.h"
 #include "service/services.h"
+#include "steering.h"
 #include "store/store.h"
 #include "tls/context.h"
 #include "worker.h"
@@ -38,7 +39,8 @@ struct broker {
     struct worker *workers;
     struct router **routers;
     uint32_t worker_count;
-    int *listener_fds; /* worker_count * config->listener_count */
+    struct steering steering; /* under `commands`, once it runs */
+    int *listener_fds;        /* worker_count * config->listener_count */
     struct address_limit addresses;
     struct guesses guesses;
     struct address_rate registrations;

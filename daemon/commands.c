@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "broker.h"
 #include "commands_federation.h"
+#include "commands_offload.h"
 #include "commands_presence.h"
 #include "commands_session.h"
 #include "offload/verdict.h"
@@ -300,6 +301,8 @@ static bool command_run(struct broker *b, struct span command, struct span body,
     }
     if (federation_command_known(command))
         return federation_command_run(b, command, reply);
+    if (command_offload_known(command))
+        return command_offload_run(b, command, reply);
     if (command_presence_known(command))
         return command_presence_run(b, command, reply);
     if (span_is(command, "shutdown")) {

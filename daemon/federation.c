@@ -170,12 +170,29 @@ struct federation *federation_free(struct federation *f)
     return NULL;
 }
 
+uint32_t federation_listener_count(const struct broker *b)
+{
+    return b->federation ? b->federation->listener_count : 0;
+}
+
+int federation_listener_fd(const struct broker *b, uint32_t worker, uint32_t listener)
+{
+    const struct federation *f = b->federation;
+    return f->places[worker * f->listener_count + listener].fd;
+}
+
 /* ---- on the workers ---- */
 
 struct links *federation_links(const struct worker *w)
 {
     struct federation *f = w->broker->federation;
     return f ? &f->links[w->index] : NULL;
+}
+
+uint64_t federation_streams(const struct worker *w)
+{
+    const struct links *links = federation_links(w);
+    return links ? links->counters.incoming : 0;
 }
 
 static struct place *places_of(const struct worker *w)

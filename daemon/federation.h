@@ -5,6 +5,7 @@
 #define MUSTER_FEDERATION_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/buffer.h"
 
@@ -26,6 +27,11 @@ void federation_stop(struct worker *w);
 void federation_abort(struct worker *w);
 bool federation_is_idle(const struct worker *w);
 void federation_worker_close(struct worker *w);
+/* Streams that other servers have opened here, and which stay here. */
+uint64_t federation_streams(const struct worker *w);
+/* The listening sockets: how many each worker has, and one of them. */
+uint32_t federation_listener_count(const struct broker *b);
+int federation_listener_fd(const struct broker *b, uint32_t worker, uint32_t listener);
 /* NULL: none. */
 struct links *federation_links(const struct worker *w);
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "broker.h"
 #include "federation.h"
+#include "offload/steer.h"
 #include "route/cost.h"
 #include "worker_login.h"
 
@@ -161,11 +162,21 @@ static void on_accepted(struct listener *l, int fd)
 
 /* ---- life ---- */
 
+/* What new connections are steered by. Streams with other servers count as log-ins: they stay, and are at work all the time. */
+static uint32_t worker_load(const struct worker *w)
+{
+    int64_t sessions = w->router.sessions.live;
+    int64_t logins = w->clients.live - sessions + (int64_t)federation_streams(w);
+    return STEER_LOGIN_WEIGHT * (uint32_t)(logins > 0 ? logins : 0) + (uint32_t)(sessions > 0 ? sessions : 0);
+}
+
 static void worker_turn_ends(void *context)
 {
     struct worker *w = context;
     net_turn_ends(&w->net);
     cost_turn_ends(w->router.cost);
+    if (w->slot)
+        steer_slot_write(w->slot, worker_load(w));
 }
 
 static int worker_open(struct worker *w, char *message, size_t message_bytes)
@@ -232,6 +243,8 @@ void *worker_thread(void *argument)
 void worker_stop(struct worker *w)
 {
     w->is_stopping = true;
+    if (w->slot)
+        steer_slot_drain(w->slot);
     for (uint32_t i = 0; i < w->listener_count; i++)
         if (w->listeners[i].worker) /* a start that failed may not have come to listening */
             listener_close(&w->listeners[i].listener);

@@ -12,6 +12,7 @@
 
 struct broker;
 struct config_listener;
+struct steer_slot;
 
 struct worker_listener {
     struct listener listener;
@@ -35,6 +36,7 @@ struct worker {
     uint32_t lookups;    /* credentials asked for and not yet answered */
     struct worker_listener *listeners;
     uint32_t listener_count;
+    struct steer_slot *slot; /* where it says what it has to do; NULL: nobody asks */
     bool is_stopping;
 };
 

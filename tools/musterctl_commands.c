@@ -274,6 +274,20 @@ static int stats(struct options *o)
     return command_finish(o, NULL, SPAN("stats"), SPAN(""));
 }
 
+static int offload(struct options *o)
+{
+    return command_finish(o, NULL, SPAN("offload"), SPAN(""));
+}
+
+static int offload_steer(struct options *o)
+{
+    if (strcmp(o->argument, "on") != 0 && strcmp(o->argument, "off") != 0) {
+        fail(o->argument, SPAN("neither on nor off"));
+        return EXIT_USAGE;
+    }
+    return argument_command(o, "offload\tsteer");
+}
+
 static int top(struct options *o)
 {
     struct buffer command;
@@ -373,6 +387,12 @@ const struct command commands[] = {
     {"announce", NULL, "FILE", NULL, announce, "tell everybody who is online",
      "The text of FILE, or of standard input (-), as a headline of the server. Needs the running daemon.\n"},
     {"stats", NULL, NULL, NULL, stats, "print the daemon's counters", "Needs the running daemon.\n"},
+    {"offload", "steer", "on|off", NULL, offload_steer, "steer new connections by load, or do not",
+     "While connections come; nothing is lost by it. Without it the kernel spreads them by hash. Until the "
+     "daemon starts anew.\n"
+     "Needs the running daemon.\n"},
+    {"offload", NULL, NULL, NULL, offload, "print what the kernel's programs do",
+     "A line for each: its name, on or off, and why; then what it has counted. Needs the running daemon.\n"},
     {.group = "explain",
      .argument = "A",
      .second = "B",

@@ -28,7 +28,9 @@ static const char introduction[] =
     "and groups are set in the file only. An empty variable counts as not set. A variable that begins with "
     "`MUSTER_` "
     "and names no\n"
-    "setting causes a warning, except those that begin with `MUSTER_TEST_`, which belong to the tests.\n"
+    "setting causes a warning, except those that begin with `MUSTER_TEST_`, which belong to the tests, and "
+    "`MUSTER_BPF_FAIL`\n"
+    "(docs/bpf.md).\n"
     "\n";
 
 static void write_row(const struct config_row *row, struct buffer *out)

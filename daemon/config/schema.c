@@ -111,8 +111,8 @@ const struct config_row config_rows[] = {
                "it the daemon does "
                "it, with the same keys."},
     {"offload.bpf", CONFIG_CHOICE, AT(offload.bpf), "auto", .names = offload_names,
-     .reason = "eBPF programs (docs/bpf.md): on listeners without TLS, white-space keep-alives wake nobody. `auto`, `on` and `off` as "
-               "above."},
+     .reason = "eBPF programs (docs/bpf.md): new connections go to the worker with less to do; on listeners without TLS, "
+               "white-space keep-alives wake nobody. `auto`, `on` and `off` as above."},
     {"sasl.allow_plain", CONFIG_BOOL, AT(sasl.allow_plain), "false",
      .reason = "Offer PLAIN, on TLS only. Off, because every client speaks SCRAM, with which the password "
                "never reaches the "

@@ -8,7 +8,7 @@
 /* As many as the configuration admits; a power of two, so that the program can show the verifier its bound by a mask. */
 #define STEER_WORKERS_MAX 256
 /* What a connection that is still logging in weighs, in sessions. A log-in is handshake, password and roster: about a
- * thousand times the work of one delivery. So small that thousands of sessions more than the neighbours' are felt, so
+ * hundred times the work of one delivery. So small that thousands of sessions more than the neighbours' are felt, so
  * large that the dozens by which the accounts' hash differs are not. */
 #define STEER_LOGIN_WEIGHT 64
 

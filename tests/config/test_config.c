@@ -416,6 +416,7 @@ static void test_environment(void **state)
                            (char *)"MUSTER_CONTACTS_SALES=mailto:a@b,mailto:c@d",
                            (char *)"MUSTER_ADMIN_HTTP=", /* as good as not there */
                            (char *)"MUSTER_TEST_ANYTHING=1",
+                           (char *)"MUSTER_BPF_FAIL=steer",
                            (char *)"MUSTER_LOG_LEVEL=warn",
                            NULL};
     struct config *c = parse(MINIMAL "workers: 2\nadmin: {http: 127.0.0.1:80}\n", environment, &message, 0);

@@ -42,6 +42,7 @@ import test_resume  # noqa: E402
 import test_revocation  # noqa: E402
 import test_rosters  # noqa: E402
 import test_services  # noqa: E402
+import test_steer  # noqa: E402
 import test_terminal  # noqa: E402
 import test_tls  # noqa: E402
 
@@ -69,6 +70,7 @@ SUITES = (
     test_messages,
     test_pep,
     test_services,
+    test_steer,
     test_limits,
     test_days,
     test_terminal,
