@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "federation.h"
-#include "offload/verdict.h"
 #include "ring/bells.h"
 #include "settings.h"
 
@@ -103,32 +102,6 @@ static int tls_open(struct broker *b, struct buffer *ret_message)
     int error = tls_context_new(&settings, &b->tls, ret_message);
     b->stream_settings.tls = b->tls;
     return error ? error : kernel_records_choose(b, ret_message);
-}
-
-/* A program in the kernel for connections without TLS, where there can be any. */
-static int verdict_open(struct broker *b, struct buffer *ret_message)
-{
-    const struct config *c = b->config;
-    const struct muster_verdict_limits limits = {c->limits.byte_rate, c->limits.byte_rate};
-    char line[256];
-    bool is_needed = false;
-    for (uint32_t i = 0; i < c->listener_count; i++)
-        is_needed |= c->listeners[i].tls == CONFIG_TLS_NONE;
-    if (!is_needed || c->offload.bpf == CONFIG_OFFLOAD_OFF)
-        return 0;
-    int error = verdict_new(&limits, &b->verdict, line, sizeof line);
-    if (error && c->offload.bpf == CONFIG_OFFLOAD_ON) {
-        buffer_printf(
-            ret_message,
-            "offload.bpf: on, but the program for connections without TLS cannot be loaded: %s; or set offload.bpf: auto",
-            line);
-        return error;
-    }
-    if (error)
-        log_info("offload", "verdict=off reason=\"%s\"", line);
-    else
-        log_info("offload", "verdict=on");
-    return 0;
 }
 
 static int listeners_open(struct broker *b, struct buffer *ret_message)
@@ -268,7 +241,7 @@ int broker_start(struct broker *b, const struct config *config, struct buffer *r
     if (!error)
         error = tls_open(b, ret_message);
     if (!error)
-        error = verdict_open(b, ret_message);
+        error = sifting_open(b, ret_message);
     if (!error)
         error = store_open(config->state, b->domains, config->domain_count, &b->store, ret_message);
     if (error)
@@ -433,7 +406,7 @@ void broker_stop(struct broker *b)
     free(b->routers);
     free(b->domains);
     b->tls = tls_context_unref(b->tls);
-    b->verdict = verdict_free(b->verdict);
+    sifting_close(b);
     address_limit_fini(&b->addresses);
     guesses_fini(&b->guesses);
     address_rate_fini(&b->registrations);

@@ -12,6 +12,7 @@
 #include "net/guesses.h"
 #include "ring/jobs.h"
 #include "service/services.h"
+#include "sifting.h"
 #include "steering.h"
 #include "store/store.h"
 #include "tls/context.h"
@@ -30,7 +31,7 @@ struct broker {
     struct tls_context *tls;
     struct federation *federation; /* NULL: no other server is spoken to */
     struct record_kernel_abilities kernel_abilities;
-    struct verdict *verdict; /* NULL: no BPF program looks at connections without TLS */
+    struct sifting sifting;
     struct jobs *jobs;
     struct jobs *asking; /* threads that wait for authorities' responders; NULL: nobody is asked */
     struct control *control;

@@ -98,7 +98,7 @@ static void stats_write(struct broker *b, struct buffer *out)
     struct tls_client_counters certificates =
         b->tls ? tls_context_client_counters(b->tls) : (struct tls_client_counters){0};
     struct verdict_counters verdict =
-        b->verdict ? verdict_counters_read(b->verdict) : (struct verdict_counters){0};
+        b->sifting.verdict ? verdict_counters_read(b->sifting.verdict) : (struct verdict_counters){0};
     const struct {
         const char *name;
         uint64_t value;

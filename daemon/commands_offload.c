@@ -2,6 +2,7 @@
 #include "commands_offload.h"
 
 #include "broker.h"
+#include "sifting.h"
 #include "steering.h"
 
 static const struct offload {
@@ -10,6 +11,7 @@ static const struct offload {
     void (*write)(struct broker *b, struct buffer *out);
 } offloads[] = {
     {"steer", steering_turn, steering_write},
+    {"verdict", sifting_turn, sifting_write},
 };
 
 bool command_offload_known(struct span command)

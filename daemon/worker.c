@@ -191,7 +191,7 @@ static int worker_open(struct worker *w, char *message, size_t message_bytes)
         return error;
     snprintf(message, message_bytes, "out of memory");
     error = net_init(&w->net, w->loop, b->jobs, b->config->limits.queue_bytes, &b->kernel_abilities);
-    w->net.verdict = b->verdict;
+    w->net.verdict = b->sifting.verdict;
     if (!error)
         error = stream_worker_init(&w->streams, &b->stream_settings, &worker_stream_events, &w->net);
     if (!error)

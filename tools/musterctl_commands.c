@@ -279,13 +279,23 @@ static int offload(struct options *o)
     return command_finish(o, NULL, SPAN("offload"), SPAN(""));
 }
 
-static int offload_steer(struct options *o)
+static int offload_turn(struct options *o, const char *command)
 {
     if (strcmp(o->argument, "on") != 0 && strcmp(o->argument, "off") != 0) {
         fail(o->argument, SPAN("neither on nor off"));
         return EXIT_USAGE;
     }
-    return argument_command(o, "offload\tsteer");
+    return argument_command(o, command);
+}
+
+static int offload_steer(struct options *o)
+{
+    return offload_turn(o, "offload\tsteer");
+}
+
+static int offload_verdict(struct options *o)
+{
+    return offload_turn(o, "offload\tverdict");
 }
 
 static int top(struct options *o)
@@ -391,6 +401,9 @@ const struct command commands[] = {
      "While connections come; nothing is lost by it. Without it the kernel spreads them by hash. Until the "
      "daemon starts anew.\n"
      "Needs the running daemon.\n"},
+    {"offload", "verdict", "on|off", NULL, offload_verdict,
+     "keep white space from listeners without TLS, or do not",
+     "Under traffic; nothing is lost by it. Until the daemon starts anew. Needs the running daemon.\n"},
     {"offload", NULL, NULL, NULL, offload, "print what the kernel's programs do",
      "A line for each: its name, on or off, and why; then what it has counted. Needs the running daemon.\n"},
     {.group = "explain",

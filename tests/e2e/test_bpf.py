@@ -79,6 +79,25 @@ def within_a_stanza(bench):
         must("".join(element.itertext()) == "a b", f"the text came as {''.join(element.itertext())!r}")
 
 
+def switched_under_traffic(bench):
+    """Off and on while texts with white space in pieces of their own, and keep-alives, come: all of the texts arrive, in order."""
+    program_of(bench)
+    raw, = sessions_open(bench, 1)
+    for number in range(60):
+        raw.send(f"<message to='{raw.jid}' id='s{number}'><body>a")
+        must(bench.server.musterctl("offload", "verdict", "on" if number % 2 else "off").returncode == 0, "it cannot be switched")
+        raw.send(" ")
+        raw.send("b</body></message>")
+        raw.send(" ")
+        element = raw.next()
+        must(element.get("id") == f"s{number}" and "".join(element.itertext()) == "a b", "a text is lost, or changed")
+    shown = bench.server.musterctl("offload").stdout
+    must("verdict\ton" in shown, f"it is not on again: {shown}")
+    before = counter(bench, "verdict_keepalives")
+    raw.send(" ")
+    until(bench, "verdict_keepalives", before + 1)
+
+
 def server_with(bench, environment=None, prefix=(), settings=""):
     """A server of its own, started so. Its log, when it has come up and one has logged in without TLS; or what it said at its end."""
     server = Musterd(bench.build, bench.server.workers)
@@ -133,6 +152,7 @@ def tests(server):
     if server.is_musterd:
         yield "bpf: keep-alives without TLS wake nobody", keepalives
         yield "bpf: white space within a stanza arrives", within_a_stanza
+        yield "bpf: switched off and on under traffic", switched_under_traffic
         yield "bpf: the kernel refuses the program", refused_by_the_kernel
         yield "bpf: no capability for it", without_capabilities
         yield "bpf: wanted, and refused", wanted_and_refused

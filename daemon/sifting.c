@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sifting.h"
+
+#include <stdio.h>
+
+#include "base/log.h"
+#include "broker.h"
+#include "offload/verdict.h"
+
+static bool has_plain_listener(const struct config *c)
+{
+    for (uint32_t i = 0; i < c->listener_count; i++)
+        if (c->listeners[i].tls == CONFIG_TLS_NONE)
+            return true;
+    return false;
+}
+
+int sifting_open(struct broker *b, struct buffer *ret_message)
+{
+    const struct config *c = b->config;
+    const struct muster_verdict_limits limits = {c->limits.byte_rate, c->limits.byte_rate};
+    struct sifting *g = &b->sifting;
+    if (!has_plain_listener(c)) {
+        snprintf(g->why, sizeof g->why, "all listeners have TLS");
+        return 0;
+    }
+    if (c->offload.bpf == CONFIG_OFFLOAD_OFF) {
+        snprintf(g->why, sizeof g->why, "offload.bpf: off");
+        return 0;
+    }
+    int error = verdict_new(&limits, &g->verdict, g->why, sizeof g->why);
+    if (error && c->offload.bpf == CONFIG_OFFLOAD_ON) {
+        buffer_printf(
+            ret_message,
+            "offload.bpf: on, but the program for connections without TLS cannot be loaded: %s; or set "
+            "offload.bpf: auto",
+            g->why);
+        return error;
+    }
+    if (error)
+        log_info("offload", "verdict=off reason=\"%s\"", g->why);
+    else
+        log_info("offload", "verdict=on");
+    return 0;
+}
+
+void sifting_close(struct broker *b)
+{
+    b->sifting.verdict = verdict_free(b->sifting.verdict);
+}
+
+bool sifting_turn(struct broker *b, bool is_on, struct buffer *reply)
+{
+    struct sifting *g = &b->sifting;
+    if (!g->verdict) {
+        buffer_printf(reply, "verdict stays off: %s", g->why);
+        return !is_on;
+    }
+    verdict_switch(g->verdict, is_on);
+    snprintf(g->why, sizeof g->why, "turned off by musterctl");
+    log_info("offload", "verdict=%s by=musterctl", is_on ? "on" : "off");
+    return true;
+}
+
+void sifting_write(struct broker *b, struct buffer *out)
+{
+    static const char *const names[MUSTER_CLASS_COUNT] = {
+        [MUSTER_CLASS_UNKNOWN] = "unknown",
+        [MUSTER_CLASS_KEEPALIVE] = "keepalive",
+        [MUSTER_CLASS_BROADCAST] = "broadcast",
+        [MUSTER_CLASS_DIRECTED] = "directed",
+        [MUSTER_CLASS_PROBE] = "probe",
+        [MUSTER_CLASS_SUBSCRIPTION] = "subscription",
+        [MUSTER_CLASS_MESSAGE] = "message",
+        [MUSTER_CLASS_IQ] = "iq",
+        [MUSTER_CLASS_ACK] = "ack",
+        [MUSTER_CLASS_OTHER] = "other",
+    };
+    const struct sifting *g = &b->sifting;
+    if (!g->verdict) {
+        buffer_printf(out, "verdict\toff\t%s\n", g->why);
+        return;
+    }
+    struct verdict_counters c = verdict_counters_read(g->verdict);
+    bool is_on = verdict_is_on(g->verdict);
+    buffer_printf(out, "verdict\t%s\t%s\n", is_on ? "on" : "off", is_on ? "listeners without TLS" : g->why);
+    buffer_printf(out, "verdict.watched\t%llu\nverdict.keepalives\t%llu\nverdict.floods\t%llu\n",
+                  (unsigned long long)c.watched, (unsigned long long)c.keepalives,
+                  (unsigned long long)c.floods);
+    for (int i = 0; i < MUSTER_CLASS_COUNT; i++)
+        buffer_printf(out, "verdict.class\t%s\t%llu\n", names[i], (unsigned long long)c.classes[i]);
+}
