@@ -14,7 +14,7 @@ from test_admin import must
 
 WORKERS = 4
 LOGINS = 40
-WAITING = 12
+WAITING = 48  # of 100,000 times, two choices never left more than 14 of them to one of 4 workers; a hash did 71,000 times
 
 
 class Steered(Musterd):
@@ -101,14 +101,13 @@ def under_traffic(bench):
 
 
 def by_load(bench):
-    """Connections that do not log in: each makes its worker the less likely choice. By hash alone 4 of 12 or fewer on each worker is
-    a matter of luck (one in five)."""
+    """Connections that do not log in: each makes its worker the less likely choice."""
     must_steer(bench.server)
     for _ in range(3):
         before = bench.server.offload()[3]
         waiting = [bench.on_close(Raw(bench.server, "none")).open() for _ in range(WAITING)]
         got = [now - then for now, then in zip(bench.server.offload()[3], before)]
-        must(sum(got) == WAITING and max(got) <= 4, f"{WAITING} connections went {got}")
+        must(sum(got) == WAITING and max(got) <= 14, f"{WAITING} connections went {got}")
         for raw in waiting:
             raw.close()
         while bench.server.stat("connections"):
