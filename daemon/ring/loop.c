@@ -2,7 +2,6 @@
 #include "ring/loop.h"
 
 #include <errno.h>
-#include <liburing.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,17 +12,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ring/bells.h"
+#include "ring/setup.h"
 
-/* One turn rarely prepares more; when it does, the batch is submitted in parts. */
-#define LOOP_SUBMISSIONS 2048
-/* A fan-out to thousands completes in one burst: room for it without the kernel's overflow list. */
-#define LOOP_COMPLETIONS 16384
 /* Receive buffers shared by all sessions of the worker. A typical read is one record of a few hundred bytes; a buffer
  * is back within the turn, so this is how many reads one batch can hold before the others wait for the next. All of
  * them are touched in time: 1 MiB a worker. */
 #define LOOP_BUFFERS 256
 #define LOOP_BUFFER_BYTES 4096
-#define LOOP_BUFFER_GROUP 0
 /* Without timers: look around now and then, for nothing but robustness. */
 #define LOOP_WAIT_MS_MAX 60000
 
@@ -85,12 +80,9 @@ static int buffers_open(struct loop *l)
     l->buffer_bytes = bytes == MAP_FAILED ? NULL : bytes;
     if (!l->buffer_ring || !l->buffer_bytes)
         return -ENOMEM;
-    struct io_uring_buf_reg registration = {
-        .ring_addr = (uintptr_t)ring, .ring_entries = LOOP_BUFFERS, .bgid = LOOP_BUFFER_GROUP};
-    int error = io_uring_register_buf_ring(&l->ring, &registration, 0);
+    int error = ring_buffers_register(&l->ring, ring, LOOP_BUFFERS);
     if (error)
         return error;
-    io_uring_buf_ring_init(l->buffer_ring);
     for (unsigned id = 0; id < LOOP_BUFFERS; id++)
         buffer_give_back(l, id);
     buffers_publish(l);
@@ -140,18 +132,10 @@ int loop_new(const struct loop_owner *owner, struct loop **ret_loop, char *ret_m
     lanes_init(&l->lanes);
     l->now_ms = clock_now_ms();
     timer_wheel_init(&l->timers, l->now_ms);
-    l->ring.ring_fd = -1;
     l->wake_fd = -1;
-    struct io_uring_params params = {
-        .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE |
-                 IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL,
-        .cq_entries = LOOP_COMPLETIONS,
-    };
-    int error = io_uring_queue_init_params(LOOP_SUBMISSIONS, &l->ring, &params);
-    if (error) {
-        l->ring.ring_fd = -1;
+    int error = ring_open(&l->ring);
+    if (error)
         goto fail;
-    }
     error = buffers_open(l);
     if (error)
         goto fail;
@@ -275,9 +259,7 @@ void loop_accept(struct loop *l, struct op *op, int fd)
 void loop_receive(struct loop *l, struct op *op, int fd)
 {
     struct io_uring_sqe *sqe = loop_sqe(l);
-    io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
-    sqe->flags |= IOSQE_BUFFER_SELECT;
-    sqe->buf_group = LOOP_BUFFER_GROUP;
+    ring_prepare_receive(sqe, fd);
     io_uring_sqe_set_data(sqe, op);
 }
 
@@ -312,7 +294,7 @@ void loop_post(struct loop *to, struct loop *from, struct message *m)
     }
     from->counters.doorbells++;
     struct io_uring_sqe *sqe = loop_sqe(from);
-    io_uring_prep_msg_ring(sqe, to->ring.ring_fd, 0, 0, 0);
+    ring_prepare_doorbell(sqe, &to->ring);
     io_uring_sqe_set_data64(sqe, (uintptr_t)to | LOOP_DOORBELL_BIT);
 }
 
