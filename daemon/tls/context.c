@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -279,6 +280,43 @@ int tls_context_new(const struct tls_settings *settings, struct tls_context **re
     c->end_point_len = end_point_compute(c->ctx, c->end_point, sizeof c->end_point);
     *ret_context = c;
     return 0;
+}
+
+/* Narrow *begin to *end by the leaf of `ctx`. */
+static bool dates_narrow(const SSL_CTX *ctx, time_t *begin, time_t *end)
+{
+    struct tm from, until;
+    const X509 *leaf = SSL_CTX_get0_certificate(ctx);
+    if (!leaf || ASN1_TIME_to_tm(X509_get0_notBefore(leaf), &from) != 1 ||
+        ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &until) != 1)
+        return false;
+    time_t from_s = timegm(&from), until_s = timegm(&until);
+    *begin = from_s > *begin ? from_s : *begin;
+    *end = until_s < *end ? until_s : *end;
+    return true;
+}
+
+bool tls_context_dates(const struct tls_context *c, time_t *ret_begin, time_t *ret_end)
+{
+    time_t begin = 0, end = (time_t)INT64_MAX;
+    bool is_told = dates_narrow(c->ctx, &begin, &end);
+    for (uint32_t i = 0; is_told && i < c->identity_count; i++)
+        is_told = dates_narrow(c->identities[i].ctx, &begin, &end);
+    if (is_told) {
+        *ret_begin = begin;
+        *ret_end = end;
+    }
+    return is_told;
+}
+
+const char *tls_library_version(void)
+{
+    return OpenSSL_version(OPENSSL_VERSION);
+}
+
+bool tls_library_takes_schedule(void)
+{
+    return schedule_is_ours();
 }
 
 struct tls_context *tls_context_ref(struct tls_context *c)

@@ -5,6 +5,7 @@
 #define MUSTER_TLS_CONTEXT_H
 
 #include <stdbool.h>
+#include <time.h>
 
 #include "base/buffer.h"
 #include "base/span.h"
@@ -48,6 +49,13 @@ int tls_context_new(const struct tls_settings *settings, struct tls_context **re
                     struct buffer *ret_message);
 struct tls_context *tls_context_ref(struct tls_context *c);
 struct tls_context *tls_context_unref(struct tls_context *c); /* takes NULL, returns NULL */
+
+/* When our certificates begin and end to be good, the narrowest of them all. false: the library does not tell. */
+bool tls_context_dates(const struct tls_context *c, time_t *ret_begin, time_t *ret_end);
+
+/* The library's name and version, as it says it itself; whether our key schedule is the one that it uses. */
+const char *tls_library_version(void);
+bool tls_library_takes_schedule(void);
 
 /* Is there anything that tls_client_check does? And is the network part of it? */
 bool tls_context_checks_clients(const struct tls_context *c);

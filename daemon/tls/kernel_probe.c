@@ -107,11 +107,24 @@ static int try(uint16_t version, enum tls_suite suite, bool with_rekey)
     return error;
 }
 
+int record_kernel_probe_ulp(void)
+{
+    int fds[2];
+    int error = tcp_pair(fds);
+    if (!error)
+        error = record_kernel_attach(fds[0]);
+    for (int i = 0; i < 2; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    return error;
+}
+
 void record_kernel_probe(struct record_kernel_abilities *ret)
 {
     *ret = (struct record_kernel_abilities){0};
     for (int suite = TLS_AES_128_GCM; suite <= TLS_CHACHA20_POLY1305; suite++) {
         int error = try(TLS_1_3_VERSION, (enum tls_suite)suite, false);
+        ret->suite_errors[suite] = error;
         if (!error)
             ret->tls13_suites |= 1u << suite;
         else if (!ret->error)

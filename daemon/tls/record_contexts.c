@@ -39,11 +39,9 @@ struct ways {
     uint64_t window_began_ms;
 };
 
-enum { SUITES = TLS_CHACHA20_POLY1305 + 1 };
-
 struct record_worker {
-    EVP_CIPHER *ciphers[SUITES];
-    struct ways opening[SUITES], sealing[SUITES];
+    EVP_CIPHER *ciphers[TLS_SUITES];
+    struct ways opening[TLS_SUITES], sealing[TLS_SUITES];
 };
 
 static const char *const CIPHER_NAMES[] = {
@@ -51,14 +49,14 @@ static const char *const CIPHER_NAMES[] = {
     [TLS_AES_256_GCM] = "AES-256-GCM",
     [TLS_CHACHA20_POLY1305] = "ChaCha20-Poly1305",
 };
-_Static_assert(sizeof(CIPHER_NAMES) / sizeof(CIPHER_NAMES[0]) == SUITES, "a name a suite");
+_Static_assert(sizeof(CIPHER_NAMES) / sizeof(CIPHER_NAMES[0]) == TLS_SUITES, "a name a suite");
 
 struct record_worker *record_worker_new(void)
 {
     struct record_worker *w = calloc(1, sizeof(*w));
     if (!w)
         return NULL;
-    for (int suite = TLS_AES_128_GCM; suite < SUITES; suite++) {
+    for (int suite = TLS_AES_128_GCM; suite < TLS_SUITES; suite++) {
         w->ciphers[suite] = EVP_CIPHER_fetch(NULL, CIPHER_NAMES[suite], NULL);
         if (!w->ciphers[suite])
             return record_worker_free(w);
@@ -85,7 +83,7 @@ struct record_worker *record_worker_free(struct record_worker *w)
 {
     if (!w)
         return NULL;
-    for (int suite = TLS_AES_128_GCM; suite < SUITES; suite++) {
+    for (int suite = TLS_AES_128_GCM; suite < TLS_SUITES; suite++) {
         many_give_up(&w->sealing[suite]);
         ways_clear(w->sealing[suite].few, WAYS_FEW);
         ways_clear(w->opening[suite].few, WAYS_FEW);
@@ -97,7 +95,7 @@ struct record_worker *record_worker_free(struct record_worker *w)
 
 bool record_worker_is_large(const struct record_worker *w)
 {
-    for (int suite = TLS_AES_128_GCM; suite < SUITES; suite++)
+    for (int suite = TLS_AES_128_GCM; suite < TLS_SUITES; suite++)
         if (w->sealing[suite].many)
             return true;
     return false;
@@ -105,7 +103,7 @@ bool record_worker_is_large(const struct record_worker *w)
 
 void record_worker_rest(struct record_worker *w, uint64_t now_ms)
 {
-    for (int suite = TLS_AES_128_GCM; suite < SUITES; suite++) {
+    for (int suite = TLS_AES_128_GCM; suite < TLS_SUITES; suite++) {
         struct ways *s = &w->sealing[suite];
         if (s->many && now_ms > s->window_began_ms + WINDOW_MS_MAX)
             many_give_up(s);

@@ -121,6 +121,11 @@ static int keys_give(int fd, int direction, uint16_t version, uint8_t suite, con
     return error;
 }
 
+int record_kernel_attach(int fd)
+{
+    return setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof "tls") < 0 ? -errno : 0;
+}
+
 int record_kernel_new(struct record *user, int fd, bool can_rekey, struct record **ret_record)
 {
     struct tls_secrets secrets;
@@ -128,7 +133,7 @@ int record_kernel_new(struct record *user, int fd, bool can_rekey, struct record
     if (!k)
         return -ENOMEM;
     record_user_secrets(user, &secrets);
-    int error = setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof "tls") < 0 ? -errno : 0;
+    int error = record_kernel_attach(fd);
     if (!error)
         error = keys_give(fd, TLS_TX, secrets.version, secrets.suite, &secrets.send);
     if (!error && keys_give(fd, TLS_RX, secrets.version, secrets.suite, &secrets.receive) < 0)

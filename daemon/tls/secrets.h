@@ -14,6 +14,7 @@ struct tls_server;
 #define TLS_IV_BYTES 12
 
 enum tls_suite { TLS_SUITE_NONE, TLS_AES_128_GCM, TLS_AES_256_GCM, TLS_CHACHA20_POLY1305 };
+#define TLS_SUITES (TLS_CHACHA20_POLY1305 + 1)
 
 /* One direction. */
 struct tls_direction {

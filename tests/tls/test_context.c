@@ -21,6 +21,9 @@
 
 static char dir[256];
 
+/* The certificates were made this long ago at most. */
+#define DATES_SLACK_S 60
+
 static const struct {
     const char *name;
     struct certificate_recipe recipe;
@@ -112,6 +115,11 @@ static void good_ones_load(void **state)
                         EVP_get_digestbyname(recipes[i].end_point_hash), digest, &digest_len);
         if (context->end_point_len != digest_len || memcmp(context->end_point, digest, digest_len) != 0)
             fail_msg("%s: tls-server-end-point", recipes[i].name);
+
+        time_t now = time(NULL), begin = 0, end = 0;
+        assert_true(tls_context_dates(context, &begin, &end));
+        assert_in_range(now + recipes[i].recipe.starts_s - begin, 0, DATES_SLACK_S);
+        assert_in_range(now + recipes[i].recipe.ends_s - end, 0, DATES_SLACK_S);
 
         /* Counted: the last one frees. */
         assert_ptr_equal(tls_context_ref(context), context);
@@ -254,6 +262,7 @@ static void by_domain(void **state)
         numbered.serial = i + 1;
         numbered.curve =
             i == 2 ? NULL : recipe.curve; /* RSA: a key of another type takes the other's place, too */
+        numbered.ends_s += i == 1 ? -1000 : 0;
         certificate_make(folder, names[i], &numbered);
     }
     assert_int_equal(tls_context_new(&settings, &context, &message), 0);
@@ -261,6 +270,9 @@ static void by_domain(void **state)
         for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++)
             assert_string_equal(shown(context, rows[i].host, span_of(rows[i].domain), version),
                                 rows[i].serial);
+    time_t begin = 0, end = 0;
+    assert_true(tls_context_dates(context, &begin, &end));
+    assert_in_range(time(NULL) + recipe.ends_s - 1000 - end, 0, DATES_SLACK_S); /* the first that ends */
     context = tls_context_unref(context);
     snprintf(key, sizeof key, "%s/two.example.key", folder);
     remove(key);
