@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/json.h"
 #include "route/explain.h"
 
 #define JID(a) (int)jid_full(&(a)->jid).len, jid_full(&(a)->jid).ptr
@@ -316,21 +317,6 @@ void verdict_write(const struct verdict *v, const struct explanation *e, struct 
         buffer_append(out, is_seen ? SPAN(", but not the latest yet: ") : SPAN(": "));
     buffer_add(out, is_seen ? &v->late : &v->why);
     buffer_append_char(out, '\n');
-}
-
-static void json_string(struct buffer *out, struct span text)
-{
-    buffer_append_char(out, '"');
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (c < 0x20)
-            buffer_printf(out, "\\u%04x", c);
-        else if (c == '"' || c == '\\')
-            buffer_printf(out, "\\%c", c);
-        else
-            buffer_append_char(out, (char)c);
-    }
-    buffer_append_char(out, '"');
 }
 
 static void json_member(struct buffer *out, const char *name, struct span text)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 
 #define PROGRESS_EVERY_MS 200
 
@@ -16,20 +17,6 @@ void report_init(struct report *r, bool as_json, const char *scenario)
         buffer_printf(&r->text, "{\"scenario\": \"%s\"", scenario);
     else
         buffer_printf(&r->text, "%s", scenario);
-}
-
-static void json_string(struct buffer *b, const char *text)
-{
-    buffer_append_char(b, '"');
-    for (const char *c = text; *c != '\0'; c++) {
-        if (*c == '"' || *c == '\\')
-            buffer_printf(b, "\\%c", *c);
-        else if ((unsigned char)*c < 0x20)
-            buffer_printf(b, "\\u%04x", (unsigned)*c);
-        else
-            buffer_append_char(b, *c);
-    }
-    buffer_append_char(b, '"');
 }
 
 static void report_name(struct report *r, const char *name)
@@ -56,7 +43,7 @@ void report_text(struct report *r, const char *name, const char *value)
 {
     report_name(r, name);
     if (r->as_json)
-        json_string(&r->text, value);
+        json_string(&r->text, span_of(value));
     else
         buffer_append(&r->text, span_of(value));
 }
@@ -91,7 +78,7 @@ void report_list_item(struct report *r, const char *value)
     }
     if (r->text.ptr[r->text.len - 1] != '[')
         buffer_literal(&r->text, ", ");
-    json_string(&r->text, value);
+    json_string(&r->text, span_of(value));
 }
 
 void report_list_end(struct report *r)
