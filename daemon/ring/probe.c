@@ -2,11 +2,11 @@
 #include "ring/probe.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -51,6 +51,23 @@ static void flags_probe(char *ret_names, size_t bytes)
             len += (size_t)snprintf(ret_names + len, bytes - len, "%s%s", len ? " " : "", ring_flags[i].name);
         }
     }
+}
+
+/* Kernels have counted it, then not, then again: see whether it works when nothing is allowed. The limit is the whole
+ * process's, but nothing else runs. */
+static bool is_charged(void)
+{
+    struct io_uring ring;
+    struct rlimit limit, none;
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0)
+        return false;
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = limit.rlim_max};
+    setrlimit(RLIMIT_MEMLOCK, &none);
+    int error = ring_open(&ring);
+    setrlimit(RLIMIT_MEMLOCK, &limit);
+    if (error == 0)
+        io_uring_queue_exit(&ring);
+    return error == -ENOMEM;
 }
 
 static bool has_operation(struct io_uring *ring, int operation)
@@ -155,6 +172,7 @@ void ring_probe(struct ring_abilities *ret)
                                    .doorbell = RING_UNTRIED,
                                    .region = RING_UNTRIED};
     ret->plain = entries && bytes && region ? io_uring_queue_init(PROBE_BUFFERS, &ring, 0) : -ENOMEM;
+    ret->is_charged = ret->plain == -ENOMEM || (ret->plain == 0 && is_charged());
     if (ret->plain == 0) {
         io_uring_queue_exit(&ring);
         ret->setup = ring_open(&ring);

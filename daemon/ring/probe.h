@@ -4,8 +4,14 @@
 #ifndef MUSTER_RING_PROBE_H
 #define MUSTER_RING_PROBE_H
 
+#include <stdbool.h>
+
 /* Not tried, because something that it needs does not work. */
 enum { RING_UNTRIED = 1 };
+
+/* What one loop's ring takes of RLIMIT_MEMLOCK where the kernel counts it (404 KiB on Linux 6.18; its buffers' list). The sum of all
+ * rings of a user must fit. */
+#define RING_LOCKED_BYTES (408u * 1024)
 
 /* Each 0, negative errno or RING_UNTRIED. */
 struct ring_abilities {
@@ -16,6 +22,7 @@ struct ring_abilities {
     int receive;            /* a receive into them that stays armed */
     int doorbell;           /* MSG_RING from one ring to another */
     int region;             /* a memory region registered with the ring; no loop needs it yet */
+    bool is_charged;        /* the kernel counts a ring against RLIMIT_MEMLOCK, for this process */
 };
 
 /* Less than a millisecond; leaves nothing behind. */
