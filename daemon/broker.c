@@ -30,6 +30,18 @@ static uint32_t core_count(void)
     return cores > 0 ? (uint32_t)cores : 1;
 }
 
+uint32_t broker_worker_count(const struct config *c)
+{
+    uint32_t cores = core_count();
+    uint32_t count = c && c->workers ? c->workers : cores < WORKERS_MIN ? WORKERS_MIN : cores;
+    return count > WORKERS_MAX ? WORKERS_MAX : count;
+}
+
+uint32_t broker_job_count(const struct config *c)
+{
+    return c && c->jobs ? c->jobs : core_count();
+}
+
 static void descriptors_raise(void)
 {
     struct rlimit limit;
@@ -42,11 +54,9 @@ static void descriptors_raise(void)
 static int settings_make(struct broker *b)
 {
     const struct config *c = b->config;
-    b->domains = calloc(c->domain_count, sizeof *b->domains);
+    b->domains = settings_domains(c);
     if (!b->domains)
         return -ENOMEM;
-    for (uint32_t i = 0; i < c->domain_count; i++)
-        b->domains[i] = span_of(c->domains[i]);
     b->service_settings = settings_of_services(c);
     b->router_settings = settings_of_router(c, b->domains, &b->service_settings);
     b->stream_settings = settings_of_stream(c, b->domains);
@@ -93,10 +103,7 @@ static int kernel_records_choose(struct broker *b, struct buffer *ret_message)
 
 static int tls_open(struct broker *b, struct buffer *ret_message)
 {
-    bool is_needed = false;
-    for (uint32_t i = 0; i < b->config->listener_count; i++)
-        is_needed |= b->config->listeners[i].tls != CONFIG_TLS_NONE;
-    if (!is_needed)
+    if (!settings_want_tls(b->config))
         return 0;
     struct tls_settings settings = settings_of_tls(b->config, b->domains);
     int error = tls_context_new(&settings, &b->tls, ret_message);
@@ -233,10 +240,7 @@ int broker_start(struct broker *b, const struct config *config, struct buffer *r
     guesses_init(&b->guesses, config->limits.wrong_passwords, config->limits.login_delay_ms);
     address_rate_init(&b->registrations, config->registration.per_hour);
     descriptors_raise();
-    uint32_t cores = core_count();
-    b->worker_count = config->workers ? config->workers : cores < WORKERS_MIN ? WORKERS_MIN : cores;
-    if (b->worker_count > WORKERS_MAX)
-        b->worker_count = WORKERS_MAX;
+    b->worker_count = broker_worker_count(config);
     int error = settings_make(b);
     if (!error)
         error = tls_open(b, ret_message);
@@ -251,7 +255,7 @@ int broker_start(struct broker *b, const struct config *config, struct buffer *r
     error = listeners_open(b, ret_message);
     if (error)
         return error;
-    b->jobs = jobs_new(config->jobs ? config->jobs : cores, false);
+    b->jobs = jobs_new(broker_job_count(config), false);
     if (!b->jobs) {
         buffer_printf(ret_message, "cannot start the job threads: %s", strerror(errno));
         return -errno;

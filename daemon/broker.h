@@ -56,6 +56,10 @@ struct broker {
     bool is_running;
 };
 
+/* How many threads the broker makes of a configuration; NULL: of the defaults. */
+uint32_t broker_worker_count(const struct config *c);
+uint32_t broker_job_count(const struct config *c);
+
 /* Start everything. 0, or negative errno with one line in ret_message; then broker_stop cleans up. */
 int broker_start(struct broker *b, const struct config *config, struct buffer *ret_message);
 /* Stop everything in order: streams end with <system-shutdown/>, the store finishes, nothing is left. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "settings.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
 
 _Static_assert(CONFIG_CONTACTS == SERVICE_CONTACTS, "one list each");
@@ -73,6 +75,22 @@ static enum tls_revocation revocation_of(enum config_revocation r)
     return r == CONFIG_REVOCATION_HARD   ? TLS_REVOCATION_HARD
            : r == CONFIG_REVOCATION_SOFT ? TLS_REVOCATION_SOFT
                                          : TLS_REVOCATION_OFF;
+}
+
+struct span *settings_domains(const struct config *c)
+{
+    struct span *domains = calloc(c->domain_count, sizeof *domains);
+    for (uint32_t i = 0; domains && i < c->domain_count; i++)
+        domains[i] = span_of(c->domains[i]);
+    return domains;
+}
+
+bool settings_want_tls(const struct config *c)
+{
+    for (uint32_t i = 0; i < c->listener_count; i++)
+        if (c->listeners[i].tls != CONFIG_TLS_NONE)
+            return true;
+    return false;
 }
 
 struct tls_settings settings_of_tls(const struct config *c, const struct span *domains)

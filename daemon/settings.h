@@ -14,6 +14,10 @@ struct service_settings settings_of_services(const struct config *c);
 /* `domains` are those of `c`; they and `services_settings` outlive what is made of them. */
 struct router_settings settings_of_router(const struct config *c, const struct span *domains,
                                           const struct service_settings *services_settings);
+/* The domains, which the others want as spans. The caller frees it; NULL: no memory. */
+struct span *settings_domains(const struct config *c);
+/* Does any listener use TLS? */
+bool settings_want_tls(const struct config *c);
 /* It borrows the paths, and `domains`. */
 struct tls_settings settings_of_tls(const struct config *c, const struct span *domains);
 /* Without `tls`, `secret` and `registrations`, which are not in the configuration. */

@@ -11,8 +11,6 @@
 #include "base/log.h"
 #include "net/socket.h"
 
-/* A login storm arrives in one burst: let the kernel keep as many as it will (net.core.somaxconn). */
-#define LISTENER_BACKLOG 4096
 /* Out of descriptors or memory: connections wait in the backlog until there are some again. */
 #define LISTENER_RETRY_MS 500
 

@@ -9,6 +9,9 @@
 #include "base/timer.h"
 #include "ring/loop.h"
 
+/* A login storm arrives in one burst: let the kernel keep as many as it will (net.core.somaxconn). */
+#define LISTENER_BACKLOG 4096
+
 struct listener {
     struct op accept;
     struct loop *loop;
