@@ -10,25 +10,30 @@
 
 #include "base/log.h"
 #include "broker.h"
+#include "doctor/doctor.h"
+#include "settings.h"
 
 #define CONFIG_PATH_DEFAULT "/etc/muster/musterd.yaml"
 
-static const char usage[] = "usage: musterd [--config FILE] [--check]\n"
-                            "\n"
-                            "An XMPP presence broker. Runs in the foreground, logs to standard error,\n"
-                            "stops on SIGTERM and SIGINT.\n"
-                            "\n"
-                            "  -c, --config FILE  configuration, default " CONFIG_PATH_DEFAULT "\n"
-                            "      --check        read and check the configuration, then exit\n"
-                            "      --reference    print the reference of all configuration keys (Markdown)\n"
-                            "  -h, --help         this text\n"
-                            "  -V, --version      the version\n"
-                            "\n"
-                            "Exit status: 0 stopped as asked, 1 failure, 2 wrong usage.\n";
+static const char usage[] =
+    "usage: musterd [--config FILE] [--check | --doctor [--json]]\n"
+    "\n"
+    "An XMPP presence broker. Runs in the foreground, logs to standard error,\n"
+    "stops on SIGTERM and SIGINT.\n"
+    "\n"
+    "  -c, --config FILE  configuration, default " CONFIG_PATH_DEFAULT "\n"
+    "      --check        read and check the configuration, then exit\n"
+    "      --doctor       examine this machine for all that musterd uses, then exit\n"
+    "      --json         with --doctor: for programs\n"
+    "      --reference    print the reference of all configuration keys (Markdown)\n"
+    "  -h, --help         this text\n"
+    "  -V, --version      the version\n"
+    "\n"
+    "Exit status: 0 stopped as asked, 1 failure (--doctor: musterd cannot run here), 2 wrong usage.\n";
 
 struct arguments {
     const char *config_path;
-    bool is_check;
+    bool is_check, is_doctor, is_json;
 };
 
 /* Returns -1 to go on, or the exit status. */
@@ -36,6 +41,7 @@ static int arguments_read(int argc, char **argv, struct arguments *ret)
 {
     static const struct option options[] = {
         {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
+        {"doctor", no_argument, NULL, 'd'},       {"json", no_argument, NULL, 'j'},
         {"reference", no_argument, NULL, 'r'},    {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},      {0},
     };
@@ -48,6 +54,12 @@ static int arguments_read(int argc, char **argv, struct arguments *ret)
             break;
         case 'k':
             ret->is_check = true;
+            break;
+        case 'd':
+            ret->is_doctor = true;
+            break;
+        case 'j':
+            ret->is_json = true;
             break;
         case 'r':
             config_reference_write(&reference);
@@ -64,6 +76,11 @@ static int arguments_read(int argc, char **argv, struct arguments *ret)
             fputs("try musterd --help\n", stderr);
             return 2;
         }
+    }
+    if (ret->is_doctor ? ret->is_check : ret->is_json) {
+        fputs("musterd: --json goes with --doctor, and --doctor without --check; try musterd --help\n",
+              stderr);
+        return 2;
     }
     if (optind == argc)
         return -1;
@@ -125,6 +142,33 @@ static int serve(const struct config *config)
     return 0;
 }
 
+/* Could it run here as `c` says (NULL with an error: by the defaults)? The exit status. */
+static int examine(const struct arguments *a, const struct config *c, int error, struct span message)
+{
+    struct findings findings;
+    struct buffer report = {0};
+    struct tls_settings tls;
+    struct span *domains = c ? settings_domains(c) : NULL;
+    struct doctor_subject subject = {.config_path = a->config_path,
+                                     .config = c,
+                                     .config_error = error,
+                                     .config_message = message,
+                                     .workers = broker_worker_count(c),
+                                     .jobs = broker_job_count(c)};
+    if (domains && settings_want_tls(c)) {
+        tls = settings_of_tls(c, domains);
+        subject.tls = &tls;
+    }
+    doctor_examine(&subject, &findings);
+    (a->is_json ? findings_write_json : findings_write_table)(&findings, &report);
+    fwrite(report.ptr, 1, report.len, stdout);
+    int status = findings_let_run(&findings) ? 0 : 1;
+    findings_fini(&findings);
+    buffer_fini(&report);
+    free(domains);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     struct arguments arguments;
@@ -134,6 +178,12 @@ int main(int argc, char **argv)
     struct config *config = NULL;
     struct buffer message = {0};
     int error = config_load(arguments.config_path, environ, &config, &message);
+    if (arguments.is_doctor) {
+        status = examine(&arguments, config, error, buffer_span(&message));
+        buffer_fini(&message);
+        config_free(config);
+        return status;
+    }
     if (error) {
         complain(&message, strerror(-error));
         buffer_fini(&message);

@@ -18,7 +18,7 @@ LEVELS = (
     ("route",),
     ("service", "link"),
     ("admin",),
-    ("config", "broker"),
+    ("config", "doctor", "broker"),
 )
 LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 

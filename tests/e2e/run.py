@@ -24,6 +24,7 @@ import test_hostile_login  # noqa: E402
 import test_certificates  # noqa: E402
 import test_clients  # noqa: E402
 import test_days  # noqa: E402
+import test_doctor  # noqa: E402
 import test_durability  # noqa: E402
 import test_errors  # noqa: E402
 import test_blocking  # noqa: E402
@@ -73,6 +74,7 @@ SUITES = (
     test_steer,
     test_limits,
     test_days,
+    test_doctor,
     test_terminal,
     test_bpf,
     test_durability,
