@@ -9,7 +9,7 @@ import threading
 
 from clients import Missing
 from raw import Raw
-from servers import Musterd
+from servers import Musterd, free_ports
 from test_admin import must
 
 WORKERS = 4
@@ -114,6 +114,23 @@ def by_load(bench):
             pass
 
 
+def other_servers(bench):
+    """Their listener is steered as well. How evenly is not asked: nobody waits here until a connection has been accepted."""
+    port, = free_ports(1)
+    server = Steered(bench.build)
+    server.extra = f"federation: {{enabled: true, address: 127.0.0.1, port: {port}}}\n"
+    try:
+        server.start()
+        must_steer(server)
+        streams = [bench.on_close(socket.create_connection(("127.0.0.1", port))) for _ in range(WAITING)]
+        got = server.offload()[3]
+        must(sum(got) == len(streams), f"{len(streams)} connections went {got}")
+        bench.close()
+        must(server.stop() == 0, "it did not stop cleanly")
+    finally:
+        server.remove()
+
+
 def is_refused(port):
     with socket.socket() as late:
         return late.connect_ex(("127.0.0.1", port)) != 0
@@ -185,6 +202,7 @@ def tests(server):
         return
     yield "steer: off and on while clients log in", on_a_server(under_traffic)
     yield "steer: the worker with less to do", on_a_server(by_load)
+    yield "steer: streams of other servers", other_servers
     yield "steer: while it stops", on_a_server(stopping)
     yield "steer: the program is refused", on_a_server(not_loaded("CAP_BPF"), ("env", "MUSTER_BPF_FAIL=steer"))
     yield "steer: wanted, and refused", wanted_and_refused
