@@ -1,12 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Run every fuzz target of a build folder: run.sh BUILD SECONDS [JOBS]. New inputs are kept in BUILD/corpus, crashing ones in
-# BUILD/crashes; seeds that are made from the dialogues of tests/flow in BUILD/seeds. Ends with `N passed, N failed, N skipped`.
+# BUILD/crashes; seeds that are made from the dialogues of tests/flow, and what was kept of earlier runs (corpora/, keep.sh), in BUILD/seeds.
+# Ends with `N passed, N failed, N skipped`.
 set -u
 build=$(realpath "$1") seconds=$2 jobs=${3:-2}
 here=$(dirname "$(realpath "$0")")
 seeds=$here/seeds
 python3 "$here/stream_seeds.py" "$here/../flow" "$build/seeds/stream" || exit 1
+for kept in "$here"/corpora/*.tar.gz; do
+    folder=$build/seeds/$(basename "$kept" .tar.gz)
+    mkdir -p "$folder" && tar -C "$folder" -xzf "$kept" || exit 1
+done
 
 run_one() {
     local target=$1 name
