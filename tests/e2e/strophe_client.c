@@ -31,6 +31,7 @@ struct adapter {
     xmpp_conn_t *connection;
     bool is_online, is_ending;
     bool is_losing;          /* cut by the driver: it comes back */
+    bool is_asked;           /* the server wants to know how much has come (XEP-0198) */
     bool is_raw;             /* every stanza is told as it is */
     char *notify;            /* a node it wants to hear of; NULL: none */
     char *connect_line;      /* the command, to do it again; NULL: its session is not to be resumed */
@@ -192,6 +193,14 @@ static int on_presence(xmpp_conn_t *connection, xmpp_stanza_t *stanza, void *con
     xmpp_free(a->context, show);
     xmpp_free(a->context, status);
     xmpp_free(a->context, priority);
+    return 1;
+}
+
+static int on_asked(xmpp_conn_t *connection, xmpp_stanza_t *stanza, void *context)
+{
+    (void)connection;
+    (void)stanza;
+    ((struct adapter *)context)->is_asked = true; /* the library answers */
     return 1;
 }
 
@@ -359,6 +368,7 @@ static void on_connection(xmpp_conn_t *connection, xmpp_conn_event_t event, int 
         a->is_online = true;
         if (a->is_raw)
             xmpp_handler_add(connection, on_any, NULL, NULL, NULL, a);
+        xmpp_handler_add(connection, on_asked, "urn:xmpp:sm:3", "r", NULL, a);
         xmpp_handler_add(connection, on_presence, NULL, "presence", NULL, a);
         xmpp_handler_add(connection, on_message, NULL, "message", NULL, a);
         xmpp_handler_add(connection, on_iq, NULL, "iq", NULL, a);
@@ -411,6 +421,11 @@ static void do_connect(struct adapter *a, const struct command *c)
  * only an error: put a socket there that has one. */
 static void do_lose(struct adapter *a)
 {
+    /* It ends itself when it resumes with an answer in its queue: let that go out first. */
+    do {
+        a->is_asked = false;
+        xmpp_run_once(a->context, 0);
+    } while (a->is_asked && a->is_online);
     for (int fd = 0; fd < 256; fd++) {
         int domain = 0, pair[2];
         socklen_t len = sizeof(domain);
