@@ -43,8 +43,10 @@ struct {
     __type(value, __u64);
 } classes SEC(".maps");
 
-/* Too large for the stack. Only one piece at a time is looked at on a processor: softirqs do not interrupt each other. */
+/* Too large for the stack. Of the processor, and taken: a piece that comes out of a socket's backlog is looked at in a system call, which
+ * may be interrupted by another socket's. */
 struct view {
+    __u32 is_taken;
     struct muster_classifier classifier;
     int outcome;
     unsigned char window[MUSTER_CLASSIFY_WINDOW];
@@ -75,12 +77,17 @@ static __always_inline __u32 class_of(struct __sk_buff *skb, __u32 len)
 {
     __u32 zero = 0, seen = len < MUSTER_CLASSIFY_WINDOW ? len : MUSTER_CLASSIFY_WINDOW;
     struct view *v = bpf_map_lookup_elem(&views, &zero);
-    if (!v || !seen || bpf_skb_load_bytes(skb, 0, v->window, seen) < 0)
-        return MUSTER_CLASS_UNKNOWN;
-    __builtin_memset(&v->classifier, 0, sizeof v->classifier);
-    v->outcome = MUSTER_CLASSIFY_MORE;
-    bpf_loop(seen, view_step, &v, 0);
-    return muster_classify_outcome(&v->classifier, v->outcome, seen == len);
+    __u32 class = MUSTER_CLASS_UNKNOWN;
+    if (!v || !seen || __sync_lock_test_and_set(&v->is_taken, 1))
+        return class;
+    if (bpf_skb_load_bytes(skb, 0, v->window, seen) == 0) {
+        __builtin_memset(&v->classifier, 0, sizeof v->classifier);
+        v->outcome = MUSTER_CLASSIFY_MORE;
+        bpf_loop(seen, view_step, &v, 0);
+        class = muster_classify_outcome(&v->classifier, v->outcome, seen == len);
+    }
+    __sync_lock_test_and_set(&v->is_taken, 0);
+    return class;
 }
 
 /* A bucket of `burst_bytes` that fills with `bytes_per_s`. */

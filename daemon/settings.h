@@ -4,11 +4,14 @@
 #define MUSTER_SETTINGS_H
 
 #include "config/config.h"
+#include "muster/verdict.h"
 #include "route/router.h"
 #include "service/services.h"
 #include "stream/stream.h"
 #include "tls/context.h"
 
+/* What it marks is what the stream's own limit slows down. */
+struct muster_verdict_limits settings_of_verdict(const struct config *c);
 struct service_settings settings_of_services(const struct config *c);
 /* Without `command`, which the broker is. */
 /* `domains` are those of `c`; they and `services_settings` outlive what is made of them. */

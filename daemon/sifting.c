@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "broker.h"
 #include "offload/verdict.h"
+#include "settings.h"
 
 static bool has_plain_listener(const struct config *c)
 {
@@ -18,7 +19,7 @@ static bool has_plain_listener(const struct config *c)
 int sifting_open(struct broker *b, struct buffer *ret_message)
 {
     const struct config *c = b->config;
-    const struct muster_verdict_limits limits = {c->limits.byte_rate, c->limits.byte_rate};
+    const struct muster_verdict_limits limits = settings_of_verdict(c);
     struct sifting *g = &b->sifting;
     if (!has_plain_listener(c)) {
         snprintf(g->why, sizeof g->why, "all listeners have TLS");

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "doctor/checks.h"
+#include "offload/programs.h"
 #include "offload/verdict.h"
 
 #define BTF_PATH "/sys/kernel/btf/vmlinux"
@@ -56,16 +57,16 @@ static bool may_load(const struct machine *m)
            (machine_has_capability(m, CAPABILITY_BPF) && machine_has_capability(m, CAPABILITY_NET_ADMIN));
 }
 
-void judge_bpf_program(struct findings *f, const struct machine *m, const struct bpf_type *type, int error)
+void judge_bpf_program(struct findings *f, const struct machine *m, const struct bpf_type *type,
+                       enum finding_need need, int error)
 {
     if (!error) {
-        finding_add(f, type->name, FINDING_OPTIONAL, FINDING_OK, "a program of type %s was loaded",
-                    type->title);
+        finding_add(f, type->name, need, FINDING_OK, "a program of type %s was loaded", type->title);
         return;
     }
-    struct finding *row = finding_add(f, type->name, FINDING_OPTIONAL, FINDING_MISSING,
-                                      "no program of type %s can be loaded (%s): %s", type->title,
-                                      strerror(-error), type->without);
+    struct finding *row =
+        finding_add(f, type->name, need, FINDING_MISSING, "no program of type %s can be loaded (%s): %s",
+                    type->title, strerror(-error), type->without);
     if (error != -EPERM && error != -EACCES)
         finding_change(row, "boot a kernel with %s=y", type->option);
     else if (!may_load(m))
@@ -168,6 +169,28 @@ static void check_verdict(struct examination *x)
     judge_verdict(x->findings, &x->machine, &facts);
 }
 
+/* Where the configuration insists on programs, that of connections is one of them, unless there is nothing to choose. */
+static enum finding_need need_of(const struct examination *x, const struct bpf_type *type)
+{
+    const struct config *c = x->subject->config;
+    bool is_needed = c && c->offload.bpf == CONFIG_OFFLOAD_ON && x->subject->workers > 1 &&
+                     type->type == BPF_PROG_TYPE_SK_REUSEPORT;
+    return is_needed ? FINDING_NEEDED : FINDING_OPTIONAL;
+}
+
+static void check_type(struct examination *x, const struct bpf_type *type)
+{
+    enum finding_need need = need_of(x, type);
+    if (need == FINDING_NEEDED && !offload_is_built())
+        finding_change(
+            finding_add(
+                x->findings, type->name, need, FINDING_MISSING,
+                "musterd is built without programs, and does not start, for the configuration insists on them"),
+            "meson setup --reconfigure build -Dbpf=enabled");
+    else
+        judge_bpf_program(x->findings, &x->machine, type, need, program_try(type));
+}
+
 void check_bpf(struct examination *x)
 {
     static const char *const others[] = {"bpf.btf", "bpf.io_uring_loop", "bpf.capabilities",
@@ -186,5 +209,5 @@ void check_bpf(struct examination *x)
             finding_add(x->findings, types[i].name, FINDING_OPTIONAL, FINDING_NOT_APPLICABLE,
                         "offload.bpf is off");
         else
-            judge_bpf_program(x->findings, &x->machine, &types[i], program_try(&types[i]));
+            check_type(x, &types[i]);
 }

@@ -67,7 +67,8 @@ struct bpf_type {
     const char *name, *title, *without, *option;
     uint32_t type, attach_type;
 };
-void judge_bpf_program(struct findings *f, const struct machine *m, const struct bpf_type *type, int error);
+void judge_bpf_program(struct findings *f, const struct machine *m, const struct bpf_type *type,
+                       enum finding_need need, int error);
 
 /* The program that the daemon loads for connections without TLS. */
 struct verdict_facts {

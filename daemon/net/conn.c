@@ -91,6 +91,7 @@ static void conn_receive_arm(struct conn *c)
     if (c->is_receiving || !is_wanted)
         return;
     c->is_receiving = true;
+    c->is_receive_new = true;
     c->in_flight++;
     loop_receive(c->net->loop, &c->receive, c->fd);
 }
@@ -189,6 +190,7 @@ static void conn_control(struct conn *c)
 static void conn_receive_done(struct op *op, int result, unsigned flags, char *bytes)
 {
     struct conn *c = container_of(op, struct conn, receive);
+    c->is_receive_new = false;
     if (!(flags & LOOP_MORE)) {
         c->is_receiving = false;
         c->in_flight--;

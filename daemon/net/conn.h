@@ -82,13 +82,14 @@ struct conn {
     int fd;
     uint8_t in_flight; /* operations and jobs the kernel or the pool holds */
     bool is_dirty : 1, is_dying : 1;
-    bool is_receiving : 1; /* a receive is armed */
-    bool is_paused : 1;    /* the owner wants no bytes for now */
-    bool is_ended : 1;     /* the peer sends no more */
-    bool is_closing : 1;   /* send what is queued, then end */
-    bool is_shut : 1;      /* our end is sent; waiting for the peer's */
-    bool is_aborted : 1;   /* ending at once */
-    bool is_refused : 1;   /* has got a fatal alert, which it should be able to read */
+    bool is_receiving : 1;   /* a receive is armed */
+    bool is_receive_new : 1; /* and nothing of it was heard yet */
+    bool is_paused : 1;      /* the owner wants no bytes for now */
+    bool is_ended : 1;       /* the peer sends no more */
+    bool is_closing : 1;     /* send what is queued, then end */
+    bool is_shut : 1;        /* our end is sent; waiting for the peer's */
+    bool is_aborted : 1;     /* ending at once */
+    bool is_refused : 1;     /* has got a fatal alert, which it should be able to read */
     bool is_detaching : 1;
     bool is_kernel_wanted : 1; /* records by the kernel, where it can: the owner sets it after conn_open */
     bool is_kernel_due : 1;    /* its records go over to the kernel at the next record boundary */

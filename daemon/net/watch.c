@@ -13,9 +13,9 @@ struct conn_watch {
 
 void watch_begin(struct conn *c)
 {
-    /* A receive that was armed in an earlier turn has had all its completions by now. */
-    if (!c->is_between || !c->is_receiving || c->is_ended || c->is_aborted || c->is_closing ||
-        c->is_detaching)
+    /* All that a receive has completed is heard by now, unless it was armed in this very turn: that may be submitted already. */
+    if (!c->is_between || !c->is_receiving || c->is_receive_new || c->is_ended || c->is_aborted ||
+        c->is_closing || c->is_detaching)
         return;
     struct conn_watch *watch = malloc(sizeof *watch);
     c->watch_tries--;

@@ -115,7 +115,9 @@ static void flow_give_back(struct verdict *v, uint32_t flow)
     pthread_mutex_lock(&v->lock);
     v->keepalives_gone += f->keepalives;
     v->floods_gone += f->floods;
-    memset(f, 0, sizeof *f);
+    /* The program may be about to look at it: never as if it stood between two stanzas. */
+    __atomic_store_n(&f->boundary, UINT64_MAX, __ATOMIC_RELAXED);
+    f->passed = f->keepalives = f->heard_ns = f->filled_ns = f->tokens = f->floods = 0;
     v->next_free[flow] = v->first_free;
     v->first_free = flow;
     v->watched--;
@@ -136,6 +138,13 @@ static bool is_drained(int fd)
     return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
+/* One that was given up is still there, and cannot be put in again. */
+static bool socket_put(struct bpf_map *sockets, uint64_t cookie, int fd)
+{
+    int error = map_put(sockets, cookie, (uint64_t)fd, sizeof(uint64_t));
+    return error == 0 || error == -EBUSY;
+}
+
 uint32_t verdict_watch(struct verdict *v, int fd)
 {
     uint64_t cookie;
@@ -148,7 +157,7 @@ uint32_t verdict_watch(struct verdict *v, int fd)
     struct verdict_bpf *p = v->program;
     v->flows[flow].boundary = UINT64_MAX; /* until the owner says where it stands */
     if (map_put(p->maps.places, cookie, flow, sizeof(uint32_t)) == 0 &&
-        map_put(p->maps.sockets, cookie, (uint64_t)fd, sizeof(uint64_t)) == 0 && is_drained(fd))
+        socket_put(p->maps.sockets, cookie, fd) && is_drained(fd))
         return flow;
     verdict_unwatch(v, flow);
     return VERDICT_NO_FLOW;

@@ -17,7 +17,7 @@
 #define PROBE_WAIT_S 1
 #define PROBE_BUFFERS 2
 #define PROBE_BUFFER_BYTES 64
-#define PROBE_PAGE_BYTES 4096
+#define PROBE_PAGE_BYTES ((size_t)sysconf(_SC_PAGESIZE))
 
 /* Newer than Debian 12's headers: opcode, flag and layout are of the kernel's interface, which does not change. */
 #define REGISTER_MEM_REGION 34

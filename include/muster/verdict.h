@@ -21,7 +21,8 @@ struct muster_flow {
 
 /* Set before the program is loaded. */
 struct muster_verdict_limits {
-    unsigned long long bytes_per_s, burst_bytes; /* 0: no bucket */
+    unsigned long long bytes_per_s,
+        burst_bytes; /* 0: no bucket. The burst at most 2^34, for it is counted in thousand-millionths */
 };
 
 #endif

@@ -168,6 +168,25 @@ static void what_waits_is_not_watched_yet(void **state)
     peer_close(&p);
 }
 
+/* Something came in the very moment: the place was given back, and the next try must succeed. */
+static void given_up_and_watched_again(void **state)
+{
+    (void)state;
+    struct peer p = peer_open();
+    for (int round = 0; round < 3; round++) {
+        peer_watch(&p);
+        say(&p, " ", 1);
+        assert_true(hears_nothing(&p));
+        say(&p, "<presence/>", 11);
+        hear(&p, "<presence/>", 11);
+        verdict_unwatch(verdict, p.flow);
+        say(&p, " ", 1);
+        hear(&p, " ", 1);
+    }
+    p.flow = VERDICT_NO_FLOW;
+    peer_close(&p);
+}
+
 static void switched_off_and_on_under_traffic(void **state)
 {
     (void)state;
@@ -252,6 +271,7 @@ int main(void)
         cmocka_unit_test(white_space_between_stanzas_wakes_nobody),
         cmocka_unit_test(white_space_within_a_stanza_goes_on),
         cmocka_unit_test(what_waits_is_not_watched_yet),
+        cmocka_unit_test(given_up_and_watched_again),
         cmocka_unit_test(switched_off_and_on_under_traffic),
         cmocka_unit_test(floods_are_marked_and_go_on),
         cmocka_unit_test(who_is_not_read_is_held_back),
