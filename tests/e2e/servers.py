@@ -63,20 +63,24 @@ class KernelCount:
 
 
 KERNEL = KernelCount()
+GIVEN_PORTS = set()
 
 
 def free_ports(count):
-    """Loopback ports below the ephemeral range, so that no outgoing connection takes one before the server does."""
+    """Loopback ports below the ephemeral range, so that no outgoing connection takes one before the server does. None is given out twice:
+    a server that got one earlier may not have started yet."""
     ports = []
     while len(ports) < count:
         port = random.randint(20000, 31999)
+        if port in GIVEN_PORTS:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        if port not in ports:
-            ports.append(port)
+        GIVEN_PORTS.add(port)
+        ports.append(port)
     return ports
 
 

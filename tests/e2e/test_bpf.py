@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs in the kernel that look at what comes before the daemon does: what they keep from it, and that it is whole without them."""
 import os
-import subprocess
 import time
 
 from clients import DEADLINE_S, Missing
@@ -98,33 +97,42 @@ def switched_under_traffic(bench):
     until(bench, "verdict_keepalives", before + 1)
 
 
-def server_with(bench, environment=None, prefix=(), settings=""):
-    """A server of its own, started so. Its log, when it has come up and one has logged in without TLS; or what it said at its end."""
-    server = Musterd(bench.build, bench.server.workers)
-    server.extra = settings + "\n"
-    server.write_config()
-    command = [*prefix, os.path.join(bench.build, "musterd"), "--config", server.path("musterd.yaml")]
-    server.ready_from = 0
-    with open(server.path(server.log_name), "a") as log:
-        server.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **(environment or {})})
+class Started(Musterd):
+    """By way of another program (`env`, `setpriv`)."""
+
+    prefix = ()
+
+    def spawn(self, command):
+        super().spawn([*self.prefix, *command])
+
+
+def server_with(bench, *prefix, settings=""):
+    """A server of its own, started so. Its exit code and its log: when one has logged in without TLS and it was told to stop, or when it
+    did not come up."""
+    server = Started(bench.build, bench.server.workers)
+    server.prefix, server.extra = prefix, settings + "\n"
     try:
-        if not server.wait_ready():
-            return server.process.returncode, server.log_text()
-        own = type(bench)(server, bench.build)
+        server.start()
+    except RuntimeError:
+        code, server.process = server.process.returncode, None
+        text = server.log_text()
+        server.remove()
+        return code, text
+    own = type(bench)(server, bench.build)
+    try:
         raw = Raw(server, "none").log_in(own.account("plain"))
         raw.send(" ")
         raw.ping()
         must(counter(own, "keepalives") == 1, "the daemon has not seen the white space")
         raw.close()
-        text = server.log_text()
-        must(server.stop() == 0, "it did not stop cleanly")
-        return 0, text
+        return server.stop(), server.log_text()
     finally:
+        own.close()
         server.remove()
 
 
 def refused_by_the_kernel(bench):
-    code, text = server_with(bench, {"MUSTER_BPF_FAIL": "verdict"})
+    code, text = server_with(bench, "env", "MUSTER_BPF_FAIL=verdict")
     must(code == 0 and "verdict=off" in text, f"exit {code}: {text[-500:]}")
 
 
@@ -133,13 +141,13 @@ def without_capabilities(bench):
     if os.geteuid() != 0:
         raise Missing("only root can give capabilities up here")
     prefix = ("setpriv", "--bounding-set=-bpf,-sys_admin,-net_admin,-perfmon", "--inh-caps=-all")
-    code, text = server_with(bench, prefix=prefix)
+    code, text = server_with(bench, *prefix)
     must(code == 0, f"exit {code}: {text[-500:]}")
     must("verdict=off" in text and "CAP_BPF" in text, f"the log does not say what is missing: {text[-500:]}")
 
 
 def wanted_and_refused(bench):
-    code, text = server_with(bench, {"MUSTER_BPF_FAIL": "verdict"}, settings="offload: {bpf: on}")
+    code, text = server_with(bench, "env", "MUSTER_BPF_FAIL=verdict", settings="offload: {bpf: on}")
     must(code == 1 and "offload.bpf" in text, f"exit {code}: {text[-500:]}")
 
 
