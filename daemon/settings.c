@@ -9,9 +9,11 @@ _Static_assert(CONFIG_CONTACTS == SERVICE_CONTACTS, "one list each");
 
 struct muster_verdict_limits settings_of_verdict(const struct config *c)
 {
-    const uint64_t most = 1ull << 34;
     uint64_t burst = (uint64_t)c->limits.byte_rate * c->limits.rate_burst_s;
-    return (struct muster_verdict_limits){c->limits.byte_rate, burst < most ? burst : most};
+    return (struct muster_verdict_limits){
+        .bytes_per_s = c->limits.byte_rate,
+        .burst_bytes = burst < MUSTER_VERDICT_BURST_MAX ? burst : MUSTER_VERDICT_BURST_MAX,
+    };
 }
 
 struct service_settings settings_of_services(const struct config *c)

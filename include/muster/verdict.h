@@ -19,10 +19,13 @@ struct muster_flow {
     unsigned long long floods;     /* the program: pieces beyond what the bucket held. They went on as well */
 } __attribute__((aligned(64)));
 
+/* The bucket is counted in thousand-millionths of an octet: more would not fit 64 bits. 16 GiB are no limit to anybody. */
+#define MUSTER_VERDICT_BURST_MAX (1ull << 34)
+
 /* Set before the program is loaded. */
 struct muster_verdict_limits {
-    unsigned long long bytes_per_s,
-        burst_bytes; /* 0: no bucket. The burst at most 2^34, for it is counted in thousand-millionths */
+    unsigned long long bytes_per_s; /* 0: no bucket */
+    unsigned long long burst_bytes; /* at most MUSTER_VERDICT_BURST_MAX */
 };
 
 #endif
