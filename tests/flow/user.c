@@ -11,6 +11,7 @@
 #include <openssl/hmac.h>
 
 #include "../sasl/client.h"
+#include "../xml/expat_at_once.h"
 
 /* ---- canonical form ---- */
 
@@ -166,8 +167,7 @@ static struct user_parser *parser_new(struct user *u)
     assert(p);
     p->user = u;
     p->expat = XML_ParserCreateNS("UTF-8", SEPARATOR[0]);
-    XML_SetReparseDeferralEnabled(p->expat,
-                                  XML_FALSE); /* every whole tag at once, however few bytes came with it */
+    expat_at_once(p->expat);
     XML_SetUserData(p->expat, p);
     XML_SetElementHandler(p->expat, on_start, on_end);
     XML_SetCharacterDataHandler(p->expat, on_text);

@@ -6,6 +6,8 @@
 
 #include <expat.h>
 
+#include "expat_at_once.h"
+
 /* A separator that no namespace name can hold, being no XML character. */
 #define SEPARATOR '\x0C'
 
@@ -115,9 +117,7 @@ static enum XML_Error parse(struct oracle *o, int is_final)
     XML_SetStartDoctypeDeclHandler(o->parser, on_doctype);
     XML_SetXmlDeclHandler(o->parser, on_declaration);
     XML_SetStartNamespaceDeclHandler(o->parser, on_namespace);
-#if XML_MAJOR_VERSION > 2 || (XML_MAJOR_VERSION == 2 && XML_MINOR_VERSION >= 6)
-    XML_SetReparseDeferralEnabled(o->parser, XML_FALSE);
-#endif
+    expat_at_once(o->parser);
     if (XML_Parse(o->parser, o->in.ptr, (int)o->in.len, is_final) != XML_STATUS_ERROR)
         return XML_ERROR_NONE;
     enum XML_Error error = XML_GetErrorCode(o->parser);
