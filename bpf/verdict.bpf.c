@@ -8,8 +8,8 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "muster/classify.h"
 #include "muster/verdict.h"
+#include "view.h"
 
 #define NS_PER_S 1000000000ull
 
@@ -43,52 +43,9 @@ struct {
     __type(value, __u64);
 } classes SEC(".maps");
 
-/* Too large for the stack. Of the processor, and taken: a piece that comes out of a socket's backlog is looked at in a system call, which
- * may be interrupted by another socket's. */
-struct view {
-    __u32 is_taken;
-    struct muster_classifier classifier;
-    int outcome;
-    unsigned char window[MUSTER_CLASSIFY_WINDOW];
-};
-
-struct {
-    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, 1);
-    __type(key, __u32);
-    __type(value, struct view);
-} views SEC(".maps");
-
 const volatile struct muster_verdict_limits limits;
 /* The daemon's switch. Off: everything goes on unseen, but counted, so that it can be on again at any time. */
 bool is_on = true;
-
-static long view_step(__u32 at, void *context)
-{
-    struct view *v = *(struct view **)context;
-    if (at >= MUSTER_CLASSIFY_WINDOW)
-        return 1;
-    v->outcome = muster_classify_step(&v->classifier, v->window[at % MUSTER_CLASSIFY_WINDOW]);
-    return v->outcome != MUSTER_CLASSIFY_MORE;
-}
-
-/* Of a piece that begins between two stanzas. */
-static __always_inline __u32 class_of(struct __sk_buff *skb, __u32 len)
-{
-    __u32 zero = 0, seen = len < MUSTER_CLASSIFY_WINDOW ? len : MUSTER_CLASSIFY_WINDOW;
-    struct view *v = bpf_map_lookup_elem(&views, &zero);
-    __u32 class = MUSTER_CLASS_UNKNOWN;
-    if (!v || !seen || __sync_lock_test_and_set(&v->is_taken, 1))
-        return class;
-    if (bpf_skb_load_bytes(skb, 0, v->window, seen) == 0) {
-        __builtin_memset(&v->classifier, 0, sizeof v->classifier);
-        v->outcome = MUSTER_CLASSIFY_MORE;
-        bpf_loop(seen, view_step, &v, 0);
-        class = muster_classify_outcome(&v->classifier, v->outcome, seen == len);
-    }
-    __sync_lock_test_and_set(&v->is_taken, 0);
-    return class;
-}
 
 /* A bucket of `burst_bytes` that fills with `bytes_per_s`. */
 static __always_inline void flood_mark(struct muster_flow *f, __u32 len)
@@ -119,7 +76,7 @@ int verdict(struct __sk_buff *skb)
         __sync_fetch_and_add(&f->passed, len);
         return SK_PASS;
     }
-    __u32 class = f->boundary == f->passed ? class_of(skb, len) : MUSTER_CLASS_UNKNOWN;
+    __u32 class = f->boundary == f->passed ? view_class(skb, 0, len) : MUSTER_CLASS_UNKNOWN;
     counted = bpf_map_lookup_elem(&classes, &class);
     if (counted)
         ++*counted;

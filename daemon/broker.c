@@ -247,6 +247,8 @@ int broker_start(struct broker *b, const struct config *config, struct buffer *r
     if (!error)
         error = sifting_open(b, ret_message);
     if (!error)
+        error = looping_open(b, ret_message);
+    if (!error)
         error = store_open(config->state, b->domains, config->domain_count, &b->store, ret_message);
     if (error)
         return error;
@@ -280,6 +282,8 @@ int broker_start(struct broker *b, const struct config *config, struct buffer *r
     error = broker_groups_open(b, ret_message);
     if (!error && (config->registration.allow || config->registration.allow_removal))
         error = registrar_open(b, &b->registrar, ret_message);
+    if (!error)
+        error = looping_start(b, ret_message);
     if (!error)
         error = steering_open(b, ret_message);
     if (error)
@@ -397,6 +401,7 @@ void broker_stop(struct broker *b)
         worker_close(&b->workers[i]);
     for (uint32_t i = 0; b->is_running && i < b->worker_count; i++)
         slab_fini(&b->workers[i].clients);
+    looping_close(b);
     steering_close(b);
     for (uint32_t i = 0; b->workers && i < b->worker_count; i++)
         free(b->workers[i].listeners);

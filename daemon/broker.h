@@ -12,6 +12,7 @@
 #include "net/guesses.h"
 #include "ring/jobs.h"
 #include "service/services.h"
+#include "looping.h"
 #include "sifting.h"
 #include "steering.h"
 #include "store/store.h"
@@ -40,6 +41,7 @@ struct broker {
     struct worker *workers;
     struct router **routers;
     uint32_t worker_count;
+    struct looping looping;   /* under `commands`, once it runs */
     struct steering steering; /* under `commands`, once it runs */
     int *listener_fds;        /* worker_count * config->listener_count */
     struct address_limit addresses;

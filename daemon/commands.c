@@ -97,6 +97,7 @@ static void stats_write(struct broker *b, struct buffer *out)
     struct store_counters store = store_counters_read(b->store);
     struct tls_client_counters certificates =
         b->tls ? tls_context_client_counters(b->tls) : (struct tls_client_counters){0};
+    struct muster_loop_counters loop = looping_counters(b);
     struct verdict_counters verdict =
         b->sifting.verdict ? verdict_counters_read(b->sifting.verdict) : (struct verdict_counters){0};
     const struct {
@@ -187,6 +188,18 @@ static void stats_write(struct broker *b, struct buffer *out)
         {"bytes_sent", t.net.bytes_sent},
         {"receives", t.net.receives},
         {"bytes_received", t.net.bytes_received},
+        {"loop_attached", b->looping.is_on ? b->worker_count : 0},
+        {"loop_steps", loop.steps},
+        {"loop_submitted", loop.submitted},
+        {"loop_seen", loop.completed},
+        {"loop_keepalives", loop.swallowed},
+        {"loop_keepalive_octets", loop.white_octets},
+        {"loop_pauses", loop.pauses},
+        {"loop_wakes", loop.wakes},
+        {"loop_limits", loop.limits},
+        {"loop_waited", t.loop.waited},
+        {"loop_alive", t.loop.alive},
+        {"loop_slotless", t.loop.slotless},
         {"loop_turns", t.loop.turns},
         {"loop_completions", t.loop.completions},
         {"worker_messages", t.loop.messages},

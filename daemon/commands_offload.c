@@ -2,6 +2,7 @@
 #include "commands_offload.h"
 
 #include "broker.h"
+#include "looping.h"
 #include "sifting.h"
 #include "steering.h"
 
@@ -10,6 +11,7 @@ static const struct offload {
     bool (*turn)(struct broker *b, bool is_on, struct buffer *reply);
     void (*write)(struct broker *b, struct buffer *out);
 } offloads[] = {
+    {"loop", looping_turn, looping_write},
     {"steer", steering_turn, steering_write},
     {"verdict", sifting_turn, sifting_write},
 };

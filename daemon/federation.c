@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "broker.h"
 #include "link/link.h"
+#include "settings.h"
 
 /* A look-up takes some milliseconds, or some seconds where a name server is dead: so many such domains at a
  * time do not hold up the others, and nothing but look-ups waits for them. */
@@ -32,14 +33,7 @@ struct federation {
 
 static int contexts_open(struct federation *f, const struct config *c, struct buffer *ret_message)
 {
-    struct tls_settings settings = {.certificate_path = c->tls.certificate,
-                                    .key_path = c->tls.key,
-                                    .certificates_folder = c->tls.certificates,
-                                    .domains = f->broker->domains,
-                                    .domain_count = c->domain_count,
-                                    .server_authorities_path = c->federation.ca,
-                                    .allow_tls12 = true, /* AEAD suites; servers of other programs are old */
-                                    .role = TLS_SERVERS_INCOMING};
+    struct tls_settings settings = settings_of_server_tls(c, f->broker->domains);
     int error = tls_context_new(&settings, &f->settings.incoming, ret_message);
     settings.role = TLS_SERVERS_OUTGOING;
     return error ? error : tls_context_new(&settings, &f->settings.outgoing, ret_message);
@@ -213,6 +207,7 @@ void federation_worker_open(struct worker *w)
 static void on_accepted(struct listener *l, int fd)
 {
     struct place *p = container_of(l, struct place, listener);
+    p->worker->arrivals++;
     links_accept(federation_links(p->worker), fd, p->is_direct);
 }
 

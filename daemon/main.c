@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/privileges.h"
 #include "broker.h"
 #include "doctor/doctor.h"
 #include "settings.h"
@@ -106,6 +107,18 @@ static void offloads_explain(const struct config *c)
         log_warn("admin-http", "state=off reason=\"this version serves no HTTP; use musterctl\"");
 }
 
+/* The programs are loaded, the rings made, the listeners open, and none of it is made anew: nothing that comes needs a capability.
+ * Also as user 0, who has them all: who gets in then is an owner of files, and no more. */
+static void privileges_give_up(void)
+{
+    int error = privileges_drop();
+    unsigned long long kept = privileges_kept();
+    if (error)
+        log_warn("privileges", "kept=0x%llx error=\"%s\"", kept, strerror(-error));
+    else
+        log_info("privileges", "kept=none");
+}
+
 static int serve(const struct config *config)
 {
     /* Signals are waited for here and blocked everywhere else: threads inherit the mask. */
@@ -127,6 +140,7 @@ static int serve(const struct config *config)
         return 1;
     }
     buffer_fini(&message);
+    privileges_give_up();
     for (uint32_t i = 0; i < config->listener_count; i++)
         log_info("listening", "address=%s port=%u tls=%s", config->listeners[i].address,
                  config->listeners[i].port,
@@ -147,7 +161,7 @@ static int examine(const struct arguments *a, const struct config *c, int error,
 {
     struct findings findings;
     struct buffer report = {0};
-    struct tls_settings tls;
+    struct tls_settings tls, servers;
     struct span *domains = c ? settings_domains(c) : NULL;
     struct doctor_subject subject = {.config_path = a->config_path,
                                      .config = c,
@@ -159,6 +173,12 @@ static int examine(const struct arguments *a, const struct config *c, int error,
         tls = settings_of_tls(c, domains);
         subject.tls = &tls;
     }
+    if (domains && c->federation.enabled) {
+        servers = settings_of_server_tls(c, domains);
+        subject.servers = &servers;
+    }
+    if (c)
+        subject.verdict_limits = settings_of_verdict(c);
     doctor_examine(&subject, &findings);
     (a->is_json ? findings_write_json : findings_write_table)(&findings, &report);
     fwrite(report.ptr, 1, report.len, stdout);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/privileges.h"
 #include "broker.h"
 
 struct registrar {
@@ -28,6 +29,7 @@ static void request_run(struct broker *b, struct store_request *r)
 static void *registrar_thread(void *argument)
 {
     struct registrar *g = argument;
+    privileges_drop(); /* as main.c does, which says what became of it */
     pthread_mutex_lock(&g->lock);
     for (;;) {
         struct store_request *r = g->first;

@@ -120,6 +120,20 @@ struct tls_settings settings_of_tls(const struct config *c, const struct span *d
     };
 }
 
+struct tls_settings settings_of_server_tls(const struct config *c, const struct span *domains)
+{
+    return (struct tls_settings){
+        .certificate_path = c->tls.certificate,
+        .key_path = c->tls.key,
+        .certificates_folder = c->tls.certificates,
+        .domains = domains,
+        .domain_count = c->domain_count,
+        .server_authorities_path = c->federation.ca,
+        .allow_tls12 = true, /* AEAD suites; servers of other programs are old */
+        .role = TLS_SERVERS_INCOMING,
+    };
+}
+
 struct stream_settings settings_of_stream(const struct config *c, const struct span *domains)
 {
     return (struct stream_settings){

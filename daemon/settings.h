@@ -23,6 +23,8 @@ struct span *settings_domains(const struct config *c);
 bool settings_want_tls(const struct config *c);
 /* It borrows the paths, and `domains`. */
 struct tls_settings settings_of_tls(const struct config *c, const struct span *domains);
+/* The same towards other servers, as who is connected to; the other role differs in nothing else. */
+struct tls_settings settings_of_server_tls(const struct config *c, const struct span *domains);
 /* Without `tls`, `secret` and `registrations`, which are not in the configuration. */
 struct stream_settings settings_of_stream(const struct config *c, const struct span *domains);
 

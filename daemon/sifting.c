@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "broker.h"
+#include "offload/programs.h"
 #include "offload/verdict.h"
 #include "settings.h"
 
@@ -29,20 +30,17 @@ int sifting_open(struct broker *b, struct buffer *ret_message)
         snprintf(g->why, sizeof g->why, "offload.bpf: off");
         return 0;
     }
-    int error = verdict_new(&limits, &g->verdict, g->why, sizeof g->why);
-    if (error && c->offload.bpf == CONFIG_OFFLOAD_ON) {
-        buffer_printf(
-            ret_message,
-            "offload.bpf: on, but the program for connections without TLS cannot be loaded: %s; or set "
-            "offload.bpf: auto",
-            g->why);
-        return error;
-    }
-    if (error)
-        log_info("offload", "verdict=off reason=\"%s\"", g->why);
-    else
+    const struct offload_outcome outcome = {
+        .name = "verdict",
+        .program = "the program for connections without TLS",
+        .instead = "daemon",
+        .error = verdict_new(&limits, &g->verdict, g->why, sizeof g->why),
+        .why = g->why,
+        .is_forced = c->offload.bpf == CONFIG_OFFLOAD_ON,
+    };
+    if (!outcome.error)
         log_info("offload", "verdict=on");
-    return 0;
+    return offload_settle(&outcome, ret_message);
 }
 
 void sifting_close(struct broker *b)
@@ -65,18 +63,6 @@ bool sifting_turn(struct broker *b, bool is_on, struct buffer *reply)
 
 void sifting_write(struct broker *b, struct buffer *out)
 {
-    static const char *const names[MUSTER_CLASS_COUNT] = {
-        [MUSTER_CLASS_UNKNOWN] = "unknown",
-        [MUSTER_CLASS_KEEPALIVE] = "keepalive",
-        [MUSTER_CLASS_BROADCAST] = "broadcast",
-        [MUSTER_CLASS_DIRECTED] = "directed",
-        [MUSTER_CLASS_PROBE] = "probe",
-        [MUSTER_CLASS_SUBSCRIPTION] = "subscription",
-        [MUSTER_CLASS_MESSAGE] = "message",
-        [MUSTER_CLASS_IQ] = "iq",
-        [MUSTER_CLASS_ACK] = "ack",
-        [MUSTER_CLASS_OTHER] = "other",
-    };
     const struct sifting *g = &b->sifting;
     if (!g->verdict) {
         buffer_printf(out, "verdict\toff\t%s\n", g->why);
@@ -89,5 +75,6 @@ void sifting_write(struct broker *b, struct buffer *out)
                   (unsigned long long)c.watched, (unsigned long long)c.keepalives,
                   (unsigned long long)c.floods);
     for (int i = 0; i < MUSTER_CLASS_COUNT; i++)
-        buffer_printf(out, "verdict.class\t%s\t%llu\n", names[i], (unsigned long long)c.classes[i]);
+        buffer_printf(out, "verdict.class\t%s\t%llu\n", offload_class_name((unsigned)i),
+                      (unsigned long long)c.classes[i]);
 }

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "broker.h"
 #include "federation.h"
+#include "offload/programs.h"
 #include "offload/steer.h"
 
 static uint32_t place_count(const struct broker *b)
@@ -49,14 +50,9 @@ static void ask_slot(struct worker *w, void *context)
     w->slot = steer_slot(context, w->index);
 }
 
-static int turn_on(struct broker *b)
+static int attach(struct steering *g)
 {
-    struct steering *g = &b->steering;
-    int error = g->steer ? 0 : load(b, &g->steer, g->why, sizeof g->why);
-    if (!error) {
-        broker_ask(b, ask_slot, g->steer);
-        error = steer_attach(g->steer, g->why, sizeof g->why);
-    }
+    int error = steer_attach(g->steer, g->why, sizeof g->why);
     g->is_on = !error;
     return error;
 }
@@ -69,19 +65,21 @@ int steering_open(struct broker *b, struct buffer *ret_message)
         snprintf(g->why, sizeof g->why, "offload.bpf: off");
         return 0;
     }
-    int error = turn_on(b);
-    if (error && wanted == CONFIG_OFFLOAD_ON && b->worker_count > 1) {
-        buffer_printf(ret_message,
-                      "offload.bpf: on, but the program that steers connections cannot be loaded: %s; or set "
-                      "offload.bpf: auto",
-                      g->why);
-        return error;
+    struct offload_outcome outcome = {
+        .name = "steer",
+        .program = "the program that steers connections",
+        .instead = "hash",
+        .error = load(b, &g->steer, g->why, sizeof g->why),
+        .why = g->why,
+        .is_forced = wanted == CONFIG_OFFLOAD_ON && b->worker_count > 1,
+    };
+    if (!outcome.error) {
+        broker_ask(b, ask_slot, g->steer);
+        outcome.error = attach(g);
     }
-    if (error)
-        log_info("offload", "steer=off instead=hash reason=\"%s\"", g->why);
-    else
+    if (!outcome.error)
         log_info("offload", "steer=on places=%u workers=%u", place_count(b), b->worker_count);
-    return 0;
+    return offload_settle(&outcome, ret_message);
 }
 
 void steering_close(struct broker *b)
@@ -92,13 +90,13 @@ void steering_close(struct broker *b)
 bool steering_turn(struct broker *b, bool is_on, struct buffer *reply)
 {
     struct steering *g = &b->steering;
-    if (is_on && turn_on(b) != 0) {
+    /* What was not loaded at the start cannot be later: the right to do it is given up. */
+    if (!g->steer || (is_on && attach(g) != 0)) {
         buffer_printf(reply, "steer stays off: %s", g->why);
-        return false;
+        return !is_on;
     }
     if (!is_on) {
-        if (g->steer)
-            steer_detach(g->steer);
+        steer_detach(g->steer);
         g->is_on = false;
         snprintf(g->why, sizeof g->why, "turned off by musterctl");
     }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/privileges.h"
 #include "broker.h"
 #include "federation.h"
 #include "offload/steer.h"
@@ -141,6 +142,7 @@ static void on_accepted(struct listener *l, int fd)
     struct worker_listener *listener = container_of(l, struct worker_listener, listener);
     struct worker *w = listener->worker;
     struct address_count *address = NULL;
+    w->arrivals++;
     int outcome = address_take(&w->broker->addresses, fd, loop_now_ms(w->loop), &address);
     struct client *c = outcome == 0 ? slab_take(&w->clients) : NULL;
     if (!c) {
@@ -176,13 +178,14 @@ static void worker_turn_ends(void *context)
     net_turn_ends(&w->net);
     cost_turn_ends(w->router.cost);
     if (w->slot)
-        steer_slot_write(w->slot, worker_load(w));
+        steer_slot_write(w->slot, worker_load(w), w->arrivals);
+    w->arrivals = 0;
 }
 
 static int worker_open(struct worker *w, char *message, size_t message_bytes)
 {
     struct broker *b = w->broker;
-    const struct loop_owner owner = {worker_turn_ends, w};
+    const struct loop_owner owner = {worker_turn_ends, w, b->looping.program, w->index};
     list_init(&w->client_list);
     list_init(&w->delayed);
     slab_init(&w->clients, "client", sizeof(struct client));
@@ -233,6 +236,8 @@ void *worker_thread(void *argument)
     struct worker *w = argument;
     char message[256] = "";
     int error = worker_open(w, message, sizeof message);
+    /* Not before: some kernels count a ring as locked memory of who makes it without CAP_IPC_LOCK. */
+    privileges_drop(); /* as main.c does, which says what became of it */
     broker_worker_started(w->broker, error, message);
     if (error)
         return NULL;

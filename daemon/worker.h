@@ -37,6 +37,7 @@ struct worker {
     struct worker_listener *listeners;
     uint32_t listener_count;
     struct steer_slot *slot; /* where it says what it has to do; NULL: nobody asks */
+    uint32_t arrivals;       /* connections accepted in this turn, of clients and servers */
     bool is_stopping;
 };
 

@@ -288,6 +288,11 @@ static int offload_turn(struct options *o, const char *command)
     return argument_command(o, command);
 }
 
+static int offload_loop(struct options *o)
+{
+    return offload_turn(o, "offload\tloop");
+}
+
 static int offload_steer(struct options *o)
 {
     return offload_turn(o, "offload\tsteer");
@@ -397,6 +402,10 @@ const struct command commands[] = {
     {"announce", NULL, "FILE", NULL, announce, "tell everybody who is online",
      "The text of FILE, or of standard input (-), as a headline of the server. Needs the running daemon.\n"},
     {"stats", NULL, NULL, NULL, stats, "print the daemon's counters", "Needs the running daemon.\n"},
+    {"offload", "loop", "on|off", NULL, offload_loop,
+     "let the kernel run the workers' loops by a program, or do not",
+     "Under traffic; nothing is lost by it. Without it every keep-alive wakes a worker, and stanzas are read in the order in which they come. "
+     "Until the daemon starts anew. Needs the running daemon.\n"},
     {"offload", "steer", "on|off", NULL, offload_steer, "steer new connections by load, or do not",
      "While connections come; nothing is lost by it. Without it the kernel spreads them by hash. Until the "
      "daemon starts anew.\n"

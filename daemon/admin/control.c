@@ -16,6 +16,7 @@
 #include "admin/request.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/privileges.h"
 
 /* A client that sends nothing for so long, or reads nothing, is dropped: the next one waits behind it. */
 #define CONTROL_IDLE_TIMEOUT_MS 10000
@@ -155,6 +156,7 @@ static void *control_main(void *context)
     struct control *c = context;
     struct pollfd fds[2] = {{.fd = c->stop_fd, .events = POLLIN}, {.fd = c->listen_fd, .events = POLLIN}};
     pthread_setname_np(pthread_self(), "control");
+    privileges_drop(); /* as main.c does, which says what became of it */
     for (;;) {
         if (poll(fds, 2, -1) < 0 && errno != EINTR) {
             log_error("control.stopped", "error=\"%s\"", strerror(errno));

@@ -3,11 +3,14 @@
  * system call: whoever examines a machine must not need a library for it. */
 #include <errno.h>
 #include <linux/bpf.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "doctor/checks.h"
-#include "offload/programs.h"
+#include "net/listener.h"
+#include "offload/loop.h"
+#include "offload/steer.h"
 #include "offload/verdict.h"
 
 #define BTF_PATH "/sys/kernel/btf/vmlinux"
@@ -57,16 +60,16 @@ static bool may_load(const struct machine *m)
            (machine_has_capability(m, CAPABILITY_BPF) && machine_has_capability(m, CAPABILITY_NET_ADMIN));
 }
 
-void judge_bpf_program(struct findings *f, const struct machine *m, const struct bpf_type *type,
-                       enum finding_need need, int error)
+void judge_bpf_program(struct findings *f, const struct machine *m, const struct bpf_type *type, int error)
 {
     if (!error) {
-        finding_add(f, type->name, need, FINDING_OK, "a program of type %s was loaded", type->title);
+        finding_add(f, type->name, FINDING_OPTIONAL, FINDING_OK, "a program of type %s was loaded",
+                    type->title);
         return;
     }
-    struct finding *row =
-        finding_add(f, type->name, need, FINDING_MISSING, "no program of type %s can be loaded (%s): %s",
-                    type->title, strerror(-error), type->without);
+    struct finding *row = finding_add(f, type->name, FINDING_OPTIONAL, FINDING_MISSING,
+                                      "no program of type %s can be loaded (%s): %s", type->title,
+                                      strerror(-error), type->without);
     if (error != -EPERM && error != -EACCES)
         finding_change(row, "boot a kernel with %s=y", type->option);
     else if (!may_load(m))
@@ -127,28 +130,44 @@ static void judge_kernel_types(struct examination *x)
     buffer_fini(&btf);
 }
 
-void judge_verdict(struct findings *f, const struct machine *m, const struct verdict_facts *v)
+void judge_program(struct findings *f, const struct machine *m, const struct program_facts *p)
 {
-    if (!v->has_plain) {
-        finding_add(f, "bpf.verdict", FINDING_OPTIONAL, FINDING_NOT_APPLICABLE, "every listener uses TLS");
+    if (p->idle) {
+        finding_add(f, p->name, FINDING_OPTIONAL, FINDING_NOT_APPLICABLE, "%s", p->idle);
         return;
     }
-    if (!v->error) {
-        finding_add(f, "bpf.verdict", v->need, FINDING_OK,
-                    "the program for connections without TLS was loaded: keep-alives do not wake musterd");
+    if (!p->error) {
+        finding_add(f, p->name, p->need, FINDING_OK, "%s was loaded: %s", p->title, p->gain);
         return;
     }
     struct finding *row =
-        finding_add(f, "bpf.verdict", v->need, FINDING_MISSING,
-                    "the program for connections without TLS cannot be loaded: %s; %s", v->line,
-                    v->need == FINDING_NEEDED ? "musterd does not start, for the configuration insists on it"
-                                              : "every keep-alive of theirs wakes musterd");
-    if (v->error == -ENOTSUP)
+        finding_add(f, p->name, p->need, FINDING_MISSING, "%s cannot be loaded: %s; %s", p->title, p->line,
+                    p->need == FINDING_NEEDED ? "musterd does not start, for the configuration insists on it"
+                                              : p->without);
+    if (p->error == -ENOTSUP)
         finding_change(row, "meson setup --reconfigure build -Dbpf=enabled");
-    else if ((v->error == -EPERM || v->error == -EACCES) && !may_load(m))
+    else if (p->error == -EPERM && p->capability)
+        finding_change(row,
+                       m->is_container ? "docker run --cap-add BPF --cap-add NET_ADMIN --cap-add %s ..."
+                                       : "AmbientCapabilities=CAP_BPF CAP_NET_ADMIN CAP_%s",
+                       p->capability);
+    else if (p->error == -EPERM && !may_load(m))
         change_of_capabilities(row, m);
     else
         finding_change(row, "offload.bpf: off");
+}
+
+static enum finding_need need_of(const struct config *c)
+{
+    return c && c->offload.bpf == CONFIG_OFFLOAD_ON ? FINDING_NEEDED : FINDING_OPTIONAL;
+}
+
+static bool has_plain_listener(const struct config *c)
+{
+    for (uint32_t i = 0; c && i < c->listener_count; i++)
+        if (c->listeners[i].tls == CONFIG_TLS_NONE)
+            return true;
+    return false;
 }
 
 /* With the very program that the daemon would load; it ends with the descriptor. */
@@ -156,45 +175,82 @@ static void check_verdict(struct examination *x)
 {
     char line[256] = "";
     struct verdict *verdict = NULL;
-    struct verdict_facts facts = {.line = line};
-    const struct config *c = x->subject->config;
-    for (uint32_t i = 0; c && i < c->listener_count; i++)
-        facts.has_plain |= c->listeners[i].tls == CONFIG_TLS_NONE;
-    if (facts.has_plain) {
-        const struct muster_verdict_limits limits = {c->limits.byte_rate, c->limits.byte_rate};
-        facts.need = c->offload.bpf == CONFIG_OFFLOAD_ON ? FINDING_NEEDED : FINDING_OPTIONAL;
-        facts.error = verdict_new(&limits, &verdict, line, sizeof line);
+    struct program_facts facts = {.name = "bpf.verdict",
+                                  .title = "the program for connections without TLS",
+                                  .gain = "keep-alives do not wake musterd",
+                                  .without = "every keep-alive of theirs wakes musterd",
+                                  .need = need_of(x->subject->config),
+                                  .line = line};
+    if (!has_plain_listener(x->subject->config)) {
+        facts.idle = "every listener uses TLS";
+    } else {
+        facts.error = verdict_new(&x->subject->verdict_limits, &verdict, line, sizeof line);
         verdict_free(verdict);
     }
-    judge_verdict(x->findings, &x->machine, &facts);
+    judge_program(x->findings, &x->machine, &facts);
 }
 
-/* Where the configuration insists on programs, that of connections is one of them, unless there is nothing to choose. */
-static enum finding_need need_of(const struct examination *x, const struct bpf_type *type)
+static void check_loop(struct examination *x)
 {
-    const struct config *c = x->subject->config;
-    bool is_needed = c && c->offload.bpf == CONFIG_OFFLOAD_ON && x->subject->workers > 1 &&
-                     type->type == BPF_PROG_TYPE_SK_REUSEPORT;
-    return is_needed ? FINDING_NEEDED : FINDING_OPTIONAL;
+    char line[256] = "";
+    struct loop_program *program = NULL;
+    struct program_facts facts = {
+        .name = "bpf.loop",
+        .title = "the program for the workers' loops",
+        .gain = "keep-alives do not wake musterd, with the kernel's TLS as well, and presence goes first",
+        .without = "every keep-alive with TLS wakes musterd",
+        .need = need_of(x->subject->config),
+        .capability = "PERFMON",
+        .line = line};
+    facts.error = loop_program_new(1, &program, line, sizeof line);
+    loop_program_free(program);
+    if (facts.error == LOOP_PROGRAM_UNKNOWN)
+        facts.idle = "this kernel has no use for it (bpf.io_uring_loop)";
+    judge_program(x->findings, &x->machine, &facts);
 }
 
-static void check_type(struct examination *x, const struct bpf_type *type)
+/* For two workers, who listen on two ports that nobody knows, without a queue. */
+static int steer_try(char *ret_line, size_t line_bytes)
 {
-    enum finding_need need = need_of(x, type);
-    if (need == FINDING_NEEDED && !offload_is_built())
-        finding_change(
-            finding_add(
-                x->findings, type->name, need, FINDING_MISSING,
-                "musterd is built without programs, and does not start, for the configuration insists on them"),
-            "meson setup --reconfigure build -Dbpf=enabled");
+    struct steer *steer = NULL;
+    int fds[2] = {listener_socket("127.0.0.1", 0), listener_socket("127.0.0.1", 0)};
+    int error = fds[0] < 0 ? fds[0] : fds[1] < 0 ? fds[1] : 0;
+    if (error)
+        snprintf(ret_line, line_bytes, "no socket to try it with: %s", strerror(-error));
     else
-        judge_bpf_program(x->findings, &x->machine, type, need, program_try(type));
+        error = steer_new(2, &steer, ret_line, line_bytes);
+    if (!error)
+        error = steer_place_add(steer, fds, ret_line, line_bytes);
+    if (!error)
+        error = steer_attach(steer, ret_line, line_bytes);
+    steer_free(steer);
+    for (int i = 0; i < 2; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    return error;
+}
+
+static void check_steer(struct examination *x)
+{
+    char line[256] = "";
+    struct program_facts facts = {.name = "bpf.steer",
+                                  .title = "the program that chooses the worker of a new connection",
+                                  .gain = "new connections go to the worker with less to do",
+                                  .without = "new connections are spread by a hash",
+                                  .need = need_of(x->subject->config),
+                                  .line = line};
+    if (x->subject->workers < 2)
+        facts.idle = "there is one worker and nothing to choose";
+    else
+        facts.error = steer_try(line, sizeof line);
+    judge_program(x->findings, &x->machine, &facts);
 }
 
 void check_bpf(struct examination *x)
 {
-    static const char *const others[] = {"bpf.btf", "bpf.io_uring_loop", "bpf.capabilities",
-                                         "bpf.unprivileged", "bpf.verdict"};
+    static const char *const others[] = {"bpf.btf",          "bpf.io_uring_loop", "bpf.capabilities",
+                                         "bpf.unprivileged", "bpf.verdict",       "bpf.steer",
+                                         "bpf.loop"};
     const struct config *c = x->subject->config;
     bool is_off = c && c->offload.bpf == CONFIG_OFFLOAD_OFF;
     for (unsigned i = 0; is_off && i < sizeof others / sizeof others[0]; i++)
@@ -203,11 +259,13 @@ void check_bpf(struct examination *x)
         judge_kernel_types(x);
         judge_rights(x);
         check_verdict(x);
+        check_steer(x);
+        check_loop(x);
     }
     for (unsigned i = 0; i < TYPES; i++)
         if (is_off)
             finding_add(x->findings, types[i].name, FINDING_OPTIONAL, FINDING_NOT_APPLICABLE,
                         "offload.bpf is off");
         else
-            check_type(x, &types[i]);
+            judge_bpf_program(x->findings, &x->machine, &types[i], program_try(&types[i]));
 }

@@ -138,7 +138,7 @@ void judge_certificates(struct findings *f, const struct certificate_facts *c)
     char until[32] = "";
     struct tm date;
     if (c->error) {
-        finding_change(finding_add(f, "tls.certificate", FINDING_NEEDED, FINDING_MISSING,
+        finding_change(finding_add(f, c->name, FINDING_NEEDED, FINDING_MISSING,
                                    "musterd does not start: %.*s",
                                    c->message.len ? (int)c->message.len : INT_MAX,
                                    c->message.len ? c->message.ptr : strerror(-c->error)),
@@ -148,19 +148,19 @@ void judge_certificates(struct findings *f, const struct certificate_facts *c)
         return;
     }
     if (!c->is_dated) {
-        finding_add(f, "tls.certificate", FINDING_NEEDED, FINDING_OK, "certificates and keys can be used");
+        finding_add(f, c->name, FINDING_NEEDED, FINDING_OK, "certificates and keys can be used");
         return;
     }
     if (gmtime_r(&c->end, &date))
         strftime(until, sizeof until, "%Y-%m-%d", &date);
     if (c->now >= c->begin && c->end - c->now > CERTIFICATE_WARN_DAYS * DAY_S) {
-        finding_add(f, "tls.certificate", FINDING_NEEDED, FINDING_OK,
-                    "certificates and keys can be used, until %s", until);
+        finding_add(f, c->name, FINDING_NEEDED, FINDING_OK, "certificates and keys can be used, until %s",
+                    until);
         return;
     }
     /* Loaded all the same, as the daemon does it: clients judge the date for themselves. */
     struct finding *row = finding_add(
-        f, "tls.certificate", FINDING_NEEDED, FINDING_DEGRADED,
+        f, c->name, FINDING_NEEDED, FINDING_DEGRADED,
         c->now < c->begin  ? "a certificate is not good yet (see the row clock): clients refuse it; until %s"
         : c->now >= c->end ? "a certificate has expired on %s: clients refuse it"
                            : "a certificate is good until %s only: from then on clients refuse it",
@@ -168,20 +168,30 @@ void judge_certificates(struct findings *f, const struct certificate_facts *c)
     finding_change(row, "certbot renew");
 }
 
-void check_certificates(struct examination *x)
+static void certificates_add(struct examination *x, const char *name, const struct tls_settings *settings)
 {
     struct buffer message = {0};
     struct tls_context *context = NULL;
-    struct certificate_facts facts = {.now = time(NULL)};
-    if (!x->subject->tls) {
-        finding_add(x->findings, "tls.certificate", FINDING_NEEDED, FINDING_NOT_APPLICABLE, "%s",
-                    x->subject->config ? "no listener uses TLS" : "no configuration names any");
-        return;
-    }
-    facts.error = tls_context_new(x->subject->tls, &context, &message);
+    struct certificate_facts facts = {.name = name, .now = time(NULL)};
+    facts.error = tls_context_new(settings, &context, &message);
     facts.message = buffer_span(&message);
     facts.is_dated = !facts.error && tls_context_dates(context, &facts.begin, &facts.end);
     judge_certificates(x->findings, &facts);
     tls_context_unref(context);
     buffer_fini(&message);
+}
+
+void check_certificates(struct examination *x)
+{
+    const char *unnamed = x->subject->config ? NULL : "no configuration names any";
+    if (x->subject->tls)
+        certificates_add(x, "tls.certificate", x->subject->tls);
+    else
+        finding_add(x->findings, "tls.certificate", FINDING_NEEDED, FINDING_NOT_APPLICABLE, "%s",
+                    unnamed ? unnamed : "no listener uses TLS");
+    if (x->subject->servers)
+        certificates_add(x, "federation.certificate", x->subject->servers);
+    else
+        finding_add(x->findings, "federation.certificate", FINDING_NEEDED, FINDING_NOT_APPLICABLE, "%s",
+                    unnamed ? unnamed : "no other server is spoken to");
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kernel as a whole, what keeps this process from its system calls, the clock. */
+/* The kernel as a whole, what this process may do and gives up, what keeps this process from its system calls, the clock. */
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/timex.h>
 #include <sys/utsname.h>
 
+#include "base/privileges.h"
 #include "doctor/checks.h"
 
 /* The oldest that the daemon was tested on. What it can is asked for row by row, not told from this. */
@@ -41,6 +43,44 @@ void check_seccomp(struct examination *x)
                 x->machine.seccomp == SECCOMP_NONE
                     ? "no filter on this process's system calls"
                     : "a filter is on this process's system calls; the rows below were tried under it");
+}
+
+void judge_privileges(struct findings *f, const struct machine *m, const struct privileges_facts *p)
+{
+    if (p->error)
+        finding_change(
+            finding_add(f, "privileges", FINDING_OPTIONAL, FINDING_DEGRADED,
+                        "musterd cannot give up its capabilities once it runs (%s): %d of them stay",
+                        strerror(-p->error), __builtin_popcountll(p->kept)),
+            m->is_container ? "docker run --security-opt seccomp=unconfined ..."
+                            : "SystemCallFilter=capset prctl");
+    else if (p->before)
+        finding_add(f, "privileges", FINDING_OPTIONAL, FINDING_OK,
+                    "%d capabilities, which musterd gives up once it runs, all of them",
+                    __builtin_popcountll(p->before));
+    else
+        finding_add(f, "privileges", FINDING_OPTIONAL, FINDING_OK, "no capabilities; none to give up");
+}
+
+static void *privileges_try(void *context)
+{
+    struct privileges_facts *facts = context;
+    facts->error = privileges_drop();
+    facts->kept = privileges_kept();
+    return NULL;
+}
+
+/* Each thread has its own: what one of them gives up is not missing in the rows below. */
+void check_privileges(struct examination *x)
+{
+    struct privileges_facts facts = {.before = privileges_kept()};
+    pthread_t thread;
+    int error = -pthread_create(&thread, NULL, privileges_try, &facts);
+    if (error)
+        facts = (struct privileges_facts){.error = error, .kept = facts.before};
+    else
+        pthread_join(thread, NULL);
+    judge_privileges(x->findings, &x->machine, &facts);
 }
 
 void judge_clock(struct findings *f, const struct clock_facts *c)

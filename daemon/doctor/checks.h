@@ -21,6 +21,7 @@ struct examination {
 /* The checks, each in the file of its subject; doctor.c has the table. */
 void check_kernel(struct examination *x); /* check_machine.c */
 void check_seccomp(struct examination *x);
+void check_privileges(struct examination *x);
 void check_clock(struct examination *x);
 void check_ring(struct examination *x);    /* check_ring.c */
 void check_library(struct examination *x); /* check_tls.c */
@@ -37,6 +38,12 @@ void check_certificates(struct examination *x);
 /* ---- judgements ---- */
 
 void judge_kernel(struct findings *f, const char *release);
+
+struct privileges_facts {
+    uint64_t before, kept; /* a bit for each capability */
+    int error;             /* of giving them up */
+};
+void judge_privileges(struct findings *f, const struct machine *m, const struct privileges_facts *p);
 
 struct clock_facts {
     time_t now;
@@ -67,17 +74,18 @@ struct bpf_type {
     const char *name, *title, *without, *option;
     uint32_t type, attach_type;
 };
-void judge_bpf_program(struct findings *f, const struct machine *m, const struct bpf_type *type,
-                       enum finding_need need, int error);
+void judge_bpf_program(struct findings *f, const struct machine *m, const struct bpf_type *type, int error);
 
-/* The program that the daemon loads for connections without TLS. */
-struct verdict_facts {
-    bool has_plain; /* a listener is without TLS */
+/* A program that the daemon loads. */
+struct program_facts {
+    const char *name, *title, *gain, *without; /* the row's; the program's; with and without it: */
+    const char *idle;                          /* why there is nothing for it to do; NULL: there is */
     enum finding_need need;
-    int error;        /* 0 or negative errno of loading it */
-    const char *line; /* what offload/ says of it */
+    int error;              /* 0 or negative errno of loading it */
+    const char *line;       /* what offload/ says of it */
+    const char *capability; /* that it needs beside those of all programs; NULL: none */
 };
-void judge_verdict(struct findings *f, const struct machine *m, const struct verdict_facts *v);
+void judge_program(struct findings *f, const struct machine *m, const struct program_facts *p);
 
 struct descriptor_facts {
     uint64_t soft, hard;
@@ -107,7 +115,8 @@ struct folder_facts {
 void judge_folder(struct findings *f, const struct folder_facts *d);
 
 struct certificate_facts {
-    int error; /* of loading all of it, with its message */
+    const char *name; /* the row's */
+    int error;        /* of loading all of it, with its message */
     struct span message;
     bool is_dated;
     time_t now, begin, end;

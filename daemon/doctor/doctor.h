@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "doctor/finding.h"
+#include "muster/verdict.h"
 #include "tls/context.h"
 
 /* Who is examined. */
@@ -20,6 +21,9 @@ struct doctor_subject {
     /* What the daemon makes of it. */
     uint32_t workers, jobs;         /* threads */
     const struct tls_settings *tls; /* NULL: no listener uses TLS, or no configuration */
+    const struct tls_settings
+        *servers; /* towards other servers, either role; NULL: none are spoken to, or no configuration */
+    struct muster_verdict_limits verdict_limits;
 };
 
 /* All rows, in their order. */

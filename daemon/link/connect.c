@@ -93,7 +93,7 @@ static void attempt_expired(struct timer *t)
     struct attempt *a = container_of(t, struct attempt, timer);
     struct remote *r = a->remote;
     if (!a->is_resolving) {
-        loop_cancel(a->links->net->loop, &a->connect);
+        loop_cancel(a->links->net->loop, &a->connect, LOOP_NO_SLOT);
         return;
     }
     attempt_give_up(a); /* resolve_done frees it */
@@ -165,5 +165,5 @@ void attempt_cancel(struct attempt *a)
 {
     attempt_give_up(a);
     if (a->fd >= 0)
-        loop_cancel(a->links->net->loop, &a->connect);
+        loop_cancel(a->links->net->loop, &a->connect, LOOP_NO_SLOT);
 }

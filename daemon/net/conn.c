@@ -93,13 +93,14 @@ static void conn_receive_arm(struct conn *c)
     c->is_receiving = true;
     c->is_receive_new = true;
     c->in_flight++;
-    loop_receive(c->net->loop, &c->receive, c->fd);
+    watch_slot_take(c);
+    loop_receive(c->net->loop, &c->receive, c->fd, c->slot);
 }
 
 static void conn_receive_stop(struct conn *c)
 {
     if (c->is_receiving)
-        loop_cancel(c->net->loop, &c->receive);
+        loop_cancel(c->net->loop, &c->receive, c->slot);
 }
 
 /* The peer broke the rules of TLS. A fatal alert is the last that is said (RFC 8446 s. 6.2): neither what is queued nor
@@ -175,6 +176,10 @@ void conn_bytes_in(struct conn *c, char *bytes, size_t len)
 /* A record that is not application data stands first in the kernel's queue. */
 static void conn_control(struct conn *c)
 {
+    uint8_t kept = loop_slot_kept(c->net->loop, c->slot);
+    if (kept != c->kept) /* data has come before it, though nobody woke for that */
+        record_kernel_data_came(c->record);
+    c->kept = kept;
     int outcome = record_kernel_control(c->record);
     if (c->is_ended || conn_is_ending(c) || outcome == 0 || outcome == -EAGAIN)
         return;
@@ -276,7 +281,8 @@ static void conn_send_start(struct conn *c)
 {
     c->in_flight++;
     c->net->counters.sends++;
-    loop_send(c->net->loop, &c->send, c->fd, c->send_bytes + c->send_done, c->send_len - c->send_done);
+    loop_send(c->net->loop, &c->send, c->fd, c->send_bytes + c->send_done, c->send_len - c->send_done,
+              c->slot);
 }
 
 static void conn_send_done(struct op *op, int result, unsigned flags, char *bytes)
@@ -384,6 +390,7 @@ static void conn_settle(struct conn *c)
 static void conn_fini(struct conn *c)
 {
     watch_end(c);
+    watch_slot_give(c);
     close(c->fd);
     c->fd = -1;
     free(c->send_bytes);
@@ -410,6 +417,7 @@ static void conn_leave(struct conn *c)
     } else if (!c->is_detaching) {
         conn_touch(c); /* its owner has changed its mind: it ends here */
     } else {
+        watch_slot_give(c);
         n->conns--;
         n->record_bytes -= record_bytes(c->record);
         c->is_detaching = false;
@@ -458,9 +466,11 @@ void conn_open(struct conn *c, struct net *net, int fd, const struct conn_events
     conn_attach(c, net);
 }
 
-void conn_let_watch(struct conn *c)
+void conn_let_watch(struct conn *c, bool is_plain)
 {
-    if (c->net->verdict)
+    c->is_watchable = true;
+    c->is_plain = is_plain;
+    if (is_plain && c->net->verdict)
         c->watch_tries = WATCH_TRIES_MAX;
 }
 

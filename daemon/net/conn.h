@@ -80,6 +80,8 @@ struct conn {
     char *send_bytes; /* in flight, or NULL */
     uint32_t send_len, send_done;
     int fd;
+    uint16_t slot;     /* of net->loop: its program reads what comes; LOOP_NO_SLOT: it does not */
+    uint8_t kept;      /* of the slot's white space that nobody was told of, as far as it was asked for */
     uint8_t in_flight; /* operations and jobs the kernel or the pool holds */
     bool is_dirty : 1, is_dying : 1;
     bool is_receiving : 1;   /* a receive is armed */
@@ -97,6 +99,8 @@ struct conn {
     bool is_holding : 1;       /* the owner's: it holds frames back; here, where every send looks anyway */
     bool is_managed : 1;       /* the owner's as well: it counts frames */
     bool is_between : 1;       /* the owner's: all that came is read, and it stands between two stanzas */
+    bool is_watchable : 1;     /* the owner says is_between */
+    bool is_plain : 1;         /* without TLS, and it stays so */
     uint8_t watch_tries : 3;   /* left, to let net->verdict look at what comes; 0: it does, or it is not to */
     struct conn_handshake *handshake; /* while one is under way */
     struct conn_watch *watch;         /* net->verdict looks first; or NULL */
@@ -108,8 +112,9 @@ struct conn {
 /* Take over the socket and start to receive. */
 void conn_open(struct conn *c, struct net *net, int fd, const struct conn_events *events);
 
-/* Without TLS, and it stays so: let net->verdict, where there is one, look at what comes. */
-void conn_let_watch(struct conn *c);
+/* Let programs in the kernel look at what comes, those that can read it; the owner says is_between. `is_plain`: it is without TLS, and
+ * stays so. */
+void conn_let_watch(struct conn *c, bool is_plain);
 
 /* Queue a frame; takes over the caller's reference. It leaves when the turn ends. Frames for a connection that is
  * ending are dropped. Returns 0, CONN_SLOW (the limit is passed; the frame is queued nevertheless: what that

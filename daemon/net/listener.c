@@ -134,7 +134,7 @@ void listener_close(struct listener *l)
     l->is_closing = true;
     loop_timer_stop(l->loop, &l->retry);
     if (l->is_armed)
-        loop_cancel(l->loop, &l->accept);
+        loop_cancel(l->loop, &l->accept, LOOP_NO_SLOT);
     /* Whoever comes now is refused, or goes to another worker, instead of waiting here for nobody. */
     shutdown(l->fd, SHUT_RD);
 }

@@ -13,9 +13,10 @@ struct conn_watch {
 
 void watch_begin(struct conn *c)
 {
-    /* All that a receive has completed is heard by now, unless it was armed in this very turn: that may be submitted already. */
+    /* All that a receive has completed is heard by now, unless it was armed in this very turn (that may be submitted already), or
+     * waits behind what is more urgent. */
     if (!c->is_between || !c->is_receiving || c->is_receive_new || c->is_ended || c->is_aborted ||
-        c->is_closing || c->is_detaching)
+        c->is_closing || c->is_detaching || loop_slot_is_behind(c->net->loop, c->slot))
         return;
     struct conn_watch *watch = malloc(sizeof *watch);
     c->watch_tries--;
@@ -33,6 +34,7 @@ void watch_begin(struct conn *c)
 
 void watch_read(struct conn *c, size_t octets)
 {
+    loop_slot_read(c->net->loop, c->slot, octets, c->is_between);
     if (!c->watch)
         return;
     c->watch->octets += octets;
@@ -46,4 +48,20 @@ void watch_end(struct conn *c)
         verdict_unwatch(c->net->verdict, c->watch->flow);
     free(c->watch);
     c->watch = NULL;
+}
+
+void watch_slot_take(struct conn *c)
+{
+    bool is_readable = c->record ? record_is_kernel(c->record) : c->is_plain;
+    if (c->slot || !c->is_watchable || !is_readable)
+        return;
+    /* All that has come is read: nothing is armed. */
+    c->slot = (uint16_t)loop_slot_take(c->net->loop);
+    loop_slot_read(c->net->loop, c->slot, 0, c->is_between);
+}
+
+void watch_slot_give(struct conn *c)
+{
+    loop_slot_give(c->net->loop, c->slot);
+    c->slot = LOOP_NO_SLOT;
 }

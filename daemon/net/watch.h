@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connections without TLS that a BPF program looks at before the worker wakes (offload/verdict.h). Within net/ only. */
+/* Connections that a BPF program looks at before the worker wakes: without TLS in the socket (offload/verdict.h), without or with the
+ * kernel's TLS in the loop (ring/loop.h, slots). Within net/ only. */
 #ifndef MUSTER_NET_WATCH_H
 #define MUSTER_NET_WATCH_H
 
@@ -17,5 +18,10 @@ void watch_begin(struct conn *c);
 void watch_read(struct conn *c, size_t octets);
 /* Before the socket is closed. Also where nothing is watched. */
 void watch_end(struct conn *c);
+
+/* Before a receive is armed: a slot of the loop, where its program can read what comes. */
+void watch_slot_take(struct conn *c);
+/* At rest, before it leaves the loop. Also where there is none. */
+void watch_slot_give(struct conn *c);
 
 #endif

@@ -2,6 +2,7 @@
 /* In place of the programs, where the daemon is built without. Nothing is ever made, so only the makers can be called. */
 #include <errno.h>
 
+#include "offload/loop.h"
 #include "offload/programs.h"
 #include "offload/steer.h"
 #include "offload/verdict.h"
@@ -103,4 +104,37 @@ int steer_counters_read(const struct steer *s, struct steer_counters *ret)
     (void)s;
     (void)ret;
     return -ENOTSUP;
+}
+
+int loop_program_new(uint32_t rings, struct loop_program **ret_program, char *ret_line, size_t line_bytes)
+{
+    (void)rings;
+    (void)ret_program;
+    offload_explain(-ENOTSUP, ret_line, line_bytes);
+    return -ENOTSUP;
+}
+
+struct loop_program *loop_program_free(struct loop_program *p)
+{
+    return p;
+}
+
+int loop_program_attach(struct loop_program *p, uint32_t place, int ring_fd)
+{
+    (void)p;
+    (void)place;
+    (void)ring_fd;
+    return -ENOTSUP;
+}
+
+void loop_program_detach(struct loop_program *p, uint32_t place)
+{
+    (void)p;
+    (void)place;
+}
+
+struct muster_loop_counters loop_program_counters_read(const struct loop_program *p)
+{
+    (void)p;
+    return (struct muster_loop_counters){0};
 }

@@ -25,15 +25,21 @@ void steer_detach(struct steer *s);
 
 /* For the worker itself to write to, until steer_free. */
 struct steer_slot *steer_slot(struct steer *s, uint32_t worker);
-/* What it has to do: at the end of each turn. */
-static inline void steer_slot_write(struct steer_slot *slot, uint32_t load)
+/* At the end of each turn: what it has to do, and how many it has accepted since the last. Who has been sent here and still waits to be accepted
+ * counts for one look more, and is forgotten then: otherwise connections that never come to be (a flood of SYN) would weigh for ever. */
+static inline void steer_slot_write(struct steer_slot *slot, uint32_t load, uint32_t accepted)
 {
     if (__atomic_load_n(&slot->load, __ATOMIC_RELAXED) != load)
         __atomic_store_n(&slot->load, load, __ATOMIC_RELAXED);
-    /* Who was on the way is in the load by now, or is forgotten: otherwise connections that never come to be (a flood of SYN)
-     * would weigh for ever. */
-    if (__atomic_load_n(&slot->coming, __ATOMIC_RELAXED))
-        __atomic_store_n(&slot->coming, 0, __ATOMIC_RELAXED);
+    uint32_t coming = __atomic_load_n(&slot->coming, __ATOMIC_RELAXED);
+    if (!coming)
+        return; /* nor is anybody late */
+    /* The program adds meanwhile, so it is taken off, never set. Who came first is accepted first. */
+    uint32_t gone = accepted > slot->late ? accepted : slot->late;
+    gone = gone < coming ? gone : coming;
+    if (gone)
+        __atomic_fetch_sub(&slot->coming, gone, __ATOMIC_RELAXED);
+    slot->late = coming - gone;
 }
 /* Nobody new comes, as long as there is another. */
 static inline void steer_slot_drain(struct steer_slot *slot)

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/privileges.h"
 #include "ring/bells.h"
 
 /* After a log-in storm the allocator keeps what the handshakes had used, tens of KiB each. Once the pool has
@@ -106,6 +107,7 @@ static void batch_run(struct job *first)
 static void *job_thread(void *argument)
 {
     struct jobs *p = argument;
+    privileges_drop(); /* as main.c does, which says what became of it */
     job_thread_step_back();
     pthread_mutex_lock(&p->lock);
     for (;;) {

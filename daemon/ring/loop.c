@@ -6,30 +6,32 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "ring/bells.h"
+#include "ring/buffers.h"
+#include "ring/order.h"
+#include "ring/program.h"
 #include "ring/setup.h"
 
-/* Receive buffers shared by all sessions of the worker. A typical read is one record of a few hundred bytes; a buffer
- * is back within the turn, so this is how many reads one batch can hold before the others wait for the next. All of
- * them are touched in time: 1 MiB a worker. */
-#define LOOP_BUFFERS 256
-#define LOOP_BUFFER_BYTES 4096
+/* Completions that waited behind more urgent ones (ring/order.h), in one turn: at most 128 KiB are read before presence has its
+ * turn again. */
+#define LOOP_ORDER_TURN 32
 /* Without timers: look around now and then, for nothing but robustness. */
 #define LOOP_WAIT_MS_MAX 60000
 
-/* user_data: an op, or a target loop with this bit set (a doorbell that was rung), or nothing. */
+/* user_data: an op, or a target loop with this bit set (a doorbell that was rung), or nothing; above an op stands its connection's slot
+ * (muster/loop.h), for addresses of programs are shorter. */
 #define LOOP_DOORBELL_BIT 1
+#define LOOP_ADDRESS_MASK ((1ull << MUSTER_LOOP_SLOT_SHIFT) - 1)
 
 struct loop {
     struct io_uring ring;
-    struct io_uring_buf_ring *buffer_ring;
-    char *buffer_bytes;
-    unsigned buffers_returned; /* not yet published to the kernel */
+    struct ring_buffers buffers;
+    struct ring_program program;
+    struct ring_order order;
     struct loop_owner owner;
     struct timer_wheel timers;
     uint64_t now_ms;
@@ -42,56 +44,9 @@ struct loop {
     struct loop_counters counters;
 };
 
-static struct io_uring_sqe *loop_sqe(struct loop *l)
-{
-    struct io_uring_sqe *sqe = io_uring_get_sqe(&l->ring);
-    while (!sqe) {
-        /* The submission queue is full: hand this part over. It empties always, for the kernel takes entries
-         * into its own memory. */
-        int submitted = io_uring_submit(&l->ring);
-        if (submitted < 0 && submitted != -EINTR && submitted != -EAGAIN && submitted != -EBUSY)
-            log_error("ring-submit", "error=%s", strerror(-submitted));
-        sqe = io_uring_get_sqe(&l->ring);
-    }
-    return sqe;
-}
-
-static void buffer_give_back(struct loop *l, unsigned id)
-{
-    io_uring_buf_ring_add(l->buffer_ring, l->buffer_bytes + (size_t)id * LOOP_BUFFER_BYTES, LOOP_BUFFER_BYTES,
-                          (unsigned short)id, io_uring_buf_ring_mask(LOOP_BUFFERS),
-                          (int)l->buffers_returned++);
-}
-
-static void buffers_publish(struct loop *l)
-{
-    if (l->buffers_returned)
-        io_uring_buf_ring_advance(l->buffer_ring, (int)l->buffers_returned);
-    l->buffers_returned = 0;
-}
-
-static int buffers_open(struct loop *l)
-{
-    size_t ring_bytes = LOOP_BUFFERS * sizeof(struct io_uring_buf);
-    void *ring = mmap(NULL, ring_bytes, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
-    void *bytes = mmap(NULL, (size_t)LOOP_BUFFERS * LOOP_BUFFER_BYTES, PROT_READ | PROT_WRITE,
-                       MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
-    l->buffer_ring = ring == MAP_FAILED ? NULL : ring;
-    l->buffer_bytes = bytes == MAP_FAILED ? NULL : bytes;
-    if (!l->buffer_ring || !l->buffer_bytes)
-        return -ENOMEM;
-    int error = ring_buffers_register(&l->ring, ring, LOOP_BUFFERS);
-    if (error)
-        return error;
-    for (unsigned id = 0; id < LOOP_BUFFERS; id++)
-        buffer_give_back(l, id);
-    buffers_publish(l);
-    return 0;
-}
-
 static void wake_arm(struct loop *l)
 {
-    struct io_uring_sqe *sqe = loop_sqe(l);
+    struct io_uring_sqe *sqe = ring_sqe(&l->ring);
     io_uring_prep_read(sqe, l->wake_fd, &l->wake_value, sizeof l->wake_value, 0);
     io_uring_sqe_set_data(sqe, &l->wake_op);
 }
@@ -136,7 +91,13 @@ int loop_new(const struct loop_owner *owner, struct loop **ret_loop, char *ret_m
     int error = ring_open(&l->ring);
     if (error)
         goto fail;
-    error = buffers_open(l);
+    bool has_place = (uintptr_t)l >> MUSTER_LOOP_SLOT_SHIFT == 0; /* above addresses, for slots */
+    int program_error = owner->program && !has_place ? -ENOTSUP
+                        : owner->program             ? ring_buffers_share(&l->buffers, &l->ring)
+                                                     : 0;
+    ring_program_init(&l->program, owner->program, owner->place, &l->ring, l->buffers.region);
+    l->program.error = program_error;
+    error = ring_buffers_open(&l->buffers, &l->ring);
     if (error)
         goto fail;
     l->wake_fd = eventfd(0, EFD_CLOEXEC);
@@ -157,40 +118,62 @@ struct loop *loop_free(struct loop *l)
 {
     if (!l)
         return NULL;
+    ring_program_detach(&l->program);
     if (l->ring.ring_fd >= 0)
         io_uring_queue_exit(&l->ring);
-    if (l->buffer_ring)
-        munmap(l->buffer_ring, LOOP_BUFFERS * sizeof(struct io_uring_buf));
-    if (l->buffer_bytes)
-        munmap(l->buffer_bytes, (size_t)LOOP_BUFFERS * LOOP_BUFFER_BYTES);
+    ring_buffers_close(&l->buffers);
     if (l->wake_fd >= 0)
         close(l->wake_fd);
     free(l);
     return NULL;
 }
 
-static void loop_complete(struct loop *l, const struct io_uring_cqe *cqe)
+static void loop_complete(struct loop *l, const struct ring_completion *c)
 {
-    uint64_t data = cqe->user_data;
+    /* Without the region there are no slots, and an address may use all bits (tagged memory). */
+    uint64_t data = l->buffers.region ? c->user_data & LOOP_ADDRESS_MASK : c->user_data;
     if (data & LOOP_DOORBELL_BIT) {
         /* The sender's half of a doorbell. If the target could not take it, ring the other bell. */
-        if (cqe->res < 0)
+        if (c->result < 0)
             eventfd_write(((struct loop *)(uintptr_t)(data & ~(uint64_t)LOOP_DOORBELL_BIT))->wake_fd, 1);
         return;
     }
     struct op *op = (struct op *)(uintptr_t)data;
     if (!op)
         return; /* a doorbell that woke us, or the answer to a cancellation: the turn itself is the effect */
-    unsigned flags = cqe->flags & IORING_CQE_F_MORE ? LOOP_MORE : 0;
-    if (cqe->flags & IORING_CQE_F_BUFFER) {
-        unsigned id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
-        op->done(op, cqe->res, flags | LOOP_BUFFER, l->buffer_bytes + (size_t)id * LOOP_BUFFER_BYTES);
-        buffer_give_back(l, id);
+    unsigned flags = c->flags & IORING_CQE_F_MORE ? LOOP_MORE : 0;
+    if (c->flags & IORING_CQE_F_BUFFER) {
+        unsigned id = c->flags >> IORING_CQE_BUFFER_SHIFT;
+        op->done(op, c->result, flags | LOOP_BUFFER, ring_buffer_bytes(&l->buffers, id));
+        ring_buffer_give_back(&l->buffers, id);
     } else {
-        if (cqe->res == -ENOBUFS)
+        if (c->result == -ENOBUFS)
             l->counters.starved++;
-        op->done(op, cqe->res, flags, NULL);
+        op->done(op, c->result, flags, NULL);
     }
+}
+
+/* Some of those that have waited. */
+static void loop_complete_waiting(struct loop *l, unsigned count_max)
+{
+    while (l->order.count && count_max--) {
+        struct ring_completion c = ring_order_take(&l->order, l->buffers.region->slots);
+        loop_complete(l, &c);
+    }
+}
+
+static void loop_take(struct loop *l, unsigned at, const struct io_uring_cqe *cqe)
+{
+    const struct ring_completion c = {.user_data = cqe->user_data, .result = cqe->res, .flags = cqe->flags};
+    unsigned class = ring_program_class(&l->program, at, &c);
+    if (!l->buffers.region || !ring_order_must_wait(&c, l->buffers.region->slots, class)) {
+        loop_complete(l, &c);
+        return;
+    }
+    l->counters.waited++;
+    if (l->order.count == RING_ORDER_MAX)
+        loop_complete_waiting(l, 1);
+    ring_order_put(&l->order, &c, l->buffers.region->slots);
 }
 
 static void loop_reap(struct loop *l)
@@ -200,28 +183,37 @@ static void loop_reap(struct loop *l)
         unsigned head, count = 0;
         io_uring_for_each_cqe(&l->ring, head, cqe)
         {
-            loop_complete(l, cqe);
+            loop_take(l, head, cqe);
             count++;
         }
+        ring_buffers_publish(&l->buffers);
         if (!count)
             return;
         l->counters.completions += count;
         io_uring_cq_advance(&l->ring, count);
-        buffers_publish(l);
+        ring_program_taken(&l->program, head);
     }
 }
 
-static void loop_turn(struct loop *l)
+static int loop_wait(struct loop *l)
 {
     uint64_t wait_ms = timer_wheel_wait_ms(&l->timers, l->now_ms);
     if (wait_ms > LOOP_WAIT_MS_MAX)
         wait_ms = LOOP_WAIT_MS_MAX;
-    if (atomic_load_explicit(&l->mailbox.newest, memory_order_relaxed) || !lanes_are_empty(&l->lanes))
+    if (atomic_load_explicit(&l->mailbox.newest, memory_order_relaxed) || !lanes_are_empty(&l->lanes) ||
+        l->order.count)
         wait_ms = 0; /* a message to ourselves, for which nobody rang, or work of ours goes on */
+    if (l->program.is_on)
+        return ring_program_wait(&l->program, l->now_ms, wait_ms);
     struct __kernel_timespec timeout = {.tv_sec = (long long)(wait_ms / 1000),
                                         .tv_nsec = (long long)(wait_ms % 1000) * 1000000};
     struct io_uring_cqe *first;
-    int result = io_uring_submit_and_wait_timeout(&l->ring, &first, 1, &timeout, NULL);
+    return io_uring_submit_and_wait_timeout(&l->ring, &first, 1, &timeout, NULL);
+}
+
+static void loop_turn(struct loop *l)
+{
+    int result = loop_wait(l);
     if (result < 0 && result != -ETIME && result != -EINTR && result != -EAGAIN && result != -EBUSY)
         log_error("ring-wait", "error=%s", strerror(-result));
     l->now_ms = clock_now_ms();
@@ -234,6 +226,8 @@ static void loop_turn(struct loop *l)
     }
     timer_wheel_advance(&l->timers, l->now_ms);
     lanes_run(&l->lanes, lanes_turn_budget);
+    loop_complete_waiting(l, LOOP_ORDER_TURN);
+    ring_buffers_publish(&l->buffers);
     l->owner.turn_ends(l->owner.context);
 }
 
@@ -251,36 +245,41 @@ void loop_stop(struct loop *l)
 
 void loop_accept(struct loop *l, struct op *op, int fd)
 {
-    struct io_uring_sqe *sqe = loop_sqe(l);
+    struct io_uring_sqe *sqe = ring_sqe(&l->ring);
     io_uring_prep_multishot_accept(sqe, fd, NULL, NULL, SOCK_CLOEXEC);
     io_uring_sqe_set_data(sqe, op);
 }
 
-void loop_receive(struct loop *l, struct op *op, int fd)
+static uint64_t data_of(const struct op *op, uint32_t slot)
 {
-    struct io_uring_sqe *sqe = loop_sqe(l);
-    ring_prepare_receive(sqe, fd);
-    io_uring_sqe_set_data(sqe, op);
+    return (uintptr_t)op | (uint64_t)slot << MUSTER_LOOP_SLOT_SHIFT;
 }
 
-void loop_send(struct loop *l, struct op *op, int fd, const char *bytes, size_t len)
+void loop_receive(struct loop *l, struct op *op, int fd, uint32_t slot)
 {
-    struct io_uring_sqe *sqe = loop_sqe(l);
+    struct io_uring_sqe *sqe = ring_sqe(&l->ring);
+    ring_prepare_receive(sqe, fd);
+    io_uring_sqe_set_data64(sqe, data_of(op, slot));
+}
+
+void loop_send(struct loop *l, struct op *op, int fd, const char *bytes, size_t len, uint32_t slot)
+{
+    struct io_uring_sqe *sqe = ring_sqe(&l->ring);
     io_uring_prep_send(sqe, fd, bytes, len, MSG_NOSIGNAL);
-    io_uring_sqe_set_data(sqe, op);
+    io_uring_sqe_set_data64(sqe, data_of(op, slot));
 }
 
 void loop_connect(struct loop *l, struct op *op, int fd, const struct sockaddr *to, socklen_t to_len)
 {
-    struct io_uring_sqe *sqe = loop_sqe(l);
+    struct io_uring_sqe *sqe = ring_sqe(&l->ring);
     io_uring_prep_connect(sqe, fd, to, to_len);
     io_uring_sqe_set_data(sqe, op);
 }
 
-void loop_cancel(struct loop *l, struct op *op)
+void loop_cancel(struct loop *l, struct op *op, uint32_t slot)
 {
-    struct io_uring_sqe *sqe = loop_sqe(l);
-    io_uring_prep_cancel(sqe, op, 0);
+    struct io_uring_sqe *sqe = ring_sqe(&l->ring);
+    io_uring_prep_cancel64(sqe, data_of(op, slot), 0);
     io_uring_sqe_set_data(sqe, NULL);
 }
 
@@ -293,9 +292,49 @@ void loop_post(struct loop *to, struct loop *from, struct message *m)
         return;
     }
     from->counters.doorbells++;
-    struct io_uring_sqe *sqe = loop_sqe(from);
+    struct io_uring_sqe *sqe = ring_sqe(&from->ring);
     ring_prepare_doorbell(sqe, &to->ring);
     io_uring_sqe_set_data64(sqe, (uintptr_t)to | LOOP_DOORBELL_BIT);
+}
+
+int loop_program_turn(struct loop *l, bool is_on)
+{
+    if (is_on)
+        return ring_program_attach(&l->program);
+    ring_program_detach(&l->program);
+    return 0;
+}
+
+uint32_t loop_slot_take(struct loop *l)
+{
+    uint32_t slot = ring_program_slot_take(&l->program);
+    l->counters.slotless += !slot && l->program.region;
+    return slot;
+}
+
+void loop_slot_give(struct loop *l, uint32_t slot)
+{
+    ring_program_slot_give(&l->program, slot);
+}
+
+void loop_slot_read(struct loop *l, uint32_t slot, size_t octets, bool is_between)
+{
+    if (!slot)
+        return;
+    struct muster_loop_slot *s = &l->program.region->slots[slot];
+    s->read += (unsigned)octets;
+    s->is_between = is_between;
+}
+
+bool loop_slot_is_behind(const struct loop *l, uint32_t slot)
+{
+    const struct muster_loop_slot *s = slot ? &l->program.region->slots[slot] : NULL;
+    return s && s->passed != s->read;
+}
+
+uint8_t loop_slot_kept(const struct loop *l, uint32_t slot)
+{
+    return slot ? l->program.region->slots[slot].kept : 0;
 }
 
 void loop_work_start(struct loop *l, struct lane_work *w, enum lane lane)
@@ -320,5 +359,7 @@ void loop_timer_stop(struct loop *l, struct timer *t)
 
 struct loop_counters loop_counters_read(const struct loop *l)
 {
-    return l->counters;
+    struct loop_counters c = l->counters;
+    c.alive = ring_program_alive(&l->program, l->now_ms);
+    return c;
 }

@@ -18,6 +18,7 @@
 #include "base/timer.h"
 
 struct loop;
+struct loop_program;
 
 /* Completion flags. */
 enum {
@@ -34,6 +35,8 @@ struct loop_owner {
     /* At the end of every turn, before submission: flush what the turn has queued. */
     void (*turn_ends)(void *context);
     void *context;
+    struct loop_program *program; /* may run this loop (offload/loop.h), at `place`; NULL: none */
+    uint32_t place;
 };
 
 /* Made by the thread that runs it (the ring belongs to its thread). 0, or negative errno with one line in
@@ -46,13 +49,31 @@ void loop_run(struct loop *l);
 /* From the loop's own thread: the turn under way is the last. */
 void loop_stop(struct loop *l);
 /* Start operations. They are submitted at the end of the turn. */
-void loop_accept(struct loop *l, struct op *op, int fd);  /* multishot; result is the new fd */
-void loop_receive(struct loop *l, struct op *op, int fd); /* multishot, into the loop's buffers */
-void loop_send(struct loop *l, struct op *op, int fd, const char *bytes, size_t len);
+void loop_accept(struct loop *l, struct op *op, int fd); /* multishot; result is the new fd */
+/* multishot, into the loop's buffers */
+void loop_receive(struct loop *l, struct op *op, int fd, uint32_t slot);
+void loop_send(struct loop *l, struct op *op, int fd, const char *bytes, size_t len, uint32_t slot);
 void loop_connect(struct loop *l, struct op *op, int fd, const struct sockaddr *to,
                   socklen_t to_len); /* `to` lives until then */
 /* Ask for the op's end: it completes with -ECANCELED (or with what it was about to complete with). */
-void loop_cancel(struct loop *l, struct op *op);
+void loop_cancel(struct loop *l, struct op *op, uint32_t slot);
+
+/* Attach or detach the owner's program, under traffic. On the loop's thread, within a message. While it is attached, what
+ * concerns presence is completed first. 0 or negative errno. */
+int loop_program_turn(struct loop *l, bool is_on);
+
+/* A connection whose bytes the program can read has a slot: what comes there is classified before the loop wakes, and white space
+ * between stanzas does not wake it. Completions of operations with the same slot keep their order. */
+#define LOOP_NO_SLOT 0
+uint32_t loop_slot_take(struct loop *l); /* LOOP_NO_SLOT: there is no program, or too many have one */
+/* None of its operations is in flight. */
+void loop_slot_give(struct loop *l, uint32_t slot);
+/* So many octets more were read, and the connection stands between two stanzas, or not. */
+void loop_slot_read(struct loop *l, uint32_t slot, size_t octets, bool is_between);
+/* Has something come that its owner has not been told of yet? */
+bool loop_slot_is_behind(const struct loop *l, uint32_t slot);
+/* A number that is another one when white space has been kept back since. */
+uint8_t loop_slot_kept(const struct loop *l, uint32_t slot);
 
 /* Post to `to` from any thread: `from` is the calling thread's own loop, NULL for a thread that has none. Messages from
  * one thread arrive in their order. The message belongs to the receiver. */
@@ -68,6 +89,10 @@ void loop_timer_stop(struct loop *l, struct timer *t);
 
 struct loop_counters {
     uint64_t turns, completions, messages, doorbells, starved; /* starved: a receive that found no buffer */
+    uint64_t waited;   /* completions that more urgent ones went before */
+    uint64_t slotless; /* connections that the program does not know, for there are too many */
+    uint64_t
+        alive; /* now: those that it has heard by white space in the last five minutes, and nobody woke for */
 };
 struct loop_counters loop_counters_read(const struct loop *l);
 

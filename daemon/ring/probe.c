@@ -8,7 +8,6 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "ring/setup.h"
@@ -18,18 +17,6 @@
 #define PROBE_BUFFERS 2
 #define PROBE_BUFFER_BYTES 64
 #define PROBE_PAGE_BYTES ((size_t)sysconf(_SC_PAGESIZE))
-
-/* Newer than Debian 12's headers: opcode, flag and layout are of the kernel's interface, which does not change. */
-#define REGISTER_MEM_REGION 34
-#define REGION_OF_USER 1
-struct region_description {
-    uint64_t user_address, bytes;
-    uint32_t flags, id;
-    uint64_t map_offset, reserved[4];
-};
-struct region_registration {
-    uint64_t description, flags, reserved[2];
-};
 
 static void *page_make(void)
 {
@@ -153,15 +140,6 @@ static int doorbell_try(struct io_uring *from)
     return error;
 }
 
-static int region_try(struct io_uring *ring, void *page)
-{
-    struct region_description description = {
-        .user_address = (uintptr_t)page, .bytes = PROBE_PAGE_BYTES, .flags = REGION_OF_USER};
-    struct region_registration registration = {.description = (uintptr_t)&description};
-    long result = syscall(SYS_io_uring_register, ring->ring_fd, REGISTER_MEM_REGION, &registration, 1);
-    return result < 0 ? -errno : 0;
-}
-
 void ring_probe(struct ring_abilities *ret)
 {
     struct io_uring ring;
@@ -182,7 +160,7 @@ void ring_probe(struct ring_abilities *ret)
     if (ret->setup == 0) {
         /* The receive last: it stays armed, and its end would be taken for somebody else's completion. */
         ret->doorbell = doorbell_try(&ring);
-        ret->region = region_try(&ring, region);
+        ret->region = ring_region_register(&ring, region, PROBE_PAGE_BYTES);
         receive_probe(&ring, (struct io_uring_buf_ring *)entries, bytes, ret);
         io_uring_queue_exit(&ring);
     }

@@ -21,7 +21,7 @@ struct ring_abilities {
     int buffers;            /* a ring of provided buffers */
     int receive;            /* a receive into them that stays armed */
     int doorbell;           /* MSG_RING from one ring to another */
-    int region;             /* a memory region registered with the ring; no loop needs it yet */
+    int region;             /* a memory region registered with the ring, for a program that runs its loop */
     bool is_charged;        /* the kernel counts a ring against RLIMIT_MEMLOCK, for this process */
 };
 

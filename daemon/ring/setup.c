@@ -1,12 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ring/setup.h"
 
+#include <errno.h>
 #include <stdint.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-/* One turn rarely prepares more; when it does, the batch is submitted in parts. */
-#define RING_SUBMISSIONS 2048
-/* A fan-out to thousands completes in one burst: room for it without the kernel's overflow list. */
-#define RING_COMPLETIONS 16384
+#include "base/log.h"
+#include "muster/loop.h"
+
+/* Newer than Debian 12's headers: opcode, flag and layout are of the kernel's interface, which does not change. */
+#define REGISTER_MEM_REGION 34
+#define REGION_OF_USER 1
+struct region_description {
+    uint64_t user_address, bytes;
+    uint32_t flags, id;
+    uint64_t map_offset, reserved[4];
+};
+struct region_registration {
+    uint64_t description, flags, reserved[2];
+};
 
 const struct ring_flag ring_flags[] = {
     {IORING_SETUP_CLAMP, "CLAMP"},
@@ -19,8 +33,8 @@ const unsigned ring_flag_count = sizeof ring_flags / sizeof ring_flags[0];
 
 int ring_open_with(struct io_uring *ring, unsigned flags)
 {
-    struct io_uring_params params = {.flags = flags, .cq_entries = RING_COMPLETIONS};
-    int error = io_uring_queue_init_params(RING_SUBMISSIONS, ring, &params);
+    struct io_uring_params params = {.flags = flags, .cq_entries = MUSTER_LOOP_COMPLETIONS};
+    int error = io_uring_queue_init_params(MUSTER_LOOP_SUBMISSIONS, ring, &params);
     if (error)
         ring->ring_fd = -1;
     return error;
@@ -42,6 +56,29 @@ int ring_buffers_register(struct io_uring *ring, void *entries, unsigned count)
     if (!error)
         io_uring_buf_ring_init(entries);
     return error;
+}
+
+int ring_region_register(struct io_uring *ring, void *pages, size_t bytes)
+{
+    struct region_description description = {
+        .user_address = (uintptr_t)pages, .bytes = bytes, .flags = REGION_OF_USER};
+    struct region_registration registration = {.description = (uintptr_t)&description};
+    long result = syscall(SYS_io_uring_register, ring->ring_fd, REGISTER_MEM_REGION, &registration, 1);
+    return result < 0 ? -errno : 0;
+}
+
+struct io_uring_sqe *ring_sqe(struct io_uring *ring)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+    while (!sqe) {
+        /* The submission queue is full: hand this part over. It empties always, for the kernel takes entries
+         * into its own memory. */
+        int submitted = io_uring_submit(ring);
+        if (submitted < 0 && submitted != -EINTR && submitted != -EAGAIN && submitted != -EBUSY)
+            log_error("ring-submit", "error=%s", strerror(-submitted));
+        sqe = io_uring_get_sqe(ring);
+    }
+    return sqe;
 }
 
 void ring_prepare_receive(struct io_uring_sqe *sqe, int fd)

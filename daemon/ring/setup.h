@@ -4,6 +4,8 @@
 #ifndef MUSTER_RING_SETUP_H
 #define MUSTER_RING_SETUP_H
 
+#include <stddef.h>
+
 #include <liburing.h>
 
 /* The group that the receive buffers of a ring are registered as. */
@@ -23,6 +25,11 @@ int ring_open_with(struct io_uring *ring, unsigned flags);
 /* Let it receive into buffers that `entries` will list: page-aligned, `count` a power of two. 0 or negative errno. */
 int ring_buffers_register(struct io_uring *ring, void *entries, unsigned count);
 
+/* Share these pages with a program of the ring's (offload/loop.h); they are pinned until the ring is gone. 0 or negative errno. */
+int ring_region_register(struct io_uring *ring, void *pages, size_t bytes);
+
+/* A submission, always. */
+struct io_uring_sqe *ring_sqe(struct io_uring *ring);
 /* Receive into these buffers until something goes wrong; the sqe is new and has no user data yet. */
 void ring_prepare_receive(struct io_uring_sqe *sqe, int fd);
 /* Wake the thread that waits for `to`. */

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/privileges.h"
 #include "store/command.h"
 
 /* So that the first of a long queue does not wait for the last: a commit costs about as much as some hundred
@@ -204,6 +205,7 @@ static void *store_main(void *context)
 {
     struct store *s = context;
     pthread_setname_np(pthread_self(), "store");
+    privileges_drop(); /* as main.c does, which says what became of it */
     /* Not at once when a worker asks, but when it has asked all that it has to ask. Failing costs switches only. */
     pthread_setschedparam(pthread_self(), SCHED_BATCH, &(struct sched_param){0});
     for (;;) {

@@ -415,8 +415,7 @@ void stream_open(struct stream *s, struct stream_worker *w, int fd, enum stream_
     conn_open(&s->conn, w->net, fd, &stream_conn_events);
     s->conn.is_kernel_wanted = is_kernel_wanted;
     w->counters.opened++;
-    if (tls == STREAM_TLS_NONE)
-        conn_let_watch(&s->conn);
+    conn_let_watch(&s->conn, tls == STREAM_TLS_NONE);
     if (tls != STREAM_TLS_DIRECT)
         return;
     stream_enter(s, STREAM_SECURING);

@@ -300,13 +300,18 @@ uint8_t record_kernel_alert_of(int error)
 
 /* ---- the calls of record.h ---- */
 
+void record_kernel_data_came(struct record *r)
+{
+    kernel_of(r)->key_updates = kernel_of(r)->quiet_records = 0;
+}
+
 /* What the socket gave is plain already. */
 static int kernel_open(struct record *r, struct record_worker *w, char *in, size_t in_len,
                        struct span *ret_plain, size_t *ret_used, struct buffer *reply)
 {
     (void)w;
     (void)reply;
-    kernel_of(r)->key_updates = kernel_of(r)->quiet_records = 0;
+    record_kernel_data_came(r);
     *ret_plain = span_make(in, in_len);
     *ret_used = in_len;
     return 0;

@@ -40,6 +40,8 @@ bool record_is_kernel(const struct record *r);
  * its keys and this kernel cannot: nothing more can be read, the stream ends with <reset/>. */
 enum { RECORD_UNRENEWABLE = 16 };
 int record_kernel_control(struct record *r);
+/* Application data has come, and was not given to record_open: what stands before it and behind it is not in a row (as is limited). */
+void record_kernel_data_came(struct record *r);
 
 /* Change our own sending keys now, as the usage limit would. 0 or negative errno. */
 int record_kernel_update_keys(struct record *r);

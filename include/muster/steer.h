@@ -15,9 +15,10 @@
 /* One cache line each: workers write them side by side. */
 struct steer_slot {
     __u32 load;       /* the worker's: STEER_LOGIN_WEIGHT for each log-in under way, 1 for each session */
-    __u32 coming;     /* the program's: sent there since the worker last looked; the worker sets it to 0 */
+    __u32 coming;     /* the program's: sent there; the worker takes off who has arrived, and who does not */
     __u32 is_drained; /* the worker's: nobody new */
-    __u32 padding[13];
+    __u32 late;       /* the worker's: of `coming`, those of before its last look */
+    __u32 padding[12];
 };
 
 /* Of one processor. */

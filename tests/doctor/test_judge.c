@@ -263,35 +263,84 @@ static void bpf_programs(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct findings f = {0};
-        judge_bpf_program(&f, rows[i].machine, &type, FINDING_OPTIONAL, rows[i].error);
+        judge_bpf_program(&f, rows[i].machine, &type, rows[i].error);
         only_row_must_be(&f, &rows[i].wanted);
     }
 }
 
-static void the_program_for_plain_connections(void **state)
+static void programs(void **state)
 {
     (void)state;
     static const struct {
-        struct verdict_facts facts;
+        const char *idle, *capability;
+        enum finding_need need;
+        int error;
         bool can_run;
         struct wanted wanted;
     } rows[] = {
-        {{.line = ""}, true, {"bpf.verdict", FINDING_NOT_APPLICABLE, "uses TLS", ""}},
-        {{true, FINDING_NEEDED, 0, ""}, true, {"bpf.verdict", FINDING_OK, "loaded", ""}},
-        {{true, FINDING_OPTIONAL, -EPERM, "why"},
+        {"none", NULL, FINDING_NEEDED, 0, true, {"bpf.some", FINDING_NOT_APPLICABLE, "none", ""}},
+        {NULL, NULL, FINDING_NEEDED, 0, true, {"bpf.some", FINDING_OK, "it was loaded: better", ""}},
+        {NULL,
+         NULL,
+         FINDING_OPTIONAL,
+         -EPERM,
          true,
-         {"bpf.verdict", FINDING_MISSING, "why; every", "CAP_BPF CAP_NET_ADMIN"}},
-        {{true, FINDING_NEEDED, -ENOTSUP, "why"},
+         {"bpf.some", FINDING_MISSING, "it cannot be loaded: why; worse", "CAP_BPF CAP_NET_ADMIN"}},
+        {NULL,
+         "PERFMON",
+         FINDING_OPTIONAL,
+         -EPERM,
+         true,
+         {"bpf.some", FINDING_MISSING, "worse", "CAP_BPF CAP_NET_ADMIN CAP_PERFMON"}},
+        {NULL,
+         NULL,
+         FINDING_NEEDED,
+         -ENOTSUP,
          false,
-         {"bpf.verdict", FINDING_MISSING, "insists", "-Dbpf=enabled"}},
-        {{true, FINDING_NEEDED, -EINVAL, "why"},
+         {"bpf.some", FINDING_MISSING, "insists", "-Dbpf=enabled"}},
+        {NULL,
+         NULL,
+         FINDING_NEEDED,
+         -EINVAL,
          false,
-         {"bpf.verdict", FINDING_MISSING, "insists", "offload.bpf: off"}},
+         {"bpf.some", FINDING_MISSING, "insists", "offload.bpf: off"}},
+        {NULL,
+         NULL,
+         FINDING_OPTIONAL,
+         -EACCES,
+         true,
+         {"bpf.some", FINDING_MISSING, "worse", "offload.bpf: off"}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct findings f = {0};
-        judge_verdict(&f, &bare, &rows[i].facts);
+        const struct program_facts facts = {"bpf.some",    "it",         "better",
+                                            "worse",       rows[i].idle, rows[i].need,
+                                            rows[i].error, "why",        rows[i].capability};
+        judge_program(&f, &bare, &facts);
         assert_int_equal(findings_let_run(&f), rows[i].can_run);
+        only_row_must_be(&f, &rows[i].wanted);
+    }
+}
+
+static void privileges(void **state)
+{
+    (void)state;
+    static const struct {
+        const struct machine *machine;
+        struct privileges_facts facts;
+        struct wanted wanted;
+    } rows[] = {
+        {&bare, {0}, {"privileges", FINDING_OK, "no capabilities", ""}},
+        {&bare, {.before = 0x1ff}, {"privileges", FINDING_OK, "9 capabilities, which", ""}},
+        {&bare,
+         {.before = 3, .kept = 3, .error = -EPERM},
+         {"privileges", FINDING_DEGRADED, "2 of them stay", "SystemCallFilter=capset prctl"}},
+        {&boxed, {.kept = 1, .error = -EPERM}, {"privileges", FINDING_DEGRADED, "Operation not", "seccomp="}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct findings f = {0};
+        judge_privileges(&f, rows[i].machine, &rows[i].facts);
+        assert_true(findings_let_run(&f));
         only_row_must_be(&f, &rows[i].wanted);
     }
 }
@@ -459,11 +508,13 @@ static void certificates(void **state)
         {{.is_dated = false, .now = NOW}, {"tls.certificate", FINDING_OK, "can be used", ""}},
         {{.error = -EACCES, .message = {"key /k: Permission denied", 25}},
          {"tls.certificate", FINDING_MISSING, "key /k: Perm", "setfacl"}},
-        {{.error = -ENOMEM}, {"tls.certificate", FINDING_MISSING, "allocate memory", "openssl x509"}},
+        {{.error = -ENOMEM}, {"federation.certificate", FINDING_MISSING, "allocate memory", "openssl x509"}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct findings f = {0};
-        judge_certificates(&f, &rows[i].facts);
+        struct certificate_facts facts = rows[i].facts;
+        facts.name = rows[i].wanted.name;
+        judge_certificates(&f, &facts);
         only_row_must_be(&f, &rows[i].wanted);
     }
 }
@@ -477,7 +528,8 @@ int main(void)
         cmocka_unit_test(rings_that_lack_something),
         cmocka_unit_test(kernel_tls),
         cmocka_unit_test(bpf_programs),
-        cmocka_unit_test(the_program_for_plain_connections),
+        cmocka_unit_test(programs),
+        cmocka_unit_test(privileges),
         cmocka_unit_test(descriptors),
         cmocka_unit_test(other_limits),
         cmocka_unit_test(control_groups),

@@ -46,19 +46,32 @@ def js_folder(build):
     return os.path.join(build, "e2e-js")
 
 
+def read(*path):
+    try:
+        with open(os.path.join(*path), encoding="utf-8") as text:
+            return text.read()
+    except FileNotFoundError:
+        return None
+
+
 def install_xmppjs(build):
     """npm ci into the build folder, once per lock file. Raises Missing with the reason."""
     for program in ("node", "npm"):
         if not shutil.which(program):
             raise Missing(f"{program} is not installed")
     target = js_folder(build)
+    wanted, adapter = read(HERE, "js", "package-lock.json"), "xmppjs_client.mjs"
+
+    def is_there():
+        return read(target, "installed") == wanted and read(target, adapter) == read(HERE, "js", adapter)
+
+    if is_there():
+        return  # for who may only read the build folder, too
     os.makedirs(target, exist_ok=True)
     with open(os.path.join(target, ".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several suites of one meson run may arrive together
-        wanted = open(os.path.join(HERE, "js", "package-lock.json")).read()
-        stamp = os.path.join(target, "installed")
-        shutil.copy(os.path.join(HERE, "js", "xmppjs_client.mjs"), target)
-        if os.path.exists(stamp) and open(stamp).read() == wanted:
+        shutil.copy(os.path.join(HERE, "js", adapter), target)
+        if is_there():
             return
         for name in ("package.json", "package-lock.json"):
             shutil.copy(os.path.join(HERE, "js", name), target)
@@ -67,7 +80,7 @@ def install_xmppjs(build):
         if done.returncode != 0:
             lines = [line for line in done.stdout.splitlines() if "error" in line] or ["no output"]
             raise Missing(f"npm ci failed: {lines[0]}")
-        with open(stamp, "w") as out:
+        with open(os.path.join(target, "installed"), "w") as out:
             out.write(wanted)
 
 

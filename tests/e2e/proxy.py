@@ -8,11 +8,12 @@ import threading
 
 
 class Proxy:
-    """Forwards both ways; calls spoil(proxy, client, bytes) for what goes to a client, which returns what really goes. cut() ends every
+    """Forwards both ways; calls spoil(proxy, client, bytes) for what goes to a client, which returns what really goes, and hears(client, bytes)
+    for what comes from one. cut() ends every
     connection in both directions, and takes no new one until mend()."""
 
-    def __init__(self, port, spoil=lambda proxy, client, data: data):
-        self.target, self.spoil = ("127.0.0.1", port), spoil
+    def __init__(self, port, spoil=lambda proxy, client, data: data, hears=lambda client, data: None):
+        self.target, self.spoil, self.hears = ("127.0.0.1", port), spoil, hears
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.selector = selectors.DefaultSelector()
@@ -50,6 +51,8 @@ class Proxy:
             if bound:
                 self.names[client] = bound.group(1).decode()
             data = self.spoil(self, client, data)
+        else:
+            self.hears(source, data)
         peer.sendall(data)
 
     def run(self):

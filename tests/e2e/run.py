@@ -36,7 +36,9 @@ import test_federation_out  # noqa: E402
 import test_federation_pairs  # noqa: E402
 import test_limits  # noqa: E402
 import test_login  # noqa: E402
+import test_loop  # noqa: E402
 import test_messages  # noqa: E402
+import test_privileges  # noqa: E402
 import test_readers  # noqa: E402
 import test_register  # noqa: E402
 import test_resume  # noqa: E402
@@ -58,6 +60,7 @@ SUITES = (
     test_tls,
     test_admin,
     test_groups,
+    test_privileges,
     test_readers,
     test_register,
     test_resume,
@@ -77,6 +80,7 @@ SUITES = (
     test_doctor,
     test_terminal,
     test_bpf,
+    test_loop,
     test_durability,
 )
 
@@ -201,7 +205,7 @@ def main():
     parser.add_argument("--build", default="build")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--server", choices=servers.SERVERS, default="musterd")
-    parser.add_argument("--only", default="", help="run the tests whose name contains this")
+    parser.add_argument("--only", action="append", help="run the tests whose name contains this, or one of these")
     parser.add_argument("--tls12", action="store_true", help="allow TLS 1.2 and make every client speak nothing newer")
     options = parser.parse_args()
     sys.stdout.reconfigure(errors="backslashreplace", line_buffering=True)
@@ -220,7 +224,7 @@ def main():
     try:
         for suite in SUITES:
             for name, test in suite.tests(server):
-                if options.only in name:
+                if any(part in name for part in options.only or [""]):
                     run_test(name, test, bench, counts)
         end_checks(bench, counts)
     finally:

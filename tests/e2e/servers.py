@@ -10,6 +10,8 @@ import subprocess
 import tempfile
 import time
 
+import clients
+
 START_DEADLINE_S = 30.0
 STOP_DEADLINE_S = 30.0
 DOMAIN = "localhost"
@@ -82,6 +84,17 @@ def free_ports(count):
         GIVEN_PORTS.add(port)
         ports.append(port)
     return ports
+
+
+def has_capability(number):
+    """In effect, for this process and what it starts (linux/capability.h)."""
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1], 16) for line in lines if line.startswith("CapEff:")) >> number & 1 == 1
+
+
+def program_is_off(why):
+    """A skip; a failure where it is known that the kernel must take the program (tests/guest/suites.sh)."""
+    raise (clients.Failure if os.environ.get("E2E_PROGRAMS") == "on" else clients.Missing)(why)
 
 
 def openssl(*arguments):
@@ -230,6 +243,7 @@ class Musterd(Server):
     more_domains = ""
     pair = None  # certificate and key, where they are not those that come with the folder
     extra = ""  # YAML a test adds
+    prefix = ()  # the program that it is started by way of (`env`, `setpriv`, `prlimit`)
     kernel_at_end = None  # the kernel's count when the server was asked last for its own
 
     def write_config(self):
@@ -250,7 +264,7 @@ workers: {self.workers}
 
     def launch(self):
         self.ready_from = len(self.log_text())
-        self.spawn([os.path.join(self.build, "musterd"), "--config", self.path("musterd.yaml")])
+        self.spawn([*self.prefix, os.path.join(self.build, "musterd"), "--config", self.path("musterd.yaml")])
 
     def start(self):
         if not KERNEL.is_wanted:
@@ -270,6 +284,13 @@ workers: {self.workers}
         if self.kernel_at_end is not None:  # what it opened after it was asked
             KERNEL.opened += KERNEL.since_start("TlsTxSw") - self.kernel_at_end
         self.kernel_at_end = None
+
+    def offload(self):
+        """Of steer: (on or off, why, {counter: value}, connections steered to each worker)"""
+        lines = [line.split("\t") for line in self.musterctl("offload").stdout.splitlines()]
+        _, state, why = next(line for line in lines if line[0] == "steer")
+        counters = {line[0]: int(line[1]) for line in lines if line[0] in ("steer.steered", "steer.fell_back")}
+        return state, why, counters, [int(line[2].partition("=")[2]) for line in lines if line[0] == "steer.worker"]
 
     def stat(self, name):
         return int(dict(line.split("\t") for line in self.musterctl("stats").stdout.splitlines())[name])

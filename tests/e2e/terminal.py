@@ -107,8 +107,8 @@ class Profanity:
         self._gather()
         self.stanzas.clear()
 
-    def log_in(self, jid, password):
-        self.type(f"/connect {jid} server 127.0.0.1 port {self.proxy.port} tls trust")
+    def log_in(self, jid, password, tls="trust"):
+        self.type(f"/connect {jid} server 127.0.0.1 port {self.proxy.port} tls {tls}")
         self.wait_log("Input received: /connect")
         self.type(password)
         self.type("/reconnect 1")

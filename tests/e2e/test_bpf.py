@@ -5,7 +5,7 @@ import time
 
 from clients import DEADLINE_S, Missing
 from raw import Raw
-from servers import Musterd
+from servers import Musterd, program_is_off
 from test_admin import must
 from test_readers import counter
 
@@ -21,7 +21,7 @@ def program_of(bench):
     line = next((line for line in bench.server.log_text().splitlines() if "verdict=" in line), "")
     must(line, "nothing is said of the program in the log")
     if "verdict=off" in line:
-        raise Missing(line.partition("reason=")[2])
+        program_is_off(line.partition("reason=")[2])
 
 
 def until(bench, name, value):
@@ -78,9 +78,27 @@ def within_a_stanza(bench):
         must("".join(element.itertext()) == "a b", f"the text came as {''.join(element.itertext())!r}")
 
 
+class Without:
+    """While one of the programs is off."""
+
+    def __init__(self, bench, name):
+        self.bench, self.name = bench, name
+
+    def __enter__(self):
+        self.bench.server.musterctl("offload", self.name, "off", check=False)
+
+    def __exit__(self, *_):
+        self.bench.server.musterctl("offload", self.name, "on", check=False)
+
+
 def switched_under_traffic(bench):
     """Off and on while texts with white space in pieces of their own, and keep-alives, come: all of the texts arrive, in order."""
     program_of(bench)
+    with Without(bench, "loop"):  # it keeps back what this one lets pass, and this one then keeps back no more
+        switched_sixty_times(bench)
+
+
+def switched_sixty_times(bench):
     raw, = sessions_open(bench, 1)
     for number in range(60):
         raw.send(f"<message to='{raw.jid}' id='s{number}'><body>a")
@@ -97,19 +115,10 @@ def switched_under_traffic(bench):
     until(bench, "verdict_keepalives", before + 1)
 
 
-class Started(Musterd):
-    """By way of another program (`env`, `setpriv`)."""
-
-    prefix = ()
-
-    def spawn(self, command):
-        super().spawn([*self.prefix, *command])
-
-
-def server_with(bench, *prefix, settings=""):
-    """A server of its own, started so. Its exit code and its log: when one has logged in without TLS and it was told to stop, or when it
-    did not come up."""
-    server = Started(bench.build, bench.server.workers)
+def server_with(bench, *prefix, settings="", also=None):
+    """A server of its own, started so. Its exit code and its log: when one has logged in without TLS, `also` was done and it was told to stop, or
+    when it did not come up."""
+    server = Musterd(bench.build, bench.server.workers)
     server.prefix, server.extra = prefix, settings + "\n"
     try:
         server.start()
@@ -125,6 +134,8 @@ def server_with(bench, *prefix, settings=""):
         raw.ping()
         must(counter(own, "keepalives") == 1, "the daemon has not seen the white space")
         raw.close()
+        if also:
+            also(own)
         return server.stop(), server.log_text()
     finally:
         own.close()

@@ -13,12 +13,12 @@ from clients import Failure, Missing
 from servers import KERNEL, openssl
 
 ROWS = {
-    "kernel", "seccomp", "processors", "clock",
+    "kernel", "seccomp", "privileges", "processors", "clock",
     "io_uring", "io_uring.flags", "io_uring.buffer_ring", "io_uring.multishot_receive", "io_uring.msg_ring", "io_uring.memory_region",
     "openssl", "openssl.key_schedule", "ktls", "ktls.aes_128_gcm", "ktls.aes_256_gcm", "ktls.chacha20_poly1305", "ktls.rekey",
-    "bpf.btf", "bpf.io_uring_loop", "bpf.capabilities", "bpf.unprivileged", "bpf.socket_filter", "bpf.sk_reuseport", "bpf.sk_skb", "bpf.verdict",
+    "bpf.btf", "bpf.io_uring_loop", "bpf.capabilities", "bpf.unprivileged", "bpf.socket_filter", "bpf.sk_reuseport", "bpf.sk_skb", "bpf.verdict", "bpf.steer", "bpf.loop",
     "limit.nofile", "limit.memlock", "net.core.somaxconn", "cgroup.memory", "cgroup.pids", "cgroup.cpu",
-    "configuration", "state", "admin.socket", "tls.certificate",
+    "configuration", "state", "admin.socket", "tls.certificate", "federation.certificate",
 }
 STATES = {"ok", "degraded", "missing", "not applicable"}
 KEYS = {"name", "state", "needed", "reason", "change"}
@@ -84,7 +84,7 @@ def without_configuration(bench):
     name = 'no "such"\\file\x1b[31m\nü'
     rows = rows_of(bench, config=bench.server.path(name))
     row_is(rows, "configuration", "degraded", 'no "such"\\file?[31m?ü is not there')
-    for name in ("state", "admin.socket", "tls.certificate"):
+    for name in ("state", "admin.socket", "tls.certificate", "federation.certificate"):
         row_is(rows, name, "not applicable")
 
 
@@ -113,6 +113,10 @@ def configurations(bench):
     short = f"{{certificate: {server.path('short.pem')}, key: {server.path('short.key')}}}"
     rows = with_text(0, f"{{certificate: {server.certificate}, key: {server.path('key.pem')}}}", short)
     row_is(rows, "tls.certificate", "degraded", "only: from then on")
+    federation = "federation: {{enabled: true, ca: {}}}\nworkers:"
+    row_is(with_text(0, "workers:", federation.format(server.ca)), "federation.certificate", "degraded", "until")  # made for two days
+    row_is(with_text(1, "workers:", federation.format(server.path("gone.pem"))), "federation.certificate", "missing", "gone.pem")
+    row_is(with_text(0, f"workers: {server.workers}", "workers: 1"), "bpf.steer", "not applicable", "one worker")
     rows = with_text(0, "workers:", "offload: {tls: off, bpf: off}\nworkers:")
     for name in ROWS:
         # The environment goes before the file.
@@ -138,6 +142,8 @@ def without_capabilities(bench):
     row_is(rows, "bpf.capabilities", "missing", "CAP_BPF and CAP_NET_ADMIN")
     row_is(rows, "bpf.sk_skb", "missing", "Operation not permitted")
     row_is(rows, "bpf.verdict", "missing", "every keep-alive")
+    if bench.server.workers > 1:
+        row_is(rows, "bpf.steer", "missing", "by a hash")
     row_is(rows, "limit.memlock", "degraded", "only 4096 KiB")
     row_is(rows, "io_uring.multishot_receive", "ok")
     if "fit" not in rows["limit.memlock"]["reason"]:

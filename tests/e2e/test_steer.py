@@ -9,7 +9,7 @@ import threading
 
 from clients import DEADLINE_S, Missing
 from raw import Raw
-from servers import KERNEL, Musterd, free_ports
+from servers import KERNEL, Musterd, free_ports, program_is_off
 from test_admin import must
 
 WORKERS = 4
@@ -17,27 +17,16 @@ LOGINS = 40
 WAITING = 48  # of 100,000 times, two choices never left more than 14 of them to one of 4 workers; a hash did 71,000 times
 
 
-class Steered(Musterd):
-    """With more workers than the suite's server has, started by way of another program (`env`, `setpriv`)."""
-
-    def __init__(self, build, prefix=(), workers=WORKERS):
-        self.prefix = prefix
-        super().__init__(build, workers)
-
-    def spawn(self, command):
-        super().spawn([*self.prefix, *command])
-
-    def offload(self):
-        """(on or off, why, {counter: value}, connections steered to each worker)"""
-        lines = [line.split("\t") for line in self.musterctl("offload").stdout.splitlines()]
-        _, state, why = next(line for line in lines if line[0] == "steer")
-        counters = {line[0]: int(line[1]) for line in lines if line[0] in ("steer.steered", "steer.fell_back")}
-        return state, why, counters, [int(line[2].partition("=")[2]) for line in lines if line[0] == "steer.worker"]
+def steered(build, prefix=(), workers=WORKERS):
+    """A server with more workers than the suite's has."""
+    server = Musterd(build, workers)
+    server.prefix = prefix
+    return server
 
 
 def on_a_server(test, *arguments, **more):
     def run_it(bench):
-        server = Steered(bench.build, *arguments, **more)
+        server = steered(bench.build, *arguments, **more)
         own = type(bench)(server.start(), bench.build)
         try:
             test(own)
@@ -53,7 +42,7 @@ def on_a_server(test, *arguments, **more):
 def must_steer(server):
     state, why, _, _ = server.offload()
     if state != "on":
-        raise Missing(why)
+        program_is_off(why)
 
 
 def log_ins(bench, count):
@@ -117,7 +106,7 @@ def by_load(bench):
 def other_servers(bench):
     """Their listener is steered as well. How evenly is not asked: nobody waits here until a connection has been accepted."""
     port, = free_ports(1)
-    server = Steered(bench.build)
+    server = steered(bench.build)
     server.extra = f"federation: {{enabled: true, address: 127.0.0.1, port: {port}}}\n"
     try:
         server.start()
@@ -171,7 +160,7 @@ def not_loaded(reason):
 
 def wanted_and_refused(bench):
     """`on` is not `auto`: no start without, and a line that says what is missing."""
-    server = Steered(bench.build, ("env", "MUSTER_BPF_FAIL=steer"))
+    server = steered(bench.build, ("env", "MUSTER_BPF_FAIL=steer"))
     server.extra = "offload: {bpf: on}\n"
     try:
         server.write_config()

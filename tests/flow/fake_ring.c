@@ -254,8 +254,9 @@ void loop_accept(struct loop *l, struct op *op, int fd)
     l->is_poked = true;
 }
 
-void loop_receive(struct loop *l, struct op *op, int fd)
+void loop_receive(struct loop *l, struct op *op, int fd, uint32_t slot)
 {
+    (void)slot;
     struct peer *p = peer_open(fd);
     assert(!p->receive && (!p->send || p->loop == l));
     p->loop = l;
@@ -263,8 +264,9 @@ void loop_receive(struct loop *l, struct op *op, int fd)
     p->is_receive_cancelled = false;
 }
 
-void loop_send(struct loop *l, struct op *op, int fd, const char *bytes, size_t len)
+void loop_send(struct loop *l, struct op *op, int fd, const char *bytes, size_t len, uint32_t slot)
 {
+    (void)slot;
     struct peer *p = peer_open(fd);
     assert(!p->send && len && (!p->receive || p->loop == l));
     p->loop = l;
@@ -280,8 +282,9 @@ void loop_connect(struct loop *l, struct op *op, int fd, const struct sockaddr *
     assert(false);
 }
 
-void loop_cancel(struct loop *l, struct op *op)
+void loop_cancel(struct loop *l, struct op *op, uint32_t slot)
 {
+    (void)slot;
     for (uint32_t i = 0; i < fake.peer_count; i++)
         if (fake.peers[i]->receive == op) {
             assert(fake.peers[i]->loop == l);
@@ -290,6 +293,45 @@ void loop_cancel(struct loop *l, struct op *op)
     for (uint32_t i = 0; i < fake.listener_count; i++)
         if (fake.listeners[i].accept == op)
             fake.listeners[i].is_cancelled = true;
+}
+
+/* There is no program. */
+int loop_program_turn(struct loop *l, bool is_on)
+{
+    (void)l;
+    return is_on ? -ENOTSUP : 0;
+}
+
+uint32_t loop_slot_take(struct loop *l)
+{
+    (void)l;
+    return LOOP_NO_SLOT;
+}
+
+void loop_slot_give(struct loop *l, uint32_t slot)
+{
+    (void)l;
+    assert(slot == LOOP_NO_SLOT);
+}
+
+bool loop_slot_is_behind(const struct loop *l, uint32_t slot)
+{
+    (void)l;
+    (void)slot;
+    return false;
+}
+
+uint8_t loop_slot_kept(const struct loop *l, uint32_t slot)
+{
+    (void)l;
+    (void)slot;
+    return 0;
+}
+
+void loop_slot_read(struct loop *l, uint32_t slot, size_t octets, bool is_between)
+{
+    (void)l, (void)octets, (void)is_between;
+    assert(slot == LOOP_NO_SLOT);
 }
 
 void loop_post(struct loop *to, struct loop *from, struct message *m)

@@ -2,6 +2,7 @@
 #include "corpus.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
@@ -125,4 +126,16 @@ size_t corpus_item(uint32_t number, char ret_bytes[CORPUS_BYTES_MAX])
     if (chance(&w, 4) == 0)
         w.len = 1 + chance(&w, (uint32_t)w.len);
     return w.len;
+}
+
+size_t corpus_recorded(FILE *file, char ret_bytes[CORPUS_BYTES_MAX])
+{
+    size_t len;
+    int found = fscanf(file, "%*15s %zu", &len);
+    if (found == EOF)
+        return 0;
+    if (found != 1 || len == 0 || len > CORPUS_BYTES_MAX || fgetc(file) != '\n' ||
+        fread(ret_bytes, 1, len, file) != len || fgetc(file) != '\n')
+        abort();
+    return len;
 }

@@ -6,9 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <stdlib.h>
+
 #include <cmocka.h>
 
+#include "corpus.h"
+#include "kernel_class.h"
 #include "muster/classify.h"
+
+#define ITEMS 100000u
 
 static const struct {
     const char *bytes;
@@ -108,12 +114,92 @@ static void the_window_is_the_limit(void **state)
     assert_int_equal(muster_classify(text, MUSTER_CLASSIFY_WINDOW + 1), MUSTER_CLASS_UNKNOWN);
 }
 
+/* Each recorded item whole, as whoever reads a terminal would class it: by its name, its `type` and `to`. */
+static enum muster_class class_by_text(const char *bytes, size_t len)
+{
+    static const struct {
+        const char *begin, *within; /* within the start tag */
+        enum muster_class class;
+    } rows[] = {
+        {"<message", "", MUSTER_CLASS_MESSAGE},
+        {"<iq", "", MUSTER_CLASS_IQ},
+        {"<r ", "urn:xmpp:sm:3", MUSTER_CLASS_ACK},
+        {"<a ", "urn:xmpp:sm:3", MUSTER_CLASS_ACK},
+        {"<presence", "type=\"subscribe", MUSTER_CLASS_SUBSCRIPTION},
+        {"<presence", "type=\"unsubscribe", MUSTER_CLASS_SUBSCRIPTION},
+        {"<presence", " to=", MUSTER_CLASS_DIRECTED},
+        {"<presence", "", MUSTER_CLASS_BROADCAST},
+    };
+    const char *end = memchr(bytes, '>', len);
+    size_t tag = end ? (size_t)(end - bytes) : len;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (strncmp(bytes, rows[i].begin, strlen(rows[i].begin)) == 0 &&
+            memmem(bytes, tag, rows[i].within, strlen(rows[i].within)))
+            return rows[i].class;
+    return MUSTER_CLASS_OTHER;
+}
+
+static void what_clients_wrote(void **state)
+{
+    (void)state;
+    char bytes[CORPUS_BYTES_MAX + 1] = "";
+    uint32_t count[MUSTER_CLASS_COUNT] = {0};
+    FILE *file = fopen(RECORDED, "r");
+    assert_non_null(file);
+    for (size_t len; (len = corpus_recorded(file, bytes)) > 0;) {
+        enum muster_class class = muster_classify(bytes, len);
+        bytes[len] = '\0';
+        count[class]++;
+        if (class != class_by_text(bytes, len))
+            fail_msg("class %d, not %d: %s", class, class_by_text(bytes, len), bytes);
+    }
+    fclose(file);
+    /* What they do all day is there. */
+    assert_true(count[MUSTER_CLASS_BROADCAST] && count[MUSTER_CLASS_SUBSCRIPTION] &&
+                count[MUSTER_CLASS_MESSAGE] && count[MUSTER_CLASS_IQ] && count[MUSTER_CLASS_ACK] &&
+                count[MUSTER_CLASS_OTHER]);
+    assert_int_equal(count[MUSTER_CLASS_UNKNOWN], 0);
+}
+
+static void must_be_the_same(const char *bytes, size_t len)
+{
+    int class = kernel_class(bytes, len);
+    if (class != (int)muster_classify(bytes, len))
+        fail_msg("the kernel says %d, user space %d: %.*s", class, (int)muster_classify(bytes, len), (int)len,
+                 bytes);
+}
+
+/* The same source twice: as the compiler makes it for the daemon, and as it makes it for the kernel. */
+static void the_kernel_says_the_same(void **state)
+{
+    (void)state;
+    char bytes[CORPUS_BYTES_MAX];
+    int error = kernel_class_open();
+    if (error) {
+        print_message("the program cannot be loaded here: %s\n", strerror(-error));
+        skip();
+    }
+    for (uint32_t i = 0; i < ITEMS; i++) {
+        size_t len = corpus_item(i, bytes);
+        must_be_the_same(bytes, len);
+    }
+    FILE *file = fopen(RECORDED, "r");
+    assert_non_null(file);
+    for (size_t whole; (whole = corpus_recorded(file, bytes)) > 0;)
+        for (size_t len = 1; len <= whole; len++)
+            must_be_the_same(bytes, len);
+    fclose(file);
+    kernel_class_close();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_clients_write),
+        cmocka_unit_test(what_clients_wrote),
         cmocka_unit_test(cut_anywhere_it_is_the_same_or_unknown),
         cmocka_unit_test(the_window_is_the_limit),
+        cmocka_unit_test(the_kernel_says_the_same),
     };
     return cmocka_run_group_tests_name("classify", tests, NULL, NULL);
 }

@@ -128,7 +128,7 @@ static void connect_many(struct table *t, int times, bool is_looking, const uint
     nonblocking(t->fds);
     for (int i = 0; i < WORKERS; i++) {
         ret_counts[i] = 0;
-        steer_slot_write(steer_slot(t->steer, (uint32_t)i), loads[i]);
+        steer_slot_write(steer_slot(t->steer, (uint32_t)i), loads[i], UINT32_MAX);
     }
     for (int n = 0; n < times; n++) {
         int fd = connect_to(&t->where, t->where_len);
@@ -138,7 +138,7 @@ static void connect_many(struct table *t, int times, bool is_looking, const uint
         ret_counts[worker]++;
         close(fd);
         for (uint32_t i = 0; is_looking && i < WORKERS; i++)
-            steer_slot_write(steer_slot(t->steer, i), loads[i]);
+            steer_slot_write(steer_slot(t->steer, i), loads[i], UINT32_MAX);
     }
 }
 
@@ -176,6 +176,29 @@ static void a_burst_is_spread_before_anybody_looks(void **state)
         assert_int_equal(steer_slot(t->steer, i)->coming, got[i]);
     for (int i = 0; i < WORKERS; i++) /* by hash alone 97 each, and 9 more or less every third time */
         assert_in_range(got[i] + (i == 3 ? 10 : 0), 100 - 4, 100 + 4);
+}
+
+/* Each row a worker's look, one after the other: how many were sent since the last, how many it has accepted, what is left. */
+static void who_waits_to_be_accepted_counts(void **state)
+{
+    static const struct {
+        uint32_t sent, accepted, coming;
+    } looks[] = {
+        {0, 0, 0}, {5, 5, 0},            /* all arrive at once */
+        {5, 2, 3}, {0, 3, 0},            /* three wait, and arrive */
+        {5, 2, 3}, {4, 3, 4}, {0, 4, 0}, /* some come while others wait */
+        {3, 0, 3}, {2, 0, 2}, {0, 0, 0}, /* those who never arrive are forgotten one look later */
+        {1, 7, 0}, {2, 0, 2}, {0, 2, 0}, /* some were here before the program was */
+    };
+    struct steer_slot slot = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {
+        slot.coming += looks[i].sent;
+        steer_slot_write(&slot, (uint32_t)i, looks[i].accepted);
+        assert_int_equal(slot.load, i);
+        if (slot.coming != looks[i].coming)
+            fail_msg("look %zu leaves %u, not %u", i, slot.coming, looks[i].coming);
+    }
 }
 
 static void drained_workers_get_nobody(void **state)
@@ -305,7 +328,7 @@ static void addresses_share_the_loads(void **state)
     assert_int_equal(steer_attach(t->steer, line, sizeof line), 0);
     nonblocking(fds);
     for (uint32_t i = 0; i < WORKERS; i++)
-        steer_slot_write(steer_slot(t->steer, i), loads[i]);
+        steer_slot_write(steer_slot(t->steer, i), loads[i], UINT32_MAX);
     steer_slot_drain(steer_slot(t->steer, 3));
     for (int n = 0; n < 100; n++) {
         int fd = n % 2 ? connect_to(&v4, t->where_len) : connect_to(&v6, len);
@@ -340,6 +363,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_lighter_of_two_gets_it, table_open, table_close),
         cmocka_unit_test_setup_teardown(a_burst_is_spread_before_anybody_looks, table_open, table_close),
+        cmocka_unit_test(who_waits_to_be_accepted_counts),
         cmocka_unit_test_setup_teardown(drained_workers_get_nobody, table_open, table_close),
         cmocka_unit_test_setup_teardown(with_all_drained_the_kernel_chooses, table_open, table_close),
         cmocka_unit_test_setup_teardown(closed_sockets_get_nobody, table_open, table_close),

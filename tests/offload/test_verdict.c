@@ -91,23 +91,34 @@ static bool hears_nothing(const struct peer *p)
     return recv(p->ours, &byte, 1, MSG_DONTWAIT | MSG_PEEK) < 0 && errno == EAGAIN;
 }
 
+/* The generated items, then what was recorded: 0 at the end. */
+static size_t item_next(uint32_t number, FILE *file, char ret_bytes[CORPUS_BYTES_MAX])
+{
+    return number < ITEMS ? corpus_item(number, ret_bytes) : corpus_recorded(file, ret_bytes);
+}
+
 static void classes_as_in_user_space(void **state)
 {
     (void)state;
     struct peer p = peer_open();
     uint64_t wanted[MUSTER_CLASS_COUNT] = {0};
     char bytes[CORPUS_BYTES_MAX];
+    FILE *file = fopen(RECORDED, "r");
+    assert_non_null(file);
     peer_watch(&p);
     struct verdict_counters before = verdict_counters_read(verdict);
-    for (uint32_t i = 0; i < ITEMS; i++) {
-        size_t len = corpus_item(i, bytes);
-        enum muster_class class = muster_classify(bytes, len);
-        wanted[class]++;
-        say(&p, bytes, len);
-        if (class != MUSTER_CLASS_KEEPALIVE)
-            hear(&p, bytes, len);
-        verdict_boundary(verdict, p.flow, p.octets);
-        if (i % BATCH != BATCH - 1)
+    size_t len = 1;
+    for (uint32_t i = 0; len; i++) {
+        len = item_next(i, file, bytes);
+        if (len) {
+            enum muster_class class = muster_classify(bytes, len);
+            wanted[class]++;
+            say(&p, bytes, len);
+            if (class != MUSTER_CLASS_KEEPALIVE)
+                hear(&p, bytes, len);
+            verdict_boundary(verdict, p.flow, p.octets);
+        }
+        if (len && i % BATCH != BATCH - 1)
             continue;
         struct verdict_counters now = verdict_counters_read(verdict);
         for (int c = 0; c < MUSTER_CLASS_COUNT; c++)
@@ -116,6 +127,7 @@ static void classes_as_in_user_space(void **state)
                          (unsigned long long)(now.classes[c] - before.classes[c]),
                          (unsigned long long)wanted[c]);
     }
+    fclose(file);
     for (int c = 0; c < MUSTER_CLASS_COUNT; c++)
         assert_true(wanted[c] > ITEMS / 1000); /* else the corpus says nothing of it */
     peer_close(&p);

@@ -301,7 +301,7 @@ static void received(struct op *op, int result, unsigned flags, char *bytes)
         return;
     if (result == -ENOBUFS || result > 0) { /* a pause: what waits in the socket is not lost */
         e->starved += result == -ENOBUFS;
-        loop_receive(e->loop, &e->receive, e->fd);
+        loop_receive(e->loop, &e->receive, e->fd, LOOP_NO_SLOT);
         return;
     }
     e->is_ended = true;
@@ -333,7 +333,7 @@ static void test_receive_and_the_peers_end(void **unused)
     struct loop *l = loop_made(&nobody);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     struct end e = {.receive = {received}, .loop = l, .fd = fds[0]};
-    loop_receive(l, &e.receive, e.fd);
+    loop_receive(l, &e.receive, e.fd, LOOP_NO_SLOT);
     pattern_write(fds[1], 100000);
     close(fds[1]);
     assert_true(loop_until(l, is_ended, &e, TIMEOUT_MS));
@@ -350,15 +350,15 @@ static void test_cancel(void **unused)
     struct loop *l = loop_made(&nobody);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     struct end e = {.receive = {received}, .loop = l, .fd = fds[0]};
-    loop_receive(l, &e.receive, e.fd);
+    loop_receive(l, &e.receive, e.fd, LOOP_NO_SLOT);
     assert_false(loop_until(l, is_ended, &e, 100)); /* it stays armed */
-    loop_cancel(l, &e.receive);
+    loop_cancel(l, &e.receive, LOOP_NO_SLOT);
     assert_true(loop_until(l, is_ended, &e, TIMEOUT_MS));
     assert_int_equal(e.last, -ECANCELED);
     /* armed and cancelled within one turn */
     e.is_ended = false;
-    loop_receive(l, &e.receive, e.fd);
-    loop_cancel(l, &e.receive);
+    loop_receive(l, &e.receive, e.fd, LOOP_NO_SLOT);
+    loop_cancel(l, &e.receive, LOOP_NO_SLOT);
     assert_true(loop_until(l, is_ended, &e, TIMEOUT_MS));
     assert_int_equal(e.last, -ECANCELED);
     close(fds[0]);
@@ -400,7 +400,7 @@ static void test_no_buffer_is_a_pause(void **unused)
         }
         ends[made] = (struct end){.receive = {received}, .loop = l, .fd = fds[0]};
         peers[made] = fds[1];
-        loop_receive(l, &ends[made].receive, fds[0]);
+        loop_receive(l, &ends[made].receive, fds[0], LOOP_NO_SLOT);
         pattern_write(fds[1], 3000);
         close(fds[1]);
     }
@@ -435,14 +435,14 @@ static void test_send(void **unused)
     struct loop *l = loop_made(&nobody);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     struct end e = {.send = {sent}, .loop = l, .fd = fds[0]};
-    loop_send(l, &e.send, e.fd, "hello", 5);
+    loop_send(l, &e.send, e.fd, "hello", 5, LOOP_NO_SLOT);
     assert_true(loop_until(l, is_ended, &e, TIMEOUT_MS));
     assert_int_equal(e.last, 5);
     assert_int_equal(read(fds[1], text, sizeof text), 5);
     assert_string_equal(text, "hello");
     close(fds[1]);
     e.is_ended = false;
-    loop_send(l, &e.send, e.fd, "hello", 5); /* no SIGPIPE */
+    loop_send(l, &e.send, e.fd, "hello", 5, LOOP_NO_SLOT); /* no SIGPIPE */
     assert_true(loop_until(l, is_ended, &e, TIMEOUT_MS));
     assert_int_equal(e.last, -EPIPE);
     close(fds[0]);
@@ -461,7 +461,7 @@ static void test_shutdown_ends_a_send(void **unused)
     struct end e = {.send = {sent}, .loop = l, .fd = fds[0]};
     for (;;) { /* until one finds no room at all */
         e.is_ended = false;
-        loop_send(l, &e.send, e.fd, bytes, sizeof bytes);
+        loop_send(l, &e.send, e.fd, bytes, sizeof bytes, LOOP_NO_SLOT);
         if (!loop_until(l, is_ended, &e, 200))
             break;
         assert_true(e.last > 0);
@@ -516,7 +516,7 @@ static void test_accept(void **unused)
     }
     assert_true(loop_until(l, three_accepted, &e, TIMEOUT_MS));
     assert_false(e.is_accept_ended);
-    loop_cancel(l, &e.accept);
+    loop_cancel(l, &e.accept, LOOP_NO_SLOT);
     assert_true(loop_until(l, accept_ended, &e, TIMEOUT_MS));
     assert_int_equal(e.last, -ECANCELED);
     for (int i = 0; i < 3; i++)
@@ -538,7 +538,7 @@ static void test_more_than_the_queue_holds(void **unused)
     char byte;
     for (int i = 0; i < 3000; i++) {
         ends[i] = (struct end){.send = {sent}, .loop = l, .fd = fds[0]};
-        loop_send(l, &ends[i].send, fds[0], "x", 1);
+        loop_send(l, &ends[i].send, fds[0], "x", 1, LOOP_NO_SLOT);
     }
     for (int i = 0; i < 3000; i++) {
         if (i % 50 == 0) /* makes room, whatever the socket's buffer is */
