@@ -6,6 +6,8 @@ BUILD ?= build
 DEPS ?= packaging/deps.sh
 # What `make bench` passes on, for example BENCH="--quick" or BENCH="--only fanout --servers floor,musterd".
 BENCH ?=
+# What `make test-variants` passes on: --quick, and names of variants (tests/variants.py --help).
+VARIANTS ?=
 # Seconds per fuzz target.
 FUZZ_SECONDS ?= 60
 
@@ -13,13 +15,14 @@ FUZZ_SECONDS ?= 60
 set_up = test -e $(1)/build.ninja || meson setup $(2) $(1); \
 	test -e $(1)/tests/e2e/strophe_client -a -e $(1)/bpf/verdict.skel.h || meson setup --reconfigure $(1)
 
-.PHONY: help run demo-client build test test-guest bench asan tsan fuzz install clean
+.PHONY: help run demo-client build test test-variants test-guest bench asan tsan fuzz install clean
 
 help:
 	@echo "make run          build, make a certificate and two demo accounts, run the broker on loopback until Ctrl-C"
 	@echo "make demo-client  beside 'make run': two clients add each other and change presence"
 	@echo "make build        build everything into $(BUILD)/ (musterd, musterctl, tests)"
 	@echo "make test         build and run every test that this machine can run"
+	@echo "make test-variants  the same without capabilities, as another user, built without BPF, with programs that fail; VARIANTS=--quick: a minute or two"
 	@echo "make test-guest   the suites under Debian's kernels 6.12 and 7.3 in qemu, TLS records by the kernel"
 	@echo "make bench        compare with the floor, Prosody and ejabberd, an hour and a half; BENCH=--quick: minutes, --full: hours, --help: parts"
 	@echo "make asan         the same with AddressSanitizer and UndefinedBehaviorSanitizer, in $(BUILD)-asan/"
@@ -51,6 +54,13 @@ test:
 	@$(call set_up,$(BUILD))
 	meson compile -C $(BUILD)
 	@python3 tests/run-tests.py $(BUILD)
+
+# What is done without: capabilities, programs, both.
+test-variants:
+	@$(DEPS) build test
+	@$(call set_up,$(BUILD))
+	meson compile -C $(BUILD)
+	@python3 tests/variants.py $(BUILD) $(VARIANTS)
 
 # Prosody and ejabberd are Debian's; what cannot be installed is left out of the comparison.
 bench:
@@ -94,4 +104,4 @@ install: build
 	meson install -C $(BUILD) --no-rebuild
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-bench $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz
+	rm -rf $(BUILD) $(BUILD)-bench $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz $(BUILD)-nobpf

@@ -5,6 +5,7 @@
 `meson test` runs the programs; each test case inside them (cmocka's, or a line `ok`, `not ok`, `skip` of a script) is counted.
 Prints what failed and why anything was skipped, then `N passed, N failed, N skipped`.
 """
+import glob
 import json
 import os
 import re
@@ -67,14 +68,16 @@ def main():
         clients.install_xmppjs(build)  # here, so that a slow download is not charged to a test's time limit
     except clients.Missing as missing:
         print(f"@xmpp/client is not there, its tests will be skipped: {missing}")
-    log = os.path.join(build, "meson-logs", "testlog.json")
-    if os.path.exists(log):
+    # With --wrapper its name is part of the log's.
+    logs = os.path.join(glob.escape(os.path.join(build, "meson-logs")), "testlog*.json")
+    for log in glob.glob(logs):
         os.remove(log)
     status = subprocess.run(["meson", "test", "-C", build, "--no-rebuild", *sys.argv[2:]], stdin=subprocess.DEVNULL).returncode
-    if not os.path.exists(log):
+    written = glob.glob(logs)
+    if len(written) != 1:
         print("meson test did not run")
         return 1
-    with open(log, encoding="utf-8") as lines:
+    with open(written[0], encoding="utf-8") as lines:
         tests = [json.loads(line) for line in lines if line.strip()]
     total = {"passed": 0, "failed": 0, "skipped": 0}
     skips = []
