@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import platform
+import resource
 import subprocess
 import time
 
@@ -17,14 +18,17 @@ class Lock:
 
     def __init__(self, paths):
         self.paths, self.held, self.since = paths, None, 0.0
+        self.waited_s = 0.0  # for others, in all
 
     def take(self, how):
+        began = time.monotonic()
         for path in self.paths:
             file = open(path, "a")
             fcntl.flock(file, how if path == self.paths[-1] else fcntl.LOCK_EX)
             self.give()
             self.held = file
         self.since = time.monotonic()
+        self.waited_s += self.since - began
 
     def give(self):
         if self.held is not None:
@@ -45,11 +49,32 @@ class Lock:
             self.take(fcntl.LOCK_EX)
 
 
-def first_line(path, key):
+class Share:
+    """Of the processors since it was made: what others had of them, and what the host of a virtual machine kept. Our own part counts when
+    the processes that we started have ended."""
+
+    def __init__(self):
+        self.began, self.before = time.monotonic(), self.read()
+
+    @staticmethod
+    def read():
+        """Seconds of all processors: busy, stolen, our own and our ended children's."""
+        user, nice, system, _, _, irq, softirq, stolen = (int(ticks) / os.sysconf("SC_CLK_TCK") for ticks in first_line("/proc/stat", "cpu ", " ").split()[:8])
+        own = sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        return user + nice + system + irq + softirq, stolen, own
+
+    def taken(self):
+        """(by others, by the host), of 1."""
+        all_s = (time.monotonic() - self.began) * os.cpu_count()
+        busy, stolen, own = (now - then for now, then in zip(self.read(), self.before))
+        return max(0.0, busy - own) / all_s, stolen / all_s
+
+
+def first_line(path, key, separator=":"):
     with open(path) as file:
         for line in file:
             if line.startswith(key):
-                return line.split(":", 1)[1].strip()
+                return line.split(separator, 1)[1].strip()
     return "?"
 
 

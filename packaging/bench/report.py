@@ -171,12 +171,14 @@ def generated(gathered, plots):
     return "\n\n".join(parts)
 
 
-def write(path, gathered):
-    """Replace the generated part of the file, or add one at its end."""
+def part_write(path, begin, text):
+    """Replace the generated part of the file, which starts with the line `begin`, or add one at its end."""
     with open(path) as file:
-        text = file.read()
-    body = f"{BEGIN}\n\n{generated(gathered, plots_write(os.path.dirname(os.path.abspath(path)), gathered))}\n\n{END}\n"
-    head, begin, rest = text.partition(BEGIN)
-    tail = rest.partition(END + "\n")[2] if begin else ""
+        head, found, rest = file.read().partition(begin)
+    tail = rest.partition(END + "\n")[2] if found else ""
     with open(path, "w") as out:
-        out.write((head if begin else head.rstrip("\n") + "\n\n") + body + tail)
+        out.write((head if found else head.rstrip("\n") + "\n\n") + f"{begin}\n\n{text}\n\n{END}\n" + tail)
+
+
+def write(path, gathered):
+    part_write(path, BEGIN, generated(gathered, plots_write(os.path.dirname(os.path.abspath(path)), gathered)))

@@ -19,13 +19,13 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 
 import accounts
 import cases
+import generator
 import machine
 import peers
 import report
@@ -52,37 +52,6 @@ class Floor:
 
     def remove(self):
         pass
-
-
-# The generator has the last processor to itself; a server of one thread has the others. Left to the scheduler, both may
-# share one for a while, and a time to the last watcher doubles by chance.
-PROCESSORS = sorted(os.sched_getaffinity(0))
-
-
-def bind_generator():
-    if len(PROCESSORS) > 1:
-        os.sched_setaffinity(0, PROCESSORS[-1:])
-
-
-def bind_server(server):
-    """All threads of it; those that use all processors by nature keep them."""
-    if len(PROCESSORS) < 2 or server.name == "ejabberd" or server.workers == "auto":
-        return
-    for thread in os.listdir(f"/proc/{server.process.pid}/task"):
-        try:
-            os.sched_setaffinity(int(thread), PROCESSORS[:-1])
-        except ProcessLookupError:
-            pass  # it has ended
-
-
-def bench(build, *arguments):
-    """The report of one run of muster-bench, as a dictionary; None when there is none."""
-    done = subprocess.run([os.path.join(build, "muster-bench"), *map(str, arguments), "--json"], stdout=subprocess.PIPE,
-                          stderr=None if sys.stderr.isatty() else subprocess.PIPE, text=True, preexec_fn=bind_generator)
-    if not done.stdout.startswith("{"):
-        print(f"  muster-bench {arguments[0]}: exit {done.returncode}: {(done.stderr or '').strip()}", flush=True)
-        return None
-    return json.loads(done.stdout)
 
 
 def server_open(name, build, case, files):
@@ -117,20 +86,20 @@ def common_arguments(server, case, files, folder):
 
 def play(server, case, files, folder):
     if server.name == "floor":
-        return bench(server.build, "floor", *case.floor)
-    bind_server(server)
+        return generator.bench(server.build, "floor", *case.floor)
+    generator.bind_server(server)
     arguments = common_arguments(server, case, files, folder)
     if not case.is_group and case.scenario not in ("idle", "login"):
         arguments += ["--rosters", files.played[1]]
     if files.storm:
         arguments += ["--storm-accounts", files.storm]
-    return bench(server.build, case.scenario, *arguments, *case.options)
+    return generator.bench(server.build, case.scenario, *arguments, *case.options)
 
 
 def warm_up(server, case, files, folder):
     """All log in once: the generator derives its keys, Prosody hashes the passwords."""
     if server.name != "floor":
-        bench(server.build, "idle", *common_arguments(server, case, files, folder), *WARM_UP)
+        generator.bench(server.build, "idle", *common_arguments(server, case, files, folder), *WARM_UP)
 
 
 def is_clean(result):
@@ -236,7 +205,7 @@ def gathered_begin(options):
 
 def case_measure(case, stand, options, commit, lock):
     lock.alone()
-    memory = bench(options.build, "memory")
+    memory = generator.bench(options.build, "memory")
     measured = f"measured {time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC, muster {commit}"
     for result in case_run(case, stand, options.repeats, lock):
         yield dict(result, memory=memory, measured=measured)

@@ -130,6 +130,22 @@ class Cases(unittest.TestCase):
             self.assertEqual((owners(files.played[1]), owners(files.served[1])), (3, 5))
 
 
+class Share(unittest.TestCase):
+    def test_what_is_not_ours_was_taken_by_others(self):
+        share = machine.Share()
+        share.before, share.began = (100.0, 1.0, 50.0), share.began - 10 / os.cpu_count()
+        share.read = lambda: (110.0, 2.0, 57.0)  # ten seconds of processors were busy, seven of them for us
+        others, stolen = share.taken()
+        self.assertAlmostEqual(others, 0.3, places=1)
+        self.assertAlmostEqual(stolen, 0.1, places=1)
+
+    def test_it_is_read(self):
+        busy, stolen, own = machine.Share.read()
+        self.assertGreater(busy, 0)
+        self.assertGreaterEqual(stolen, 0)
+        self.assertGreater(own, 0)
+
+
 class Lock(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()

@@ -175,12 +175,18 @@ class Share:
         self.process.wait()
 
 
-def qemu_command(kernel, archive, share, kernel_log, memory_mb):
+# One processor whose clock is the number of instructions it has run, one a nanosecond: a thread's processor time is then its
+# instructions, however fast the emulator was.
+COUNTING = ("-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-smp", "1")
+USUAL = ("-accel", "tcg,thread=multi", "-smp", "2")
+
+
+def qemu_command(kernel, archive, share, kernel_log, memory_mb, processors):
     return [
-        QEMU, "-accel", "tcg,thread=multi",
+        QEMU, *processors,
         # Emulated cmpxchg16b of qemu 7.2 is wrong between two CPUs: every second boot crashes with it. The others are only slow
         # to emulate: python3 starts in half the time without them.
-        "-cpu", "EPYC,-cx16,-avx,-avx2,-smap,-smep", "-smp", "2", "-m", str(memory_mb),
+        "-cpu", "EPYC,-cx16,-avx,-avx2,-smap,-smep", "-m", str(memory_mb),
         "-object", f"memory-backend-memfd,id=mem,size={memory_mb}M,share=on", "-numa", "node,memdev=mem",
         "-chardev", f"socket,id=fs,path={share.socket}", "-device", "vhost-user-fs-pci,chardev=fs,tag=host",
         "-nodefaults", "-display", "none", "-no-reboot",
@@ -228,14 +234,14 @@ def follow(process, word, limit_s, say):
     return Outcome(status, problem, started)
 
 
-def boot(kernel, job, command, limit_s, memory_mb, kernel_log, say, switch):
+def boot(kernel, job, command, limit_s, memory_mb, kernel_log, say, switch, processors):
     word = f"@@{secrets.token_hex(8)}"
     with tempfile.TemporaryDirectory(prefix="muster-guest-") as folder:
         archive = os.path.join(folder, "initramfs")
         with open(archive, "wb") as out:
             out.write(initramfs(kernel, {**job, "WORD": word}, command))
         with Share(folder) as share, subprocess.Popen(
-                qemu_command(kernel, archive, share, kernel_log, memory_mb), stdin=subprocess.DEVNULL,
+                qemu_command(kernel, archive, share, kernel_log, memory_mb, processors), stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
             switch.add(process)
             try:
@@ -244,14 +250,16 @@ def boot(kernel, job, command, limit_s, memory_mb, kernel_log, say, switch):
                 process.kill()  # also when we are interrupted
 
 
-def run(kernel, command, *, folder, environment, limit_s, memory_mb, kernel_log, say, keep=(), switch=None):
-    """Run the shell text `command` under `kernel`, in `folder`. `keep`: folders that must be seen though they are below /tmp."""
+def run(kernel, command, *, folder, environment, limit_s, memory_mb, kernel_log, say, keep=(), switch=None,
+        processors=USUAL):
+    """Run the shell text `command` under `kernel`, in `folder`. `keep`: folders that must be seen though they are below /tmp.
+    `processors`: USUAL or COUNTING."""
     switch = switch or Switch()
     job = {"TREE": kernel.tree, "MODULES": " ".join(MODULES),
            "KEEP": " ".join(path for path in keep if path.startswith("/tmp/"))}
     text = command_text(command, environment, folder)
     for attempt in range(1, BOOTS_MAX + 1):
-        outcome = boot(kernel, job, text, limit_s, memory_mb, kernel_log, say, switch)
+        outcome = boot(kernel, job, text, limit_s, memory_mb, kernel_log, say, switch, processors)
         if outcome.started or attempt == BOOTS_MAX or switch.is_off:
             return outcome
         say(f"# {outcome.problem}; booting once more")

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lab.h"
 #include "options.h"
 #include "scenarios.h"
 
@@ -37,6 +38,8 @@ static const struct scenario {
     {"slow-reader", FOR_SLOW_READER, scenario_slow_reader, "one client stops reading; do others notice?"},
     {"interdomain", FOR_INTERDOMAIN, scenario_interdomain,
      "the load of two domains of many users, by the model of the scaling analysis"},
+    {"loads", FOR_LOADS, scenario_loads,
+     "a fan-out, white space, messages and all together: what each costs the server"},
     {"memory", FOR_MEMORY, scenario_memory, "no server: how fast this machine loads from memory"},
     {"floor", FOR_FLOOR, scenario_floor,
      "the least that a fan-out can cost: a bare program that seals and sends"},
@@ -51,6 +54,9 @@ static void help_print(FILE *to)
             "Drives an XMPP server as many clients and measures and checks what it does.\n\nScenarios:\n");
     for (size_t i = 0; i < SCENARIO_COUNT; i++)
         fprintf(to, "  %-13s %s\n", scenarios[i].name, scenarios[i].summary);
+    fprintf(
+        to, "\n  %-13s %s\n", "lab",
+        "no scenario: `loads` with each setting of the offloads, here and in an emulator; writes docs/offload.md");
     fprintf(
         to,
         "\nmuster-bench SCENARIO --help lists its options. Exit code: 0 all well, 1 failed or a delivery was "
@@ -67,6 +73,8 @@ int main(int argc, char **argv)
         printf("muster-bench %s\n", MUSTER_VERSION);
         return 0;
     }
+    if (argc >= 2 && strcmp(argv[1], "lab") == 0)
+        return lab_become(argc - 1, argv + 1);
     if (argc < 2) {
         help_print(stderr);
         return 2;

@@ -30,7 +30,7 @@ struct option_row {
 #define FIELD(name) offsetof(struct options, name)
 #define FANNING (FOR_FANOUT | FOR_LOGIN_STORM)
 #define ROUNDING (FOR_MUTUAL | FOR_STORM)
-#define PUBLISHING (ROUNDING | FANNING | FOR_PACED | FOR_CHURN | FOR_GROUP)
+#define PUBLISHING (ROUNDING | FANNING | FOR_PACED | FOR_CHURN | FOR_GROUP | FOR_LOADS)
 #define ROSTERED ((PUBLISHING & ~FOR_GROUP) | FOR_BEFRIEND)
 
 /* Sequences need a bit each per watch and a time each per publisher: this many stay affordable. */
@@ -77,12 +77,12 @@ static const struct option_row rows[] = {
     {"server-pid", OPTION_NUMBER, FOR_NETWORK, FIELD(server_pid), 1, UINT32_MAX, "PID",
      "server whose CPU time and memory are read from /proc", {0}},
     {"children", OPTION_SET, FOR_NETWORK, FIELD(children), 1, 0, NULL, "count its child processes, too", {0}},
-    {"rounds", OPTION_NUMBER, ROUNDING | FANNING | FOR_CHURN | FOR_GROUP | FOR_FLOOR, FIELD(rounds), 0, ROUNDS_MAX, "K",
+    {"rounds", OPTION_NUMBER, ROUNDING | FANNING | FOR_CHURN | FOR_GROUP | FOR_LOADS | FOR_FLOOR, FIELD(rounds), 0, ROUNDS_MAX, "K",
      "changes of presence each publisher makes (churn: how often some go and come)", {0}},
     {"ahead", OPTION_NUMBER, FOR_MUTUAL, FIELD(ahead), 0, ROUNDS_MAX, "N",
      "rounds under way at a time (1: each is awaited; 0: no limit)", {0}},
-    {"rate", OPTION_NUMBER, ROUNDING | (FOR_PACED & ~FOR_INTERDOMAIN), FIELD(rate), 0, 10000000, "N",
-     "changes a second of all together (celebrity: of the others)", {0}},
+    {"rate", OPTION_NUMBER, ROUNDING | FOR_LOADS | (FOR_PACED & ~FOR_INTERDOMAIN), FIELD(rate), 0, 10000000, "N",
+     "changes a second of all together (celebrity: of the others; loads: white space)", {0}},
     {"stanza-bytes", OPTION_NUMBER, PUBLISHING | FOR_FLOOR, FIELD(stanza_bytes), 0, 100000, "N",
      "pad each presence to N bytes", {0}},
     {"settle", OPTION_NUMBER, PUBLISHING | FOR_IDLE | FOR_FLOOR, FIELD(settle_ms), 0, 600000, "MS",
@@ -91,11 +91,11 @@ static const struct option_row rows[] = {
      "how sessions leave (mutual: every second one, again and again)", {"none", "graceful", "cut"}},
     {"strict-login", OPTION_SET, ROUNDING | FOR_CHURN, FIELD(strict_login), 1, 0, NULL,
      "a repeated initial presence is a violation, too", {0}},
-    {"publisher", OPTION_TEXT, FANNING | FOR_CELEBRITY | FOR_ROSTER_LOGIN, FIELD(publisher), 0, 0, "JID",
+    {"publisher", OPTION_TEXT, FANNING | FOR_CELEBRITY | FOR_ROSTER_LOGIN | FOR_LOADS, FIELD(publisher), 0, 0, "JID",
      "default: whoever has the most watchers", {0}},
-    {"watchers", OPTION_NUMBER, FANNING | FOR_FLOOR, FIELD(watchers), 1, 10000000, "N",
+    {"watchers", OPTION_NUMBER, FANNING | FOR_LOADS | FOR_FLOOR, FIELD(watchers), 1, 10000000, "N",
      "at most so many of them", {0}},
-    {"interval", OPTION_NUMBER, FANNING | FOR_CELEBRITY | FOR_CHURN | FOR_GROUP | FOR_ROSTER_LOGIN | FOR_FLOOR, FIELD(interval_ms), 0, 600000, "MS",
+    {"interval", OPTION_NUMBER, FANNING | FOR_CELEBRITY | FOR_CHURN | FOR_GROUP | FOR_ROSTER_LOGIN | FOR_LOADS | FOR_FLOOR, FIELD(interval_ms), 0, 600000, "MS",
      "pause between changes", {0}},
     {"warm-up", OPTION_NUMBER, FANNING | FOR_STORM | FOR_FLOOR, FIELD(warm_up), 0, 10000, "K",
      "changes before those that count (storm: rounds)", {0}},
@@ -118,6 +118,12 @@ static const struct option_row rows[] = {
     {"model", OPTION_CHOICE, FOR_INTERDOMAIN, FIELD(model), 0, 0, "basic|wide|intra|large",
      "which of the analysis's scenarios", {"basic", "wide", "intra", "large"}},
     {"scale", OPTION_NUMBER, FOR_INTERDOMAIN, FIELD(scale), 1, 10000, "PERCENT", "of the model's load", {0}},
+    {"admin", OPTION_TEXT, FOR_LOADS, FIELD(admin), 0, 0, "SOCKET",
+     "the control socket of a musterd, for its own counters", {0}},
+    {"loads", OPTION_TEXT, FOR_LOADS, FIELD(loads), 0, 0, "NAMES",
+     "of fanout, space, ping, mixed, with commas between (default: all)", {0}},
+    {"count-calls", OPTION_SET, FOR_LOADS, FIELD(count_calls), 1, 0, NULL,
+     "count system calls and instructions, too, which costs the server a little", {0}},
     {"mode", OPTION_CHOICE, FOR_FLOOR, FIELD(floor_mode), 0, 0, "sealed|plain",
      "TLS 1.3 records, AES-128-GCM in user space; or bare TCP", {"sealed", "plain"}},
     {"coalesce", OPTION_NUMBER, FOR_FLOOR, FIELD(coalesce), 1, 64, "N",

@@ -24,9 +24,10 @@ enum scenario_bit {
     FOR_SLOW_READER = 8192,
     FOR_INTERDOMAIN = 16384,
     FOR_MEMORY = 32768,
+    FOR_LOADS = 65536,
     FOR_PACED = FOR_CELEBRITY | FOR_ROSTER_LOGIN | FOR_SLOW_READER | FOR_INTERDOMAIN,
     FOR_NETWORK = FOR_BEFRIEND | FOR_MUTUAL | FOR_FANOUT | FOR_IDLE | FOR_LOGIN | FOR_LOGIN_STORM |
-                  FOR_STORM | FOR_CHURN | FOR_GROUP | FOR_PACED
+                  FOR_STORM | FOR_CHURN | FOR_GROUP | FOR_PACED | FOR_LOADS
 };
 
 enum leave_mode { LEAVE_NONE, LEAVE_GRACEFUL, LEAVE_CUT };
@@ -75,6 +76,9 @@ struct options {
     uint64_t seconds;
     /* churn */
     uint64_t share; /* percent */
+    /* loads */
+    const char *admin, *loads;
+    uint64_t count_calls;
     /* group */
     uint64_t everybody; /* all watch all, whatever the rosters say */
     /* interdomain */

@@ -21,5 +21,6 @@ int scenario_slow_reader(const struct options *o);
 int scenario_interdomain(const struct options *o);
 int scenario_memory(const struct options *o);
 int scenario_storm(const struct options *o);
+int scenario_loads(const struct options *o);
 
 #endif

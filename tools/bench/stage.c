@@ -260,7 +260,9 @@ static void stage_stanza(struct session *s, const struct element *stanza)
 {
     struct stage *st = stage_of(s);
     if (!span_is(stanza->name, "presence")) {
-        if (!span_is(element_attribute_or_empty(stanza, "type"), "result"))
+        if (st->other != NULL)
+            st->other(st->other_context, s, stanza);
+        else if (!span_is(element_attribute_or_empty(stanza, "type"), "result"))
             st->other_stanzas++;
         return;
     }

@@ -25,6 +25,9 @@ struct stage {
     uint64_t arrived_bytes;   /* of all that arrived where it was due */
     uint64_t offline_answers; /* unavailable in answer to the probe of somebody not yet online */
     uint64_t other_stanzas;   /* neither presence nor answers */
+    /* Gets what is not presence, in place of counting it. NULL: nobody. */
+    void (*other)(void *context, struct session *s, const struct element *stanza);
+    void *other_context;
 };
 
 /* Load, and open the crowd; the scenario may choose members before stage_login. 0 or 1 (printed). */
