@@ -11,7 +11,7 @@ import tempfile
 
 LEVELS = (
     ("base",),
-    ("xml", "jid", "stanza", "sasl"),
+    ("xml", "jid", "stanza", "sasl", "smime"),
     ("session", "roster", "presence"),
     ("offload", "ring", "net", "tls", "store"),
     ("stream",),
@@ -24,7 +24,7 @@ LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 
 # A library's header, by the start of its name, and the rooms that wrap that library.
 LIBRARIES = (
-    ("openssl/", {"tls", "sasl"}),
+    ("openssl/", {"tls", "sasl", "smime"}),
     ("liburing", {"ring"}),
     ("bpf/", {"offload"}),
     ("sqlite3", {"store"}),

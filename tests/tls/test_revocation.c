@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Clients' certificates against revocation lists: in the handshake, and when they are looked at again. */
+/* Clients' certificates against what they are for, and against revocation lists: in the handshake, and when they are looked at again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -119,17 +119,27 @@ static struct tls_context *context_of(const struct authority *a, const struct tl
 #define SERIAL 7
 #define ADDRESS "otherName:1.3.6.1.5.5.7.8.5;UTF8:juliet@localhost"
 
-/* A client with a certificate. */
-static void client_init(struct peer *p, const struct authority *a, int version)
+/* A client with a certificate for `purposes` (extended key usage; NULL: it does not say). */
+static void client_init_for(struct peer *p, const struct authority *a, int version, const char *purposes)
 {
     EVP_PKEY *key = key_make();
     X509 *x = signed_make(key, SERIAL, "client", a->certificate, a->key, "subjectAltName", ADDRESS);
+    if (purposes) {
+        X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL, NID_ext_key_usage, purposes);
+        assert_true(e && X509_add_ext(x, e, -1) && X509_sign(x, a->key, EVP_sha256()) > 0);
+        X509_EXTENSION_free(e);
+    }
     peer_init(p, version, NULL);
     assert_int_equal(SSL_CTX_use_certificate(p->ctx, x), 1);
     assert_int_equal(SSL_CTX_use_PrivateKey(p->ctx, key), 1);
     peer_again(p);
     X509_free(x);
     EVP_PKEY_free(key);
+}
+
+static void client_init(struct peer *p, const struct authority *a, int version)
+{
+    client_init_for(p, a, version, NULL);
 }
 
 /* What the server takes of its certificate; NULL: nothing. */
@@ -141,6 +151,42 @@ static struct tls_client *client_shows(struct peer *p, struct tls_context *conte
         fail_msg("%s", reason);
     connection_close(&c);
     return c.bindings.client;
+}
+
+/* RFC 9734: who may sign messages with a certificate may not log in with it for that alone. */
+static void every_purpose(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *purposes;
+        bool is_good;
+    } rows[] = {
+        {NULL, true},
+        {"clientAuth", true},
+        {"1.3.6.1.5.5.7.3.40", false},
+        {"critical,1.3.6.1.5.5.7.3.40", false},
+        {"1.3.6.1.5.5.7.3.40,clientAuth", true},
+        {"1.3.6.1.5.5.7.3.40,emailProtection", false},
+        {"serverAuth", false},
+        {"emailProtection", false},
+    };
+    struct authority a;
+    struct buffer message = {0};
+    authority_init(&a);
+    struct tls_settings settings = {0};
+    struct tls_context *context = context_of(&a, &settings, &message);
+    assert_non_null(context);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct peer p;
+        client_init_for(&p, &a, TLS1_3_VERSION, rows[i].purposes);
+        struct tls_client *c = client_shows(&p, context);
+        if ((c != NULL) != rows[i].is_good)
+            fail_msg("%s: the certificate is %s", rows[i].purposes, c ? "good" : "not");
+        tls_client_unref(c);
+        peer_fini(&p);
+    }
+    tls_context_unref(context);
+    authority_fini(&a);
 }
 
 enum { NONE = 1, GOOD = 2, REVOKED = 4, STALE = 8, EARLY = 16, DER = 32 };
@@ -306,9 +352,8 @@ static void what_cannot_be_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_kind_of_list),
-        cmocka_unit_test(looked_at_again),
-        cmocka_unit_test(resumed_without_a_chain),
+        cmocka_unit_test(every_purpose),       cmocka_unit_test(every_kind_of_list),
+        cmocka_unit_test(looked_at_again),     cmocka_unit_test(resumed_without_a_chain),
         cmocka_unit_test(what_cannot_be_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
