@@ -270,7 +270,9 @@ int broker_start(struct broker *b, const struct config *config, struct buffer *r
     }
     if (b->tls && tls_context_checks_clients(b->tls))
         b->stream_settings.client_checks = b->asking ? b->asking : b->jobs;
-    error = federation_open(b, ret_message);
+    error = signatures_open(b, ret_message);
+    if (!error)
+        error = federation_open(b, ret_message);
     if (error)
         return error;
     b->service_settings.jobs = b->jobs;
@@ -353,6 +355,7 @@ static void workers_stop(struct broker *b)
 {
     if (b->tls)
         tls_context_stop_asking(b->tls);
+    signatures_stop(b);
     broker_ask(b, ask_stop, NULL);
     if (!wait_until_quiet(b)) {
         broker_ask(b, ask_abort, NULL);
@@ -389,6 +392,7 @@ void broker_stop(struct broker *b)
     b->registrar = registrar_free(b->registrar);
     b->jobs = jobs_free(b->jobs);
     b->asking = jobs_free(b->asking);
+    signatures_end(b);
     federation_end(b->federation);
     b->store = store_close(b->store);
     int64_t clients = 0;
@@ -416,6 +420,7 @@ void broker_stop(struct broker *b)
     free(b->domains);
     b->tls = tls_context_unref(b->tls);
     sifting_close(b);
+    signatures_close(b);
     address_limit_fini(&b->addresses);
     guesses_fini(&b->guesses);
     address_rate_fini(&b->registrations);

@@ -14,6 +14,7 @@
 #include "service/services.h"
 #include "looping.h"
 #include "sifting.h"
+#include "signatures.h"
 #include "steering.h"
 #include "store/store.h"
 #include "tls/context.h"
@@ -33,6 +34,7 @@ struct broker {
     struct federation *federation; /* NULL: no other server is spoken to */
     struct record_kernel_abilities kernel_abilities;
     struct sifting sifting;
+    struct signatures signatures;
     struct jobs *jobs;
     struct jobs *asking; /* threads that wait for authorities' responders; NULL: nobody is asked */
     struct control *control;

@@ -211,6 +211,7 @@ static void stats_write(struct broker *b, struct buffer *out)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         buffer_printf(out, "%s\t%llu\n", rows[i].name, (unsigned long long)rows[i].value);
+    signatures_stats_write(b, &t.router, out);
     federation_stats_write(b, out);
     stats_cost_write(b, out);
     memory_write(&t, out);

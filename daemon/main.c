@@ -162,6 +162,7 @@ static int examine(const struct arguments *a, const struct config *c, int error,
     struct findings findings;
     struct buffer report = {0};
     struct tls_settings tls, servers;
+    struct edge_settings smime;
     struct span *domains = c ? settings_domains(c) : NULL;
     struct doctor_subject subject = {.config_path = a->config_path,
                                      .config = c,
@@ -179,6 +180,10 @@ static int examine(const struct arguments *a, const struct config *c, int error,
     }
     if (c)
         subject.verdict_limits = settings_of_verdict(c);
+    if (c && config_smime_is_on(c)) {
+        smime = signatures_settings(c);
+        subject.smime = &smime;
+    }
     doctor_examine(&subject, &findings);
     (a->is_json ? findings_write_json : findings_write_table)(&findings, &report);
     fwrite(report.ptr, 1, report.len, stdout);

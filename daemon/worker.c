@@ -271,5 +271,7 @@ bool worker_is_idle(const struct worker *w)
     for (uint32_t i = 0; i < w->listener_count; i++)
         if (w->listeners[i].worker && !listener_is_closed(&w->listeners[i].listener))
             return false;
-    return w->lookups == 0 && w->streams.jobs == 0 && w->router.operations == 0 && federation_is_idle(w);
+    const struct edge *edge = w->router.settings->e2e.edge;
+    return w->lookups == 0 && w->streams.jobs == 0 && w->router.operations == 0 &&
+           (!edge || edge_is_idle(edge)) && federation_is_idle(w);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""docs/conformance.md names tests: each must exist and be run by a suite, and what is done must have one. What it says of extensions,
-muster.doap must say as well."""
+"""docs/conformance.md names tests: each must exist and be run by a suite, and what is done must have one. Every case of signed and encrypted
+stanzas has one that carries its number. What it says of extensions, muster.doap must say as well."""
 import os
 import re
 import sys
@@ -13,6 +13,8 @@ STATUSES = ("complete", "partial", "planned")  # of those that the schema of xmp
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 DOAP = "{http://usefulinc.com/ns/doap#}"
 XMPP = "{https://linkmauve.fr/ns/xmpp-doap#}"
+# Of signed and encrypted stanzas.
+CASES = [f"V{number}" for number in range(1, 21)] + [f"I{number}" for number in range(1, 27)]
 XEP = re.compile(r"https://xmpp\.org/extensions/xep-(\d{4})\.html")
 
 
@@ -82,6 +84,34 @@ def check(root, text):
         if complaint:
             complaints.append(f"line {number}: {complaint}")
     return complaints, count
+
+
+def check_cases(text):
+    """Is there a row for every case, with a test that carries its number?"""
+    complaints, proven, seen = [], set(), set()
+    for number, row in rows(text):
+        case, test = row.get("case"), row.get("test or reason", "")
+        if case is None:
+            continue
+        if (case, test) in seen:
+            complaints.append(f"line {number}: {case} has this row already: {test}")
+        seen.add((case, test))
+        if case not in CASES:
+            complaints.append(f"line {number}: no such case: {case}")
+        elif not re.search(rf"(?<![A-Za-z0-9]){case}(?![0-9])", test.partition(": ")[2]):
+            complaints.append(f"line {number}: the test of {case} does not carry its number: {test}")
+        else:
+            proven.add(case)
+    return complaints + [f"no test of case {case}" for case in CASES if case not in proven]
+
+
+def check_cases_itself(text):
+    if check_cases(text):
+        return  # said by the check proper
+    for broken in (text.replace("| I26 |", "| I27 |"), text.replace("| V1 |", "| V2 |"), text.replace("test_V20_", "test_V2_"), re.sub(r"\| I9 \|.*\n", "", text),
+                   re.sub(r"(\| I9 \|.*\n)", r"\1\1", text)):
+        if not check_cases(broken):
+            sys.exit("the check of the cases does not see what is wrong")
 
 
 def check_itself(root):
@@ -156,6 +186,8 @@ def main():
     with open(os.path.join(root, "muster.doap"), encoding="utf-8") as file:
         doap = file.read()
     complaints, count = check(root, page)
+    complaints += check_cases(page)
+    check_cases_itself(page)
     complaints += check_extensions(page, doap)
     check_extensions_itself(page, doap)
     for complaint in complaints:

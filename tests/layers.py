@@ -13,7 +13,7 @@ LEVELS = (
     ("base",),
     ("xml", "jid", "stanza", "sasl", "smime"),
     ("session", "roster", "presence"),
-    ("offload", "ring", "net", "tls", "store"),
+    ("offload", "ring", "net", "tls", "edge", "store"),
     ("stream",),
     ("route",),
     ("service", "link"),
@@ -24,7 +24,7 @@ LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 
 # A library's header, by the start of its name, and the rooms that wrap that library.
 LIBRARIES = (
-    ("openssl/", {"tls", "sasl", "smime"}),
+    ("openssl/", {"tls", "sasl", "smime", "edge"}),
     ("liburing", {"ring"}),
     ("bpf/", {"offload"}),
     ("sqlite3", {"store"}),

@@ -18,10 +18,21 @@ struct frame *frame_new2(struct span first, struct span second, uint16_t head_at
     f->len = (uint32_t)len;
     f->head_at = head_at;
     f->kind = kind;
+    f->aside_len = 0;
     if (first.len)
         memcpy(f->bytes, first.ptr, first.len);
     if (second.len)
         memcpy(f->bytes + first.len, second.ptr, second.len);
+    return f;
+}
+
+struct frame *frame_new_aside(struct span bytes, struct span aside, uint16_t head_at, uint16_t kind)
+{
+    struct frame *f = aside.len <= UINT16_MAX ? frame_new2(bytes, aside, head_at, kind) : NULL;
+    if (!f)
+        return NULL;
+    f->len -= (uint32_t)aside.len;
+    f->aside_len = (uint16_t)aside.len;
     return f;
 }
 

@@ -18,6 +18,7 @@ struct frame {
     uint32_t len;
     uint16_t head_at; /* where the recipient's head goes; FRAME_NO_HEAD: nowhere */
     uint16_t kind;    /* enum frame_kind of stanza/: what may be conflated; the queue does not interpret it */
+    uint16_t aside_len; /* behind the `len` bytes, and never sent with them: frame_aside */
     char bytes[];
 };
 
@@ -25,6 +26,13 @@ struct frame {
 struct frame *frame_new(struct span bytes, uint16_t head_at, uint16_t kind);
 /* The same from two parts (head and the rest of a stanza). */
 struct frame *frame_new2(struct span first, struct span second, uint16_t head_at, uint16_t kind);
+
+/* The same with `aside`, at most 65535 bytes: what is known of it here, and goes along with it. */
+struct frame *frame_new_aside(struct span bytes, struct span aside, uint16_t head_at, uint16_t kind);
+static inline struct span frame_aside(const struct frame *f)
+{
+    return span_make(f->bytes + f->len, f->aside_len);
+}
 
 /* Do two frames say the same, byte for byte? */
 bool frame_is_same(const struct frame *a, const struct frame *b);

@@ -77,6 +77,27 @@ static void check_revocation(struct config_reader *r)
                         "has no use without tls.client_ca");
 }
 
+static void check_smime(struct config_reader *r)
+{
+    const struct config *c = r->config;
+    struct span name;
+    for (uint32_t i = 0; i < c->smime.domains.count; i++) {
+        bool is_ours = false;
+        config_smime_mode_read(c->smime.domains.texts[i], &name);
+        for (uint32_t d = 0; d < c->domain_count; d++)
+            is_ours |= span_equal(name, span_of(c->domains[d]));
+        if (!is_ours)
+            config_complain(r, place_of(r, "smime.domains"), "smime.domains",
+                            "'%.*s' is no domain served here; of others, smime.peers decides", (int)name.len,
+                            name.ptr);
+    }
+    if (config_smime_is_on(c) && !c->smime.anchors)
+        config_complain(r, file_start, "smime.anchors", "is required, because signatures are to be verified");
+    if (c->smime.ocsp_responder && c->smime.ocsp == CONFIG_REVOCATION_OFF)
+        config_complain(r, place_of(r, "smime.ocsp_responder"), "smime.ocsp_responder",
+                        "has no use while smime.ocsp is off");
+}
+
 static bool is_group(const struct config *c, const char *name)
 {
     for (uint32_t i = 0; i < c->group_count; i++)
@@ -118,6 +139,7 @@ void config_check(struct config_reader *r)
         check_listener(r, i);
     check_certificate(r);
     check_revocation(r);
+    check_smime(r);
     for (uint32_t i = 0; i < c->group_count; i++)
         check_group(r, i);
     if (c->federation.retry_max_ms < c->federation.retry_first_ms)

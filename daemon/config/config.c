@@ -132,6 +132,31 @@ int config_load(const char *path, char **environment, struct config **ret_config
     return error;
 }
 
+enum config_smime_mode config_smime_mode_read(const char *entry, struct span *ret_name)
+{
+    const char *equals = strrchr(entry, '=');
+    uint32_t mode = 0;
+    *ret_name = span_make(entry, (size_t)(equals - entry));
+    while (strcmp(config_smime_modes[mode], equals + 1) != 0) /* it was accepted */
+        mode++;
+    return (enum config_smime_mode)mode;
+}
+
+static bool has_mode_on(const struct config_list *entries)
+{
+    struct span name;
+    for (uint32_t i = 0; i < entries->count; i++)
+        if (config_smime_mode_read(entries->texts[i], &name) != CONFIG_SMIME_OFF)
+            return true;
+    return false;
+}
+
+bool config_smime_is_on(const struct config *c)
+{
+    return c->smime.mode != CONFIG_SMIME_OFF || c->smime.must_sign.count || has_mode_on(&c->smime.domains) ||
+           has_mode_on(&c->smime.peers);
+}
+
 struct config *config_free(struct config *c)
 {
     if (!c)
@@ -152,6 +177,10 @@ struct config *config_free(struct config *c)
     free(c->tls.client_ocsp_responder);
     free(c->federation.address);
     free(c->federation.ca);
+    free(c->smime.anchors);
+    free(c->smime.intermediates);
+    free(c->smime.crls);
+    free(c->smime.ocsp_responder);
     free(c->admin.socket);
     free(c->admin.http);
     free(c);

@@ -16,6 +16,13 @@ enum config_offload { CONFIG_OFFLOAD_AUTO, CONFIG_OFFLOAD_OFF, CONFIG_OFFLOAD_ON
 enum config_archive { CONFIG_ARCHIVE_ALWAYS, CONFIG_ARCHIVE_NEVER, CONFIG_ARCHIVE_ROSTER };
 enum config_revocation { CONFIG_REVOCATION_OFF, CONFIG_REVOCATION_SOFT, CONFIG_REVOCATION_HARD };
 enum config_certificates { CONFIG_CERTIFICATES_REQUIRED, CONFIG_CERTIFICATES_OPTIONAL };
+enum config_smime_mode {
+    CONFIG_SMIME_OFF,
+    CONFIG_SMIME_OBSERVE,
+    CONFIG_SMIME_ANNOTATE,
+    CONFIG_SMIME_ENFORCE,
+};
+enum config_smime_purpose { CONFIG_PURPOSE_REQUIRE, CONFIG_PURPOSE_STRICT, CONFIG_PURPOSE_LEGACY };
 enum config_resource_conflict { CONFIG_CONFLICT_REPLACE, CONFIG_CONFLICT_REFUSE, CONFIG_CONFLICT_RENAME };
 
 struct config_listener {
@@ -149,6 +156,18 @@ struct config {
         uint32_t retry_first_ms, retry_max_ms;
         uint32_t stanza_rate, byte_rate; /* of one stream: 10000 a second, 32 MiB; 0: no limit */
     } federation;
+    struct {
+        enum config_smime_mode mode;
+        struct config_list domains, peers; /* "name=mode" */
+        struct config_list must_sign;      /* bare JIDs and domains */
+        char *anchors;                     /* PEM; NULL: none, and all is off */
+        char *intermediates, *crls;        /* NULL: none */
+        enum config_smime_purpose purpose;
+        bool legacy_algorithms; /* false */
+        enum config_revocation ocsp;
+        char *ocsp_responder; /* NULL: the one that a certificate names */
+        uint32_t queue, timeout_ms, cache, replay;
+    } smime;
     struct config_list admins; /* accounts that may do by ad-hoc commands what musterctl does */
     struct {
         bool version, version_os; /* true; false */
@@ -158,6 +177,11 @@ struct config {
         contacts[CONFIG_CONTACTS]; /* abuse, admin, feedback, sales, security, status, support */
     enum { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG } log_level;
 };
+
+/* Is anything signed to be looked at, by any rule? */
+bool config_smime_is_on(const struct config *c);
+/* The two halves of an entry "name=mode" as it is kept. */
+enum config_smime_mode config_smime_mode_read(const char *entry, struct span *ret_name);
 
 /* Read, override from MUSTER_* in `environment` (as in environ; MUSTER_LIMITS_STANZA_BYTES=...), check. 0, or
  * -EINVAL / -errno with lines "FILE:LINE:COLUMN: path: what is wrong and what is allowed" in `ret_message`.

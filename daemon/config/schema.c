@@ -21,6 +21,8 @@ static const char *const conflict_names[] = {"replace", "refuse", "rename", NULL
 static const char *const visibility_names[] = {"members", "hidden", NULL};
 static const char *const archive_names[] = {"always", "never", "roster", NULL};
 static const char *const certificates_names[] = {"required", "optional", NULL};
+static const char *const purpose_names[] = {"require", "strict", "legacy", NULL};
+const char *const config_smime_modes[] = {"off", "observe", "annotate", "enforce", NULL};
 static const char *const log_names[] = {"error", "warn", "info", "debug", NULL};
 
 /* A row is a key, its type, its place, its default; the reason below it. */
@@ -370,6 +372,51 @@ const struct config_row config_rows[] = {
                "speaks for all its users."},
     {"federation.byte_rate", CONFIG_NUMBER, AT(federation.byte_rate), "33554432", .min = 0, .max = 1073741824,
      .reason = "Bytes a second, in the same way; half of this rate and half of the other use up the allowance together. 0 is no limit."},
+    {"smime.mode", CONFIG_CHOICE, AT(smime.mode), "off", .names = config_smime_modes,
+     .reason = "What is done about stanzas that are signed or encrypted end to end (RFC 3923, docs/smime.md). `off`: they pass as any other. `observe`: "
+               "signatures are verified and counted, and nothing else happens. `annotate`: clients of the domains served here that ask are told what was "
+               "found out, by a mark beside the object. `enforce`: and what is signed and does not verify is refused. Stanzas that are not signed "
+               "pass in each. Off, because it says whom to believe, which only the operator knows."},
+    {"smime.domains", CONFIG_MODES, AT(smime.domains), NULL, .without = "all as `smime.mode` says", .names = config_smime_modes,
+     .reason = "Domains served here with a mode of their own, as in `example.org=enforce`: for what is said to their accounts, and by them to other "
+               "servers."},
+    {"smime.peers", CONFIG_MODES, AT(smime.peers), NULL, .without = "none has a mode of its own", .names = config_smime_modes,
+     .reason = "Senders, accounts or whole domains, with a mode of their own, as in `romeo@example.net=annotate`: it goes before the domains'. An account's "
+               "goes before its domain's."},
+    {"smime.must_sign", CONFIG_NAMES, AT(smime.must_sign), NULL, .without = "nobody must",
+     .reason = "Senders, accounts or whole domains, whose messages, and the directed presence of those among them who are served here, are refused unless they are signed and verify. Otherwise who "
+               "takes a signature away would be believed like one who never signs. What is only encrypted proves no sender, and is refused, too."},
+    {"smime.anchors", CONFIG_TEXT, AT(smime.anchors), NULL, .without = "needed when any mode is not `off`",
+     .reason = "Certificates (PEM) of the authorities that say who signs. Not those of TLS: whom to believe about servers is another question. This file and "
+               "the next two are read again within seconds when they change."},
+    {"smime.intermediates", CONFIG_TEXT, AT(smime.intermediates), NULL, .without = "signers bring what stands between",
+     .reason = "Certificates (PEM) between authorities and signers, for objects that do not carry them."},
+    {"smime.crls", CONFIG_TEXT, AT(smime.crls), NULL, .without = "no lists are looked at",
+     .reason = "Revocation lists of these authorities and those between: a file, or a folder whose files are all read; PEM or DER. With it every "
+               "certificate of a chain must be in the domain of a list that is up to date, or its signatures count as `revoked`."},
+    {"smime.purpose", CONFIG_CHOICE, AT(smime.purpose), "require", .names = purpose_names,
+     .reason = "What a signer's certificate must be for (RFC 9734). `require`: instant messaging (id-kp-imUri) must be among its extended key usages. `strict`: and "
+               "TLS must not. `legacy`: certificates without it, with any, or for e-mail count as well, as in RFC 3923's days. `require`, because a certificate for "
+               "something else says nothing about who may speak as this JID."},
+    {"smime.legacy_algorithms", CONFIG_BOOL, AT(smime.legacy_algorithms), "false",
+     .reason = "Take SHA-1, which RFC 3923 s. 6.10 names and nobody should believe any more. For tests of conformance."},
+    {"smime.ocsp", CONFIG_CHOICE, AT(smime.ocsp), "off", .names = revocation_names,
+     .reason = "Ask an authority's responder (OCSP, over HTTP) about signers' certificates and those above. `hard`: without a good answer the signature "
+               "does not count. `soft`: it does, unless the answer is that the certificate is revoked. Off, because not every authority has a responder, and it "
+               "learns who speaks when."},
+    {"smime.ocsp_responder", CONFIG_TEXT, AT(smime.ocsp_responder), NULL, .without = "the one that the certificate names",
+     .reason = "The responder to ask about all of them, as `http://host:port/path`."},
+    {"smime.queue", CONFIG_NUMBER, AT(smime.queue), "1000", .min = 1, .max = 1000000,
+     .reason = "Objects that are being verified or wait for it at a time; one more counts as `busy`. Half a second's worth for one processor, and "
+               "at most 64 MiB."},
+    {"smime.timeout_ms", CONFIG_NUMBER, AT(smime.timeout_ms), "2000", .min = 100, .max = 60000,
+     .reason = "Milliseconds after which an object that is not verified yet counts as `busy`; what its sender says next waits meanwhile."},
+    {"smime.cache", CONFIG_NUMBER, AT(smime.cache), "10000", .min = 1, .max = 10000000,
+     .reason = "Signers whose certificates, and what became of their chains, are remembered: the last ones. Each takes about two thousand bytes. A chain that is "
+               "known saves half of the work, and clients may leave out certificates that are known."},
+    {"smime.replay", CONFIG_NUMBER, AT(smime.replay), "100000", .min = 100, .max = 10000000,
+     .reason = "Objects that are remembered for ten minutes, so that the same one does not count twice. When there are more, the oldest are "
+               "forgotten; under `enforce` new ones count as `busy`. One signer may have a sixteenth of them. A hundred thousand: 160 a second."},
     {"admins", CONFIG_JIDS, AT(admins), NULL, .without = "only `musterctl` administers",
      .reason = "Accounts that may run the server's ad-hoc commands (XEP-0050): add and remove users, set passwords, end sessions, list "
                "who is online, read statistics, make announcements."},

@@ -22,6 +22,8 @@ enum config_type {
     CONFIG_JIDS,        /* struct config_list, of bare JIDs in prepared form */
     CONFIG_URIS,        /* struct config_list */
     CONFIG_HOSTS,       /* struct config_list, of "domain=address:port", the domain in prepared form */
+    CONFIG_NAMES,       /* struct config_list, of domains and bare JIDs, prepared */
+    CONFIG_MODES,       /* struct config_list, of "name=mode", with such a name and one of `names` */
     CONFIG_LISTENERS,   /* config.listeners; the keys of one are the rows under "listen[]." */
     CONFIG_GROUPS,      /* config.groups; the keys of one are the rows under "groups[]." */
     CONFIG_GROUP_NAME,  /* char * */
@@ -38,7 +40,7 @@ struct config_row {
     const char *default_text; /* as one would write it; NULL: none */
     bool is_required;
     uint32_t min, max;
-    const char *const *names; /* CONFIG_CHOICE, CONFIG_VISIBILITY; NULL at the end */
+    const char *const *names; /* CONFIG_CHOICE, CONFIG_VISIBILITY, CONFIG_MODES; NULL at the end */
     const char *without;      /* what happens without it, for rows that have no default text */
     const char *reason;       /* for the manual: what it is for, and why this default */
 };
@@ -46,10 +48,11 @@ struct config_row {
 static inline bool config_row_is_list(const struct config_row *row)
 {
     return row->type == CONFIG_DOMAINS || row->type == CONFIG_JIDS || row->type == CONFIG_URIS ||
-           row->type == CONFIG_HOSTS;
+           row->type == CONFIG_HOSTS || row->type == CONFIG_NAMES || row->type == CONFIG_MODES;
 }
 
-#define CONFIG_ROWS_MAX 128
+extern const char *const config_smime_modes[];
+#define CONFIG_ROWS_MAX 160
 extern const struct config_row config_rows[];
 extern const unsigned config_row_count;
 

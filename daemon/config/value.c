@@ -142,6 +142,8 @@ static bool field_set(const struct config_row *row, void *field, struct span tex
     case CONFIG_JIDS:
     case CONFIG_URIS:
     case CONFIG_HOSTS:
+    case CONFIG_NAMES:
+    case CONFIG_MODES:
     case CONFIG_LISTENERS:
     case CONFIG_GROUPS:
     case CONFIG_MEMBERS:
@@ -188,6 +190,14 @@ void config_value_describe(const struct config_row *row, struct buffer *out)
         break;
     case CONFIG_HOSTS:
         buffer_literal(out, "a list of domains with address and port, as in example.org=192.0.2.1:5269");
+        break;
+    case CONFIG_NAMES:
+        buffer_literal(out, "a list of domains and bare JIDs");
+        break;
+    case CONFIG_MODES:
+        buffer_literal(out,
+                       "a list of domains or bare JIDs with a mode (off, observe, annotate, enforce), as in "
+                       "example.org=enforce");
         break;
     case CONFIG_LISTENERS:
         buffer_literal(out, "a list of listeners");
@@ -275,6 +285,34 @@ static bool host_prepare(struct span text, char storage[static JID_BYTES_MAX], s
     return true;
 }
 
+/* "example.org" or "user@example.org" */
+static bool name_prepare(struct span text, char storage[static JID_BYTES_MAX], struct span *ret)
+{
+    struct jid jid;
+    if (jid_parse(text, storage, &jid) != 0 || jid.resource_len)
+        return false;
+    *ret = jid_bare(&jid);
+    return true;
+}
+
+/* "example.org=enforce" */
+static bool mode_prepare(const struct config_row *row, struct span text, char storage[static JID_BYTES_MAX],
+                         struct span *ret)
+{
+    uint32_t mode;
+    const char *equals = memrchr(text.ptr, '=', text.len);
+    size_t len = equals ? (size_t)(equals - text.ptr) : 0;
+    if (!equals || !choice_read(row, span_skip(text, len + 1), &mode) ||
+        !name_prepare(span_make(text.ptr, len), storage, ret))
+        return false;
+    if (ret->ptr != storage)
+        memmove(storage, ret->ptr, ret->len);
+    /* A mode's name is shorter than a resource, which the name has not. */
+    memcpy(storage + ret->len, equals, text.len - len);
+    *ret = span_make(storage, ret->len + text.len - len);
+    return true;
+}
+
 /* What is kept of an entry. False: it is none. */
 static bool entry_prepare(const struct config_row *row, struct span text, char storage[static JID_BYTES_MAX],
                           struct span *ret)
@@ -287,6 +325,10 @@ static bool entry_prepare(const struct config_row *row, struct span text, char s
         return jid_prepare_domain(text, storage, ret) == 0;
     if (row->type == CONFIG_HOSTS)
         return host_prepare(text, storage, ret);
+    if (row->type == CONFIG_NAMES)
+        return name_prepare(text, storage, ret);
+    if (row->type == CONFIG_MODES)
+        return mode_prepare(row, text, storage, ret);
     if (row->type == CONFIG_URIS)
         return memchr(text.ptr, ':', text.len) && !memchr(text.ptr, ' ', text.len);
     if (jid_parse(text, storage, &jid) != 0 || !jid.local_len || jid.resource_len)
@@ -298,6 +340,8 @@ static bool entry_prepare(const struct config_row *row, struct span text, char s
 static const char *entry_name(const struct config_row *row)
 {
     return row->type == CONFIG_DOMAINS ? "a domain name"
+           : row->type == CONFIG_NAMES ? "a domain or a bare JID"
+           : row->type == CONFIG_MODES ? "a domain or a bare JID with a mode, as in example.org=enforce"
            : row->type == CONFIG_HOSTS ? "a domain with address and port, as in example.org=192.0.2.1:5269"
            : row->type == CONFIG_JIDS  ? "a bare JID, as in user@example.org"
                                        : "a URI, as in mailto:user@example.org";

@@ -34,6 +34,7 @@ void check_config(struct examination *x); /* check_files.c */
 void check_state(struct examination *x);
 void check_control(struct examination *x);
 void check_certificates(struct examination *x);
+void check_smime(struct examination *x); /* check_smime.c */
 
 /* ---- judgements ---- */
 
@@ -122,5 +123,14 @@ struct certificate_facts {
     time_t now, begin, end;
 };
 void judge_certificates(struct findings *f, const struct certificate_facts *c);
+
+struct smime_facts {
+    bool is_wanted;
+    int error; /* of reading all of it, with its message */
+    struct span message;
+    uint64_t now_s, anchors_expire_s, lists_stale_s; /* since 1970; the last UINT64_MAX: there are none */
+    const char *warning;                             /* of the library; NULL: none */
+};
+void judge_smime(struct findings *f, const struct smime_facts *s);
 
 #endif

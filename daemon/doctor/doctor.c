@@ -6,9 +6,9 @@
 
 /* A row each, or a few; a new check is a function and a line here. */
 static void (*const checks[])(struct examination *x) = {
-    check_kernel, check_seccomp, check_privileges, check_processors, check_clock,
-    check_ring,   check_library, check_ktls,       check_bpf,        check_limits,
-    check_cgroup, check_config,  check_state,      check_control,    check_certificates,
+    check_kernel,  check_seccomp, check_privileges,   check_processors, check_clock,  check_ring,
+    check_library, check_ktls,    check_bpf,          check_limits,     check_cgroup, check_config,
+    check_state,   check_control, check_certificates, check_smime,
 };
 
 void doctor_examine(const struct doctor_subject *s, struct findings *ret)

@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "doctor/finding.h"
+#include "edge/edge.h"
 #include "muster/verdict.h"
 #include "tls/context.h"
 
@@ -24,6 +25,7 @@ struct doctor_subject {
     const struct tls_settings
         *servers; /* towards other servers, either role; NULL: none are spoken to, or no configuration */
     struct muster_verdict_limits verdict_limits;
+    const struct edge_settings *smime; /* NULL: nothing signed is looked at, or no configuration */
 };
 
 /* All rows, in their order. */

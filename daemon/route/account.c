@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "route/abroad.h"
+#include "route/e2e.h"
 
 /* ---- finding ---- */
 
@@ -256,6 +257,7 @@ void router_stream_ended(struct router *r, struct stream *stream)
     }
     struct account *a = s->account;
     router_offline_session_ends(s);
+    router_e2e_session_ends(s);
     stream->session = NULL;
     router_session_unavailable(r, s, NULL);
     router_invisible_end(r, s);

@@ -203,7 +203,7 @@ bool router_block_meet(struct router *r, struct account *a, const struct block_l
         foreign_forget(r, a, item->contact);
         return false;
     }
-    account_each_session(s, a) if (session_is_hearing(s)) router_request_deliver(s, item);
+    account_each_session(s, a) if (session_is_hearing(s)) router_request_deliver(r, s, item);
     if (has_from)
         router_grant(r, a, item->contact);
     if (has_to && !is_local)

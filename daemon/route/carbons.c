@@ -18,9 +18,9 @@ bool router_carbon_is_due(bool is_sent, enum message_type type, uint32_t content
     case MESSAGE_CHAT:
         return !is_room_private;
     case MESSAGE_NORMAL:
-        return !is_room_private &&
-               content & (MESSAGE_HAS_BODY | MESSAGE_HAS_CHAT_STATE | MESSAGE_HAS_RECEIPT |
-                          MESSAGE_HAS_MARKER | MESSAGE_HAS_RIDER | MESSAGE_HAS_INVITATION);
+        return !is_room_private && content & (MESSAGE_HAS_BODY | MESSAGE_HAS_OBJECT | MESSAGE_HAS_CHAT_STATE |
+                                              MESSAGE_HAS_RECEIPT | MESSAGE_HAS_MARKER | MESSAGE_HAS_RIDER |
+                                              MESSAGE_HAS_INVITATION);
     case MESSAGE_ERROR:
         return !is_sent && from->local_len && !from->resource_len;
     case MESSAGE_GROUPCHAT:

@@ -14,7 +14,10 @@ int router_frame_read(struct router *r, const struct frame *frame, struct stanza
     if (xml_scan_next(r->scan, XML_AT_CONTENT, SPAN("stream:stream"), span_make(frame->bytes, frame->len),
                       &item, &used, &error) != 0)
         return -EINVAL;
-    return stanza_read(&item, SPAN("jabber:client"), &r->arena, ret) == 0 ? 0 : -EINVAL;
+    if (stanza_read(&item, SPAN("jabber:client"), &r->arena, ret) != 0)
+        return -EINVAL;
+    ret->aside = frame_aside(frame);
+    return 0;
 }
 
 void router_bounce(struct router *r, const struct stanza *stanza, enum stanza_error e, const struct jid *from,
@@ -76,7 +79,7 @@ static bool is_awaited(const struct router *r, const struct account *a, const st
 static void deliver_directed(struct router *r, struct session *s, struct frame *frame)
 {
     r->counters.directed_delivered++;
-    stream_send(s->stream, frame_ref(frame));
+    stream_send(s->stream, router_frame_for(s, frame));
 }
 
 static void inbound_presence(struct router *r, struct account *a, const struct stanza *stanza,
@@ -115,7 +118,9 @@ static void inbound_presence(struct router *r, struct account *a, const struct s
     }
     if (stanza->type.presence == PRESENCE_ERROR && !is_awaited(r, a, from))
         return;
-    struct entity *contact = stanza->type.presence == PRESENCE_ERROR ? NULL : contact_abroad(r, a, from);
+    struct entity *contact = stanza->type.presence == PRESENCE_ERROR || router_e2e_is_object(r, stanza)
+                                 ? NULL
+                                 : contact_abroad(r, a, from);
     if (contact) {
         foreign_hear(r, a, stanza, from, contact);
         return;

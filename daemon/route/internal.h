@@ -330,7 +330,7 @@ void router_push_write(struct buffer *out, struct span to, uint64_t version, str
 /* The roster push for `contact` to every interested session. */
 void router_push(struct router *r, struct account *a, const struct entity *contact);
 /* The contact's stored subscription request, if there is one, to a session that has just become available. */
-void router_request_deliver(struct session *s, const struct roster_item *item);
+void router_request_deliver(struct router *r, struct session *s, const struct roster_item *item);
 bool router_is_roster_query(const struct stanza *stanza);
 bool router_roster_iq(struct router *r, struct session *s, const struct stanza *stanza);
 
@@ -399,6 +399,14 @@ void router_query_remote(struct router *r, const struct stanza *stanza, const st
 /* One to the bare JID of account `a`, which is at home here. */
 void router_query_account(struct router *r, struct account *a, const struct stanza *stanza,
                           const struct jid *from);
+void router_e2e_free(struct router *r);
+/* What the session is sent of a stanza for it: with the server's mark if it wants marks (e2e.c). A reference. */
+struct frame *router_frame_for(const struct session *s, struct frame *frame);
+/* Has it an object within (RFC 3923)? Such presence is for now and for who it is addressed to: never kept. */
+bool router_e2e_is_object(struct router *r, const struct stanza *stanza);
+/* The stanza in a frame that was kept, without the marks of a time that is over. Takes the reference over and gives one; NULL without
+ * memory. */
+struct frame *router_frame_unmarked(struct router *r, struct frame *frame);
 /* Answer the session with an error, if the stanza may be answered. */
 void router_refuse(struct router *r, struct session *s, const struct stanza *stanza, enum stanza_error e);
 /* Answer a stanza that came as bytes: from `from` (who refuses) to its sender. */

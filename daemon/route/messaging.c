@@ -47,7 +47,7 @@ static void give(const struct arrival *m, struct session *s)
 {
     s->has_message = true;
     m->router->counters.messages_delivered++;
-    stream_send(s->stream, frame_ref(m->frame));
+    stream_send(s->stream, router_frame_for(s, m->frame));
 }
 
 /* s. 8.1: an answer would betray the account or its presence to anybody else. */
@@ -89,7 +89,7 @@ static void keep(const struct arrival *m)
         if (put(m, true))
             return;
     }
-    if (m->content & MESSAGE_HAS_BODY && may_be_told(m))
+    if (m->content & (MESSAGE_HAS_BODY | MESSAGE_HAS_OBJECT) && may_be_told(m))
         router_bounce(m->router, m->stanza, STANZA_SERVICE_UNAVAILABLE, m->to, m->from);
 }
 

@@ -52,6 +52,10 @@ static void message_give(struct router *r, struct session *s, const struct store
 {
     struct jid to = entity_jid(s->account->entity);
     struct frame *f = message_frame_delayed(m->stanza, jid_domain(&to), m->us);
+    if (f && r->settings->e2e.edge) { /* it may have come when nobody looked for forged ones */
+        f = router_frame_unmarked(r, f);
+        arena_reset(&r->arena);
+    }
     if (!f)
         return;
     r->counters.messages_delivered++;

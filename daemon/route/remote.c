@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "route/abroad.h"
+#include "route/e2e.h"
 #include "xml/write.h"
 
 /* ---- recipients ---- */
@@ -224,6 +225,15 @@ void router_remote_stanza(struct router *r, const struct stanza *stanza, const s
     assert(!router_is_local(r, jid_domain(from)) && stanza->has_to &&
            router_is_local(r, jid_domain(&stanza->to)));
     r->counters.remote_received++;
+    if (r->settings->e2e.edge)
+        router_e2e_remote(r, stanza, from, lang);
+    else
+        router_remote_pass(r, stanza, from, lang);
+}
+
+void router_remote_pass(struct router *r, const struct stanza *stanza, const struct jid *from,
+                        struct span lang)
+{
     if (is_malformed(stanza)) {
         refuse(r, stanza, from, STANZA_BAD_REQUEST);
         return;

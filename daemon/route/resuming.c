@@ -88,7 +88,8 @@ void router_undelivered(struct router *r, const struct jid *session, struct fram
         return;
     char storage[JID_BYTES_MAX];
     struct jid from, account = jid_of_prepared(jid_bare(session));
-    if (router_frame_read(r, frame, stanza) == 0 && stanza->has_from) {
+    frame = router_frame_unmarked(r, frame_ref(frame)); /* the mark was for that session, and then */
+    if (frame && router_frame_read(r, frame, stanza) == 0 && stanza->has_from) {
         struct span text = xml_unescape(&r->arena, stanza->from);
         bool is_known = text.ptr && jid_parse(text, storage, &from) == 0;
         if (is_known && stanza->kind == STANZA_MESSAGE)
@@ -96,5 +97,6 @@ void router_undelivered(struct router *r, const struct jid *session, struct fram
         else if (is_known && stanza->kind == STANZA_IQ)
             router_bounce(r, stanza, STANZA_SERVICE_UNAVAILABLE, session, &from);
     }
+    frame_unref(frame);
     arena_reset(&r->arena);
 }

@@ -7,6 +7,7 @@
 
 #include "route/abroad.h"
 #include "route/cost.h"
+#include "route/e2e.h"
 #include "xml/write.h"
 
 int router_init(struct router *r, const struct router_settings *settings, struct loop *loop,
@@ -51,6 +52,7 @@ void router_fini(struct router *r)
     hash_table_fini(&r->lost);
     hash_table_fini(&r->told_abroad);
     router_strangers_free(r);
+    router_e2e_free(r);
     groups_fini(&r->groups);
     caps_table_fini(&r->caps);
     entity_table_fini(&r->entities);
@@ -185,9 +187,14 @@ static uint64_t *received_counter(struct router_counters *c, const struct stanza
 bool router_stanza(struct router *r, struct stream *stream, const struct stanza *stanza)
 {
     struct session *s = stream->session;
+    struct stanza clean; /* 3 KiB, and not touched but for what is signed */
     /* What waits comes first: a session that comes and goes meanwhile would be told of an earlier time. */
     if (s->account->state != ACCOUNT_READY || s->account->pending)
         return false;
+    if (r->settings->e2e.edge && !router_e2e_client(r, s, &stanza, &clean))
+        return false;
+    if (!stanza)
+        return true;
     ++*received_counter(&r->counters, stanza);
     if (s->is_paced && !is_broadcast(stanza))
         router_pace_flush(r, s);

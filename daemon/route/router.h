@@ -13,6 +13,7 @@
 #include "presence/group.h"
 #include "ring/loop.h"
 #include "session/caps.h"
+#include "smime/reason.h"
 #include "stanza/stanza.h"
 #include "store/pep.h"
 #include "store/store.h"
@@ -25,6 +26,8 @@
 #define ROUTER_PACE 8
 
 struct absence_batch;
+struct e2e_waiting;
+struct edge;
 struct cost;
 struct remote_link;
 struct mailbox_batch;
@@ -35,7 +38,25 @@ struct service_settings;
 /* Letters, for they are kept so. */
 enum archive_default { ARCHIVE_ALWAYS = 'A', ARCHIVE_NEVER = 'N', ARCHIVE_ROSTER = 'R' };
 
+/* What is done about signed and encrypted stanzas (RFC 3923), each more than the one before (docs/smime.md). */
+enum e2e_mode { E2E_OFF, E2E_OBSERVE, E2E_ANNOTATE, E2E_ENFORCE, E2E_MUST_SIGN };
+struct e2e_rule {
+    struct span name; /* a domain, or a bare JID; prepared */
+    enum e2e_mode mode;
+};
+struct e2e_settings {
+    struct edge *edge; /* who verifies; NULL: E2E_OFF everywhere */
+    enum e2e_mode mode;
+    /* For domains of ours, and for who says it, instead; each list sorted by name (e2e_rules_sort). */
+    const struct e2e_rule *domains, *peers;
+    uint32_t domain_count, peer_count;
+    bool has_must_sign; /* among the peers' */
+};
+/* Sorts; of rules for one name the strictest stays. Returns how many are left. */
+uint32_t e2e_rules_sort(struct e2e_rule *rules, uint32_t count);
+
 struct router_settings {
+    struct e2e_settings e2e;
     const struct service
         *services; /* what answers queries to the server and to accounts (service.h); ends with no answer() */
     const struct service_settings *service_settings; /* for them alone */
@@ -100,6 +121,9 @@ struct router {
     uint64_t ids[32]; /* random, for archives; a system call for each would cost more than the rest */
     uint32_t ids_left;
     struct cost *cost; /* cost.h */
+    struct e2e_waiting
+        *e2e;              /* what other servers have said and waits (e2e_remote.c); NULL: nothing has yet */
+    uint64_t e2e_logged_s; /* the last second that an invalid object was logged in */
     /* Scratch for stanzas that arrive as bytes. */
     struct xml_scan *scan;
     struct arena arena;
@@ -121,6 +145,9 @@ struct router {
         /* For other domains, and from them; and given back undelivered. */
         uint64_t remote_sent, remote_received, remote_failed;
         uint64_t strangers_refused; /* stanzas to yet another stranger */
+        /* Objects by what was found out; only encrypted; stanzas refused for them, or for want of them; marks of others
+           taken out. */
+        uint64_t e2e_reasons[SMIME_REASON_COUNT], e2e_encrypted, e2e_refused, e2e_marks_removed;
         uint64_t presences_delayed,
             presences_superseded; /* by the sender's rate; replaced by a later one meanwhile */
     } counters;

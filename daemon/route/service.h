@@ -116,6 +116,8 @@ void router_go_visible(const struct service_query *q);
 /* The account's avatar is now this (SHA-1 in hexadecimal; empty: it has none any more): its presence says so. */
 void router_avatar_changed(struct router *r, struct span bare, struct span hash);
 bool router_is_local(const struct router *r, struct span domain);
+/* Are clients of the domain told what is found out of signed stanzas, if they ask (docs/smime.md)? */
+bool router_e2e_marks(const struct router *r, struct span domain);
 const struct pep_limits *router_pep_limits(const struct router *r);
 /* Is it one element that declares every prefix that it uses? The arena is the caller's still. */
 bool router_stands_alone(struct router *r, struct span xml);

@@ -121,7 +121,7 @@ static uint32_t walk_meet(struct walk *w, struct session *s, const struct roster
     uint32_t entries = 0;
     if (router_blocks(a, &contact))
         return 0;
-    router_request_deliver(s, item);
+    router_request_deliver(r, s, item);
     bool is_granted = w->kind == WALK_COMES && subscription_has_from(item->state);
     bool is_asked = subscription_has_to(item->state);
     if (!router_is_local(r, jid_domain(&contact)))

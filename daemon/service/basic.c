@@ -48,6 +48,24 @@ void service_carbons_disable(const struct service_query *q)
     service_result(q, (struct span){0});
 }
 
+/* Marks of what the server has found out of signed stanzas (docs/smime.md) are asked for as copies are. */
+void service_marks_enable(const struct service_query *q)
+{
+    struct jid own = entity_jid(q->account->entity);
+    if (!router_e2e_marks(q->router, jid_domain(&own))) {
+        service_refuse(q, STANZA_SERVICE_UNAVAILABLE);
+        return;
+    }
+    q->session->has_marks = true;
+    service_result(q, (struct span){0});
+}
+
+void service_marks_disable(const struct service_query *q)
+{
+    q->session->has_marks = false;
+    service_result(q, (struct span){0});
+}
+
 void service_version(const struct service_query *q)
 {
     struct buffer out = {0};

@@ -2,6 +2,7 @@
 /* Service discovery (XEP-0030): what the server says of itself. Of accounts: pep_disco.c. */
 #include "base/buffer.h"
 #include "service/services.h"
+#include "stanza/e2e.h"
 #include "xml/tree.h"
 #include "xml/write.h"
 
@@ -21,6 +22,7 @@ static const char *const server_features[] = {
     "urn:xmpp:invisible:1",
     "urn:xmpp:mam:2",
     "urn:xmpp:mam:2#extended",
+    E2E_MARK_XMLNS,
     "urn:xmpp:ping",
     "urn:xmpp:sid:0",
     "urn:xmpp:time",
@@ -41,6 +43,8 @@ static bool is_on(const struct service_query *q, const char *feature)
         return q->settings->tells_version;
     if (strcmp(feature, "jabber:iq:register") == 0)
         return service_register_is_on(q->settings);
+    if (strcmp(feature, E2E_MARK_XMLNS) == 0)
+        return router_e2e_marks(q->router, jid_domain(&q->stanza->to));
     return q->settings->has_archive || !span_starts(span_of(feature), SPAN("urn:xmpp:mam:2"));
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/services.h"
 
+#include "stanza/e2e.h"
+
 #define ARCHIVE "urn:xmpp:mam:2"
 #define CARBONS "urn:xmpp:carbons:2"
 #define DISCO "http://jabber.org/protocol/disco#"
@@ -42,6 +44,8 @@ const struct service services[] = {
     {"pubsub", PUBSUB "#owner", SERVICE_GET | SERVICE_SET, SERVICE_OWN | SERVICE_ACCOUNT, service_pep_owner},
     {"enable", CARBONS, SERVICE_SET, SERVICE_OWN, service_carbons_enable},
     {"disable", CARBONS, SERVICE_SET, SERVICE_OWN, service_carbons_disable},
+    {"enable", E2E_MARK_XMLNS, SERVICE_SET, SERVICE_OWN, service_marks_enable},
+    {"disable", E2E_MARK_XMLNS, SERVICE_SET, SERVICE_OWN, service_marks_disable},
     {"query", ARCHIVE, SERVICE_SET, SERVICE_OWN, service_archive_query},
     {"query", ARCHIVE, SERVICE_GET, SERVICE_OWN, service_archive_form},
     {"metadata", ARCHIVE, SERVICE_GET, SERVICE_OWN, service_archive_metadata},

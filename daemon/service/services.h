@@ -70,6 +70,8 @@ void service_pep(const struct service_query *q); /* XEP-0163 */
 void service_pep_owner(const struct service_query *q);
 void service_carbons_enable(const struct service_query *q); /* XEP-0280 */
 void service_carbons_disable(const struct service_query *q);
+void service_marks_enable(const struct service_query *q); /* docs/smime.md */
+void service_marks_disable(const struct service_query *q);
 void service_archive_query(const struct service_query *q); /* XEP-0313 */
 void service_archive_form(const struct service_query *q);
 void service_archive_metadata(const struct service_query *q);

@@ -20,6 +20,7 @@ struct offline;
 struct directed;
 struct paced;
 struct strangers;
+struct e2e_wait;
 
 /* What a session has used of its rate of presence changes: thousandths of a change, as of a moment (a clock's milliseconds, which
  * may wrap: who is idle for 50 days is credited less). 0 is a session that has used nothing. */
@@ -39,6 +40,7 @@ struct session {
     struct capable *capable;     /* of route/: its claim; NULL as above */
     struct offline *offline;     /* of route/: it is being given what waited; NULL: it is not */
     struct latest *latest;       /* of route/: it is being told of last items; NULL: it is not */
+    struct e2e_wait *e2e;        /* of route/: its last stanza is being verified; NULL: it is not */
     union {
         struct session_pace pace;
         struct paced *paced; /* while is_paced: a change that is told later */
@@ -51,6 +53,7 @@ struct session {
     bool is_paced;
     bool has_message;       /* while a message is delivered: has got it (route/messaging.c) */
     bool has_carbons;       /* gets copies of what other resources are sent (XEP-0280) */
+    bool has_marks;         /* is told what the server has found out of signed stanzas (docs/smime.md) */
     bool is_told_of_blocks; /* has asked for the block list: gets its changes (XEP-0191) */
     bool is_invisible;      /* hears, and shows nothing (XEP-0186) */
     bool keeps_photo;       /* its client wants no avatar shown (XEP-0398 s. 4) */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stanza/child.h"
 
+#include <errno.h>
 #include <stdint.h>
 
 #include "stanza/stanza.h"
+#include "xml/write.h"
 
 /* Behind the '>' that ends the tag at in[0] == '<'; quoted values may hold '>'. 0 when it does not end. */
 static size_t tag_end(struct span in)
@@ -124,4 +126,54 @@ bool stanza_has_one_child(const struct stanza *s)
     struct stanza_child child;
     struct span rest = s->content;
     return stanza_child_next(&rest, &child) == 0 && stanza_child_next(&rest, &child) == CHILD_NONE;
+}
+
+/* The value of the declaration `xmlns` or `xmlns:prefix`; ptr NULL: it is not there. */
+static struct span declared(struct span attributes, struct span prefix)
+{
+    struct span name, value;
+    while (stanza_attribute_next(&attributes, &name, &value)) {
+        if (!span_starts(name, SPAN("xmlns")))
+            continue;
+        struct span rest = span_skip(name, SPAN("xmlns").len);
+        if (prefix.len ? rest.len && rest.ptr[0] == ':' && span_equal(span_skip(rest, 1), prefix) : !rest.len)
+            return value;
+    }
+    return (struct span){0};
+}
+
+/* A prefix that is declared on the message itself. */
+static struct span declared_above(const struct stanza *s, struct span prefix)
+{
+    for (uint32_t i = 0; i < s->attribute_count; i++) {
+        struct span name = s->attributes[i].name;
+        if (span_starts(name, SPAN("xmlns:")) && span_equal(span_skip(name, SPAN("xmlns:").len), prefix))
+            return s->attributes[i].value;
+    }
+    return (struct span){0};
+}
+
+int stanza_child_resolve(const struct stanza *s, const struct stanza_child *c, struct arena *arena,
+                         struct span *ret_name, struct span *ret_xmlns)
+{
+    const char *colon = memchr(c->name.ptr, ':', c->name.len);
+    struct span prefix = span_make(c->name.ptr, colon ? (size_t)(colon - c->name.ptr) : 0);
+    struct span xmlns = declared(c->attributes, prefix);
+    if (!xmlns.ptr)
+        xmlns = prefix.len ? declared_above(s, prefix) : SPAN("jabber:client");
+    *ret_name = colon ? span_skip(c->name, prefix.len + 1) : c->name;
+    *ret_xmlns = xmlns;
+    if (!xmlns.len || !memchr(xmlns.ptr, '&', xmlns.len))
+        return 0;
+    *ret_xmlns = xml_unescape(arena, xmlns);
+    return ret_xmlns->ptr ? 0 : -ENOMEM;
+}
+
+void stanza_first_child_read(struct stanza *s)
+{
+    struct stanza_child child = {0};
+    struct span rest = s->content;
+    bool has_child = stanza_child_next(&rest, &child) == 0;
+    s->child_name = child.name;
+    s->child_xmlns = has_child ? stanza_child_attribute(child.attributes, SPAN("xmlns")) : (struct span){0};
 }

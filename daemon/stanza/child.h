@@ -6,7 +6,10 @@
 
 #include <stdbool.h>
 
+#include "base/arena.h"
 #include "base/span.h"
+
+struct stanza;
 
 /* A child element of the content. */
 struct stanza_child {
@@ -25,6 +28,10 @@ int stanza_child_next(struct span *rest, struct stanza_child *ret_child);
 bool stanza_attribute_next(struct span *rest, struct span *ret_name, struct span *ret_value);
 /* The value of the attribute, as written; ptr NULL: there is none. */
 struct span stanza_child_attribute(struct span attributes, struct span name);
+
+/* The local name of a child of `s`, and its namespace, wherever that is declared. 0 or -ENOMEM. */
+int stanza_child_resolve(const struct stanza *s, const struct stanza_child *c, struct arena *arena,
+                         struct span *ret_name, struct span *ret_xmlns);
 
 bool stanza_is_cdata(struct span in);
 /* Behind the CDATA section at in[0]; 0 when it does not end. */

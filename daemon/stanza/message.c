@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stanza/message.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "base/datetime.h"
 #include "stanza/child.h"
+#include "stanza/e2e.h"
 #include "xml/write.h"
 
 /* What goes before its end tag is put behind these bytes of it. */
@@ -39,51 +39,8 @@ static const struct kind {
     {"stanza-id", "urn:xmpp:sid:0", MESSAGE_HAS_STANZA_ID},
     {"origin-id", "urn:xmpp:sid:0", 0},
     {NULL, "urn:xmpp:delay", 0},
+    {"e2e", E2E_XMLNS, MESSAGE_HAS_OBJECT},
 };
-
-/* ---- namespaces ---- */
-
-/* The value of the declaration `xmlns` or `xmlns:prefix`; ptr NULL: it is not there. */
-static struct span declared(struct span attributes, struct span prefix)
-{
-    struct span name, value;
-    while (stanza_attribute_next(&attributes, &name, &value)) {
-        if (!span_starts(name, SPAN("xmlns")))
-            continue;
-        struct span rest = span_skip(name, SPAN("xmlns").len);
-        if (prefix.len ? rest.len && rest.ptr[0] == ':' && span_equal(span_skip(rest, 1), prefix) : !rest.len)
-            return value;
-    }
-    return (struct span){0};
-}
-
-/* A prefix that is declared on the message itself. */
-static struct span declared_above(const struct stanza *s, struct span prefix)
-{
-    for (uint32_t i = 0; i < s->attribute_count; i++) {
-        struct span name = s->attributes[i].name;
-        if (span_starts(name, SPAN("xmlns:")) && span_equal(span_skip(name, SPAN("xmlns:").len), prefix))
-            return s->attributes[i].value;
-    }
-    return (struct span){0};
-}
-
-/* The child's local name and its namespace. 0 or -ENOMEM. */
-static int resolve(const struct stanza *s, const struct stanza_child *c, struct arena *arena,
-                   struct span *ret_name, struct span *ret_xmlns)
-{
-    const char *colon = memchr(c->name.ptr, ':', c->name.len);
-    struct span prefix = span_make(c->name.ptr, colon ? (size_t)(colon - c->name.ptr) : 0);
-    struct span xmlns = declared(c->attributes, prefix);
-    if (!xmlns.ptr)
-        xmlns = prefix.len ? declared_above(s, prefix) : SPAN("jabber:client");
-    *ret_name = colon ? span_skip(c->name, prefix.len + 1) : c->name;
-    *ret_xmlns = xmlns;
-    if (!xmlns.len || !memchr(xmlns.ptr, '&', xmlns.len))
-        return 0;
-    *ret_xmlns = xml_unescape(arena, xmlns);
-    return ret_xmlns->ptr ? 0 : -ENOMEM;
-}
 
 /* ---- what it holds ---- */
 
@@ -116,7 +73,7 @@ int message_read(const struct stanza *s, struct arena *arena, uint32_t *ret_cont
     struct stanza_child c;
     uint32_t content = 0;
     while (stanza_child_next(&rest, &c) == 0) {
-        int error = resolve(s, &c, arena, &name, &xmlns);
+        int error = stanza_child_resolve(s, &c, arena, &name, &xmlns);
         if (error)
             return error;
         content |= content_of(name, xmlns, c.content);
@@ -129,8 +86,8 @@ bool message_is_kept(enum message_type type, uint32_t content)
 {
     if ((type != MESSAGE_NORMAL && type != MESSAGE_CHAT) || content & MESSAGE_HAS_NO_STORE)
         return false;
-    return content & (MESSAGE_HAS_BODY | MESSAGE_HAS_STORE | MESSAGE_HAS_RECEIPT | MESSAGE_HAS_MARKER |
-                      MESSAGE_HAS_INVITATION | MESSAGE_HAS_OTHER);
+    return content & (MESSAGE_HAS_BODY | MESSAGE_HAS_OBJECT | MESSAGE_HAS_STORE | MESSAGE_HAS_RECEIPT |
+                      MESSAGE_HAS_MARKER | MESSAGE_HAS_INVITATION | MESSAGE_HAS_OTHER);
 }
 
 bool message_is_archived(enum message_type type, uint32_t content)
@@ -138,8 +95,8 @@ bool message_is_archived(enum message_type type, uint32_t content)
     if ((type != MESSAGE_NORMAL && type != MESSAGE_CHAT) ||
         content & (MESSAGE_HAS_NO_STORE | MESSAGE_HAS_NO_PERMANENT_STORE))
         return false;
-    return content & (MESSAGE_HAS_BODY | MESSAGE_HAS_STORE | MESSAGE_HAS_RECEIPT | MESSAGE_HAS_MARKER |
-                      MESSAGE_HAS_INVITATION);
+    return content & (MESSAGE_HAS_BODY | MESSAGE_HAS_OBJECT | MESSAGE_HAS_STORE | MESSAGE_HAS_RECEIPT |
+                      MESSAGE_HAS_MARKER | MESSAGE_HAS_INVITATION);
 }
 
 /* ---- written again ---- */
@@ -159,7 +116,7 @@ static bool is_stanza_id_by(const struct stanza *s, const struct stanza_child *c
                             struct span by)
 {
     struct span name, xmlns, value, rest = c->attributes;
-    if (resolve(s, c, arena, &name, &xmlns) != 0)
+    if (stanza_child_resolve(s, c, arena, &name, &xmlns) != 0)
         return true;
     if (!span_is(name, "stanza-id") || !span_is(xmlns, "urn:xmpp:sid:0"))
         return false;
@@ -199,7 +156,8 @@ struct frame *message_frame(const struct stanza *s, struct arena *arena, struct 
         buffer_append_char(&out, '>');
     buffer_append(&out, more);
     buffer_literal(&out, MESSAGE_END);
-    struct frame *f = buffer_ok(&out) ? frame_new(buffer_span(&out), FRAME_NO_HEAD, FRAME_MESSAGE) : NULL;
+    struct frame *f =
+        buffer_ok(&out) ? frame_new_aside(buffer_span(&out), s->aside, FRAME_NO_HEAD, FRAME_MESSAGE) : NULL;
     buffer_fini(&out);
     return f;
 }

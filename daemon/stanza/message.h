@@ -21,6 +21,7 @@ enum message_content {
     MESSAGE_HAS_CARBON = 1 << 11,    /* <sent/> or <received/> of XEP-0280, whoever wrote it */
     MESSAGE_HAS_STANZA_ID = 1 << 12, /* XEP-0359, by whomever */
     MESSAGE_HAS_OTHER = 1 << 13,     /* anything else that says something */
+    MESSAGE_HAS_OBJECT = 1 << 14,    /* signed or encrypted end to end (RFC 3923): it stands for a body */
 };
 
 /* The flags of what stands directly within. 0 or -ENOMEM; `arena` for values with references in them. */

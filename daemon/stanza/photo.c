@@ -114,8 +114,9 @@ struct frame *photo_frame(struct frame *presence, struct span hash, bool is_over
     } else {
         buffer_literal(&out, "/></x></presence>");
     }
-    struct frame *f =
-        buffer_ok(&out) ? frame_new(buffer_span(&out), presence->head_at, presence->kind) : NULL;
+    struct frame *f = buffer_ok(&out) ? frame_new_aside(buffer_span(&out), frame_aside(presence),
+                                                        presence->head_at, presence->kind)
+                                      : NULL;
     buffer_fini(&out);
     if (f && frame_is_same(f, presence)) {
         frame_unref(f);

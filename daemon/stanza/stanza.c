@@ -112,6 +112,7 @@ int stanza_read(const struct xml_item *item, struct span xmlns, struct arena *ar
     s->lang = item->lang;
     s->child_name = item->child_name;
     s->child_xmlns = item->child_xmlns;
+    s->aside = (struct span){0};
     s->attributes = item->attributes;
     s->attribute_count = item->attribute_count;
     s->has_from = item->from.ptr != NULL;
@@ -178,11 +179,18 @@ static void write_start(struct buffer *out, enum stanza_kind kind, struct span f
 }
 
 /* The frame of what was written, and the buffer's end. */
-static struct frame *take_frame(struct buffer *out, uint16_t head_at, enum frame_kind kind)
+static struct frame *take_frame_aside(struct buffer *out, struct span aside, uint16_t head_at,
+                                      enum frame_kind kind)
 {
-    struct frame *f = buffer_ok(out) ? frame_new(buffer_span(out), head_at, (uint16_t)kind) : NULL;
+    struct frame *f =
+        buffer_ok(out) ? frame_new_aside(buffer_span(out), aside, head_at, (uint16_t)kind) : NULL;
     buffer_fini(out);
     return f;
+}
+
+static struct frame *take_frame(struct buffer *out, uint16_t head_at, enum frame_kind kind)
+{
+    return take_frame_aside(out, (struct span){0}, head_at, kind);
 }
 
 /* Is this attribute written by the server, or said by the stream already? Any default namespace declared here
@@ -221,7 +229,7 @@ struct frame *stanza_frame(const struct stanza *s, struct span from, struct span
         buffer_append(&out, span_of(stanza_names[s->kind]));
         buffer_append_char(&out, '>');
     }
-    return take_frame(&out, head_at, stanza_frame_kind(s));
+    return take_frame_aside(&out, s->aside, head_at, stanza_frame_kind(s));
 }
 
 struct frame *stanza_presence_frame(enum presence_type type, struct span from, struct span to, struct span id)

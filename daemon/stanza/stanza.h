@@ -56,6 +56,8 @@ struct stanza {
     struct span lang;       /* xml:lang as written; ptr NULL when absent */
     struct span child_name; /* of the first child, as the scanner gave it, prefix included */
     struct span child_xmlns;
+    struct span
+        aside; /* what this server knows of it, complete XML: goes along with its frames, and not within (e2e.h) */
     const struct xml_attribute *attributes; /* of the start tag */
     uint32_t attribute_count;
     bool has_to;
@@ -74,11 +76,14 @@ enum { STANZA_NOT = 1, STANZA_BAD_TO = 2 };
 int stanza_read(const struct xml_item *item, struct span xmlns, struct arena *arena,
                 struct stanza *ret_stanza);
 
+/* child_name and child_xmlns anew, of a content that has changed. */
+void stanza_first_child_read(struct stanza *s);
+
 /* Write the stanza with its first tag's `from` and `to` replaced. `to.ptr` NULL leaves the gap for the
  * recipient's head (frame.head_at); an empty `from`, or `to` with a ptr, is left out. `lang`, as written in
  * the stream's header, is added when the stanza has none and lang.len > 0 (RFC 6120 s. 8.1.5). from, to:
  * JIDs, not yet escaped. The declaration of the content namespace on the start tag is dropped, other
- * attributes are kept as written. NULL without memory. */
+ * attributes are kept as written. s->aside goes along. NULL without memory. */
 struct frame *stanza_frame(const struct stanza *s, struct span from, struct span to, struct span lang);
 
 /* A presence made by the server: ` from` and optional type, no children. `from` and `to` as above; id (as

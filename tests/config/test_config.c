@@ -178,6 +178,29 @@ static void test_everything_set(void **state)
     config_free(c);
 }
 
+static void test_signed_stanzas(void **state)
+{
+    (void)state;
+    struct buffer message = {0};
+    struct span name;
+    struct config *c =
+        parse(MINIMAL "smime: {anchors: a, domains: [LOCALHOST=off], peers: [Juliet@Example.ORG=enforce, "
+                      "example.org=off], must_sign: [example.net]}\n",
+              NULL, &message, 0);
+    assert_true(config_smime_is_on(c));
+    assert_int_equal(c->smime.mode, CONFIG_SMIME_OFF);
+    assert_int_equal(config_smime_mode_read(c->smime.domains.texts[0], &name), CONFIG_SMIME_OFF);
+    assert_true(span_equal(name, SPAN("localhost")));
+    assert_int_equal(config_smime_mode_read(c->smime.peers.texts[0], &name), CONFIG_SMIME_ENFORCE);
+    assert_true(span_equal(name, SPAN("juliet@example.org")));
+    assert_string_equal(c->smime.must_sign.texts[0], "example.net");
+    config_free(c);
+    c = parse(MINIMAL "smime: {anchors: a, peers: [example.org=off]}\n", NULL, &message, 0);
+    assert_false(config_smime_is_on(c)); /* what only says off needs nothing */
+    config_free(c);
+    buffer_fini(&message);
+}
+
 static void test_also_allowed(void **state)
 {
     (void)state;
@@ -277,6 +300,26 @@ static void test_errors(void **state)
         {MINIMAL "federation: {queue_bytes: 10000}\n",
          "f:4:14: federation.queue_bytes: 10000 is less than limits.stanza_bytes (262144): such a stanza could "
          "never be sent\n"},
+        {MINIMAL "smime: {mode: annotate}\n",
+         "f:1:1: smime.anchors: is required, because signatures are to be verified\n"},
+        {MINIMAL "smime: {must_sign: [example.org]}\n",
+         "f:1:1: smime.anchors: is required, because signatures are to be verified\n"},
+        {MINIMAL "smime: {peers: [example.org=observe]}\n",
+         "f:1:1: smime.anchors: is required, because signatures are to be verified\n"},
+        {MINIMAL "smime: {mode: on}\n",
+         "f:4:15: smime.mode: 'on' is not off, observe, annotate or enforce\n"},
+        {MINIMAL "smime: {anchors: a, domains: [example.org=enforce]}\n",
+         "f:4:21: smime.domains: 'example.org' is no domain served here; of others, smime.peers decides\n"},
+        {MINIMAL "smime: {peers: [example.org=always]}\n",
+         "f:4:17: smime.peers: 'example.org=always' is not a domain or a bare JID with a mode, as in "
+         "example.org=enforce\n"},
+        {MINIMAL "smime: {peers: [example.org]}\n",
+         "f:4:17: smime.peers: 'example.org' is not a domain or a bare JID with a mode, as in "
+         "example.org=enforce\n"},
+        {MINIMAL "smime: {must_sign: [a@b/c]}\n",
+         "f:4:21: smime.must_sign: 'a@b/c' is not a domain or a bare JID\n"},
+        {MINIMAL "smime: {ocsp_responder: 'http://a'}\n",
+         "f:4:9: smime.ocsp_responder: has no use while smime.ocsp is off\n"},
         {MINIMAL "federation: {retry_first_ms: 5000, retry_max_ms: 1000}\n",
          "f:4:36: federation.retry_max_ms: 1000 is less than federation.retry_first_ms (5000)\n"},
         {"domains: [[a]]\nstate: run\n", "f:1:11: domains: must be a list of domain names\n"},
@@ -592,6 +635,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_minimal_has_defaults),
         cmocka_unit_test(test_everything_set),
+        cmocka_unit_test(test_signed_stanzas),
         cmocka_unit_test(test_also_allowed),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_socket_path_length),

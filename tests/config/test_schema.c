@@ -33,7 +33,9 @@ static void test_rows_are_sound(void **state)
         assert_int_equal((row->is_required ? 1 : 0) + (row->default_text ? 1 : 0) + (row->without ? 1 : 0),
                          1);
         assert_true(row->reason && strlen(row->reason) > 20);
-        assert_int_equal(row->type == CONFIG_CHOICE || row->type == CONFIG_VISIBILITY, row->names != NULL);
+        assert_int_equal(row->type == CONFIG_CHOICE || row->type == CONFIG_VISIBILITY ||
+                             row->type == CONFIG_MODES,
+                         row->names != NULL);
         if (row->type == CONFIG_NUMBER || row->type == CONFIG_NUMBER_AUTO || row->type == CONFIG_PORT)
             assert_true(row->min < row->max);
     }

@@ -519,6 +519,49 @@ static void certificates(void **state)
     }
 }
 
+static void signed_stanzas(void **state)
+{
+    (void)state;
+    const uint64_t now_s = 1000000000, day_s = 86400;
+    static const char *const library = "OpenSSL is old";
+    const struct {
+        struct smime_facts facts;
+        enum finding_state files, library;
+        const char *text;
+    } rows[] = {
+        {{.is_wanted = false}, FINDING_NOT_APPLICABLE, FINDING_NOT_APPLICABLE, "smime.mode: off"},
+        {{true, -EINVAL, {"no authority", 12}, now_s, 0, 0, NULL},
+         FINDING_MISSING,
+         FINDING_OK,
+         "no authority"},
+        {{true, 0, {0}, now_s, now_s + 31 * day_s, UINT64_MAX, NULL}, FINDING_OK, FINDING_OK, "2001-10-10"},
+        {{true, 0, {0}, now_s, now_s + 29 * day_s, UINT64_MAX, NULL},
+         FINDING_DEGRADED,
+         FINDING_OK,
+         "good until 2001-10-08"},
+        {{true, 0, {0}, now_s, now_s - 1, UINT64_MAX, NULL}, FINDING_DEGRADED, FINDING_OK, "has expired"},
+        {{true, 0, {0}, now_s, now_s + 31 * day_s, now_s + 7200, NULL},
+         FINDING_OK,
+         FINDING_OK,
+         "2001-09-09 03:46"},
+        {{true, 0, {0}, now_s, now_s + 31 * day_s, now_s, library},
+         FINDING_DEGRADED,
+         FINDING_DEGRADED,
+         "out of date"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct findings f = {0};
+        judge_smime(&f, &rows[i].facts);
+        struct span reason = buffer_span(&f.at[0].reason);
+        assert_int_equal(f.count, 2);
+        if (f.at[0].state != rows[i].files ||
+            !memmem(reason.ptr, reason.len, rows[i].text, strlen(rows[i].text)))
+            fail_msg("row %zu: %.*s", i, (int)reason.len, reason.ptr);
+        assert_int_equal(f.at[1].state, rows[i].library);
+        findings_fini(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -535,6 +578,7 @@ int main(void)
         cmocka_unit_test(control_groups),
         cmocka_unit_test(folders),
         cmocka_unit_test(certificates),
+        cmocka_unit_test(signed_stanzas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,8 @@ connect, presence, message, roster-get, roster-set, roster-remove, ping, disco, 
 cut without a word, and the client comes back by itself (only after connect with `resume`, the seconds for which it wants its session kept);
 stanza: `xml` through the client's own stream, for what its library has no words for. Events (`event`): online, resumed, failed, presence, message,
 push, roster-item, reply, closed; and stanza, for every one that comes, its `xml` as the library's parser has understood it, after connect with
-`raw`. `notify`: a node that the client says it wants to hear of, if it is asked. So a scenario is written once and played by any pair of clients.
+`raw`. `signs` (of slixmpp; a certificate and its key): `signed` says an object of RFC 3923 (smime_slixmpp.py), `object` is one that
+came with the server's mark, `marks` asks for these. `notify`: a node that the client says it wants to hear of, if it is asked. So a scenario is written once and played by any pair of clients.
 
 Loading a client library takes far longer than a whole scenario, so it is done once: ADAPTER FD is a host that listens on the
 socket FD, and each connection is a new client (a forked process, or for Node.js a new object). A connection that ends without `close`

@@ -45,6 +45,7 @@ import test_resume  # noqa: E402
 import test_revocation  # noqa: E402
 import test_rosters  # noqa: E402
 import test_services  # noqa: E402
+import test_smime  # noqa: E402
 import test_steer  # noqa: E402
 import test_terminal  # noqa: E402
 import test_tls  # noqa: E402
@@ -74,6 +75,7 @@ SUITES = (
     test_messages,
     test_pep,
     test_services,
+    test_smime,
     test_steer,
     test_limits,
     test_days,

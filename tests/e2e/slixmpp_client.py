@@ -105,6 +105,15 @@ class Adapter(slixmpp.ClientXMPP):
         if command.get("raw"):
             for name in ("presence", "message", "iq"):
                 self.register_handler(Callback(f"raw {name}", MatchXPath(f"{{jabber:client}}{name}"), self.on_stanza))
+        if command.get("signs"):
+            certificate, _, key = command["signs"].partition(",")
+            import smime_slixmpp  # noqa: F401: registers itself; needs cryptography, which only its tests do
+            self.register_plugin("rfc3923", {"certificate": certificate, "key": key})
+            for name in ("presence", "message", "iq"):
+                path = f"{{jabber:client}}{name}/{{urn:ietf:params:xml:ns:xmpp-e2e}}e2e"
+                self.register_handler(Callback(f"signed {name}", MatchXPath(path), self.on_object))
+                path = f"{{jabber:client}}{name}/{{jabber:client}}error"
+                self.register_handler(Callback(f"refused {name}", MatchXPath(path), self.on_object_error))
         self.is_online = self.is_losing = False
         if command.get("resume"):
             self.register_plugin("xep_0198")
@@ -177,6 +186,24 @@ class Adapter(slixmpp.ClientXMPP):
         self.emit("stanza", name=stanza.name, **{key: xml.get(key) for key in ("from", "to", "type", "id")},
                   xml=ElementTree.tostring(xml, encoding="unicode"))
 
+    def on_object_error(self, stanza):
+        error = stanza.xml.find("{jabber:client}error")
+        names = [child.tag.rpartition("}")[2] for child in error if not child.tag.endswith("}text")]
+        self.emit("refused", id=stanza.xml.get("id"), type=error.get("type"), condition=names[0], more=(names[1:] or [""])[0],
+                  text=error.findtext("{urn:ietf:params:xml:ns:xmpp-stanzas}text"))
+
+    def on_object(self, stanza):
+        mark = stanza.xml.find("{urn:xmpp:muster:e2e:0}e2e-status")
+        self.emit("object", name=stanza.name, **{key: stanza.xml.get(key) for key in ("from", "id")}, text=stanza["e2e"]["text"],
+                  **({} if mark is None else {"mark": "yes", **{key: mark.get(key) for key in ("result", "reason", "jid", "eku", "beside")}}))
+
+    def say_signed(self, command):
+        plugin, kind = self["rfc3923"], command["kind"]
+        text = command.get("text") or plugin.make(kind, command["to"], command["said"], command.get("tamper", ""),
+                                                  float(command.get("offset", "0")))
+        plugin.say(kind, command["to"], text, id=command["id"], body=command.get("body"))
+        self.emit("said", id=command["id"], text=text)
+
     def send_stanza(self, text):
         xml = ElementTree.fromstring(f"<stream xmlns='jabber:client'>{text}</stream>")[0]
         kind = {"presence": slixmpp.Presence, "message": slixmpp.Message, "iq": slixmpp.Iq}[xml.tag.rpartition("}")[2]]
@@ -217,6 +244,8 @@ class Adapter(slixmpp.ClientXMPP):
                     self.emit("roster-item", id=request, jid=jid, name=self.client_roster[jid]["name"])
                 self.emit("reply", id=request, type="result", version=self.client_roster.version)
                 return
+            elif do == "marks":
+                reply = await self["rfc3923"].enable()
             elif do == "carbons":
                 reply = await self["xep_0280"].enable(timeout=15)
             elif do == "archive":
@@ -266,6 +295,8 @@ class Adapter(slixmpp.ClientXMPP):
             self.send_message(command["to"], command.get("body"), mtype=command.get("type", "chat"))
         elif do == "stanza":
             self.send_stanza(command["xml"])
+        elif do == "signed":
+            self.say_signed(command)
         elif do == "lose":
             self.is_losing = True
             self.transport.abort()

@@ -176,7 +176,7 @@ def expiring(bench, authority):
 def tests(server):
     if not server.is_musterd:
         return
-    yield "certificates: which are good", with_authority(which)
+    yield "certificates: which are good; I24: one for messages alone is not", with_authority(which)
     yield "certificates: those that are not good are refused", with_authority(refused, lambda authority: "client_bad_refused: true, ")
     yield "certificates: whom they name", with_authority(who)
     yield "certificates: until they expire", with_authority(expiring)

@@ -18,7 +18,7 @@ ROWS = {
     "openssl", "openssl.key_schedule", "ktls", "ktls.aes_128_gcm", "ktls.aes_256_gcm", "ktls.chacha20_poly1305", "ktls.rekey",
     "bpf.btf", "bpf.io_uring_loop", "bpf.capabilities", "bpf.unprivileged", "bpf.socket_filter", "bpf.sk_reuseport", "bpf.sk_skb", "bpf.verdict", "bpf.steer", "bpf.loop",
     "limit.nofile", "limit.memlock", "net.core.somaxconn", "cgroup.memory", "cgroup.pids", "cgroup.cpu",
-    "configuration", "state", "admin.socket", "tls.certificate", "federation.certificate",
+    "configuration", "state", "admin.socket", "tls.certificate", "federation.certificate", "smime.anchors", "smime.library",
 }
 STATES = {"ok", "degraded", "missing", "not applicable"}
 KEYS = {"name", "state", "needed", "reason", "change"}

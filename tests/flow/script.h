@@ -33,6 +33,11 @@
  *                                changes, enabled, resumed, expired, refused, asked, resent, unacked, detached, rerouted,
  *                                kept, given, archived, published, events, capsasked, capsrefused: over all workers
  *   switch csi|archive on|off
+ *   smime mode off|observe|annotate|enforce / smime domain|peer NAME=MODE / smime sign NAME
+ *                                what is done about signed stanzas; what is found out of an object is what it says:
+ *                                REASON [signed|encrypted] [NUMBER, which stands for its time]
+ *   crowd other N XML            another server says it N times
+ *   edge hold|full|go            what is verified waits, or is too much
  *   remove alice / reset alice   the administrator removes the account / has changed it
  *   group NAME [NAME,OTHER]      a shared group, and the groups that see its members
  *   set NAME TITLE [NAME,OTHER]  its title and who sees its members from now on

@@ -3,9 +3,14 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <cmocka.h>
+
+#include "fake_edge.h"
 #include "other.h"
 #include "sasl/digest.h"
 #include "sasl/sasl.h"
@@ -340,6 +345,12 @@ static void do_counted(struct world *w, struct words *a)
             {"throttled", worker->streams.counters.throttled},
             {"strangers", worker->router.counters.strangers_refused},
             {"remote", worker->router.counters.remote_sent},
+            {"smimerefused", worker->router.counters.e2e_refused},
+            {"smimemarks", worker->router.counters.e2e_marks_removed},
+            {"smimeok", worker->router.counters.e2e_reasons[SMIME_OK]},
+            {"smimebad", worker->router.counters.e2e_reasons[SMIME_SIG_INVALID]},
+            {"smimebusy", worker->router.counters.e2e_reasons[SMIME_BUSY]},
+            {"smimeencrypted", worker->router.counters.e2e_encrypted},
             {"logindelays", worker->streams.counters.logins_delayed},
         };
         for (size_t n = 0; n < sizeof counters / sizeof *counters; n++)
@@ -482,6 +493,43 @@ static void do_capable(struct world *w, struct words *a)
     buffer_fini(&ver);
 }
 
+static void rule_add(struct world *w, struct config_list *list, const char *text)
+{
+    assert_true(w->smime_count < WORLD_RULES_MAX);
+    char **kept = &w->smime_texts[w->smime_count++];
+    *kept = strdup(text);
+    if (!list->count)
+        list->texts = kept;
+    else if (list->texts + list->count != kept)
+        world_fail(w, "rules of one kind stand together");
+    list->count++;
+}
+
+/* What is done about signed stanzas. */
+static void do_smime(struct world *w, struct words *a)
+{
+    const char *mode = a->at[2];
+    if (strcmp(a->at[1], "mode") == 0)
+        w->config.smime.mode = strcmp(mode, "enforce") == 0    ? CONFIG_SMIME_ENFORCE
+                               : strcmp(mode, "annotate") == 0 ? CONFIG_SMIME_ANNOTATE
+                               : strcmp(mode, "observe") == 0  ? CONFIG_SMIME_OBSERVE
+                                                               : CONFIG_SMIME_OFF;
+    else
+        rule_add(w,
+                 strcmp(a->at[1], "peer") == 0     ? &w->config.smime.peers
+                 : strcmp(a->at[1], "domain") == 0 ? &w->config.smime.domains
+                                                   : &w->config.smime.must_sign,
+                 a->at[2]);
+    world_settings(w);
+}
+
+static void do_edge(struct world *w, struct words *a)
+{
+    fake_edge_is_held = strcmp(a->at[1], "hold") == 0;
+    fake_edge_is_full = strcmp(a->at[1], "full") == 0;
+    world_settle(w);
+}
+
 static void do_shutdown(struct world *w, struct words *a)
 {
     (void)a;
@@ -511,6 +559,7 @@ static const struct {
     unsigned words_min;
 } commands[] = {
     {"account", do_account, 2},   {"row", do_row, 4},
+    {"smime", do_smime, 3},       {"edge", do_edge, 2},
     {"limit", do_limit, 3},       {"conflict", do_conflict, 2},
     {"connect", do_connect, 2},   {"open", do_open, 2},
     {"auth", do_auth, 2},         {"try", do_try, 2},
@@ -532,8 +581,25 @@ static const struct {
     {"down", do_down, 3},         {"up", do_down, 2},
 };
 
+/* `crowd other N XML`: the server says it so many times. */
+static bool crowd(struct world *w, const char *line)
+{
+    char name[32];
+    unsigned count;
+    int at = 0;
+    if (sscanf(line, "crowd %31s %u %n", name, &count, &at) != 2 || !at)
+        return false;
+    while (count-- > 0)
+        if (!other_say(w, name, line + at))
+            world_fail(w, "no server is named %s", name);
+    world_settle(w);
+    return true;
+}
+
 bool script_command(struct world *w, const char *line)
 {
+    if (crowd(w, line))
+        return true;
     struct words words;
     words_cut(&words, line);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)

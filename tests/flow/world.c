@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "fake_edge.h"
 #include "settings.h"
 
 /* More turns than any dialogue needs: something goes in circles. */
@@ -101,6 +102,8 @@ void world_settings(struct world *w)
     w->broker.router_settings.at_once_max = w->at_once_max;
     if (!w->at_once_max)
         w->broker.router_settings.pace = 1;
+    signatures_close(&w->broker);
+    assert_int_equal(signatures_open(&w->broker, NULL), 0);
     w->broker.stream_settings = settings_of_stream(c, w->domains);
     w->broker.stream_settings.secret = store_secret(w->broker.store);
     w->broker.stream_settings.registrations = &w->broker.registrations;
@@ -223,6 +226,10 @@ void world_settle(struct world *w)
             fake_store_run_one(w->broker.store);
             is_busy = true;
         }
+        if (fake_edge_has_work()) {
+            fake_edge_run_one();
+            is_busy = true;
+        }
         if (fake_jobs_have_work()) {
             fake_jobs_run_one();
             is_busy = true;
@@ -302,6 +309,7 @@ void world_free(struct world *w)
 {
     struct broker *b = &w->broker;
     w->is_store_held = false;
+    fake_edge_is_held = false;
     users_cut(w);
     world_settle(w);
     world_advance(w, FAREWELL_MS);
@@ -325,6 +333,8 @@ void world_free(struct world *w)
         user_fini(&w->users[i]);
     others_fini(w);
     fake_finish();
+    fake_edge_reset();
+    signatures_close(b);
     fake_store_free(b->store);
     group_book_fini(&b->groups);
     guesses_fini(&b->guesses);
@@ -334,6 +344,8 @@ void world_free(struct world *w)
     for (int i = 0; i < CONFIG_CONTACTS; i++)
         free(w->contacts[i]);
     free(w->admin);
+    for (uint32_t i = 0; i < w->smime_count; i++)
+        free(w->smime_texts[i]);
     buffer_fini(&w->orders);
     free(b->workers);
     free(b->routers);

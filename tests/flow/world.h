@@ -12,6 +12,7 @@
 #define WORLD_USERS_MAX 64
 #define WORLD_GROUPS_MAX 16
 #define WORLD_OTHERS_MAX 4
+#define WORLD_RULES_MAX 8
 
 struct world {
     struct broker broker;
@@ -21,6 +22,8 @@ struct world {
     struct span domains[1];
     char *contacts[CONFIG_CONTACTS];
     char *admin;
+    char *smime_texts[WORLD_RULES_MAX]; /* of the rules for signed stanzas */
+    uint32_t smime_count;
     struct buffer orders; /* what administrators have ordered, a line each; TABs are blanks */
     struct user users[WORLD_USERS_MAX];
     uint32_t user_count, connections;
