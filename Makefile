@@ -25,7 +25,7 @@ help:
 	@echo "make test-variants  the same without capabilities, as another user, built without BPF, with programs that fail; VARIANTS=--quick: a minute or two"
 	@echo "make test-guest   the suites under Debian's kernels 6.12 and 7.3 in qemu, TLS records by the kernel"
 	@echo "make bench        compare with the floor, Prosody and ejabberd, an hour and a half; BENCH=--quick: minutes, --full: hours, --help: parts"
-	@echo "make asan         the same with AddressSanitizer and UndefinedBehaviorSanitizer, in $(BUILD)-asan/"
+	@echo "make asan         the same with AddressSanitizer and UndefinedBehaviorSanitizer, each test once, in $(BUILD)-asan/"
 	@echo "make tsan         what crosses threads, with ThreadSanitizer, in $(BUILD)-tsan/"
 	@echo "make fuzz         run each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) seconds, in $(BUILD)-fuzz/"
 	@echo "make install      install (DESTDIR= and PREFIX= are honoured)"
@@ -75,7 +75,7 @@ asan:
 	@$(call set_up,$(BUILD)-asan,-Db_sanitize=address,undefined -Db_lundef=false)
 	meson compile -C $(BUILD)-asan
 	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ASAN_OPTIONS=detect_leaks=1:halt_on_error=1 \
-		python3 tests/run-tests.py $(BUILD)-asan --timeout-multiplier 3
+		python3 tests/run-tests.py $(BUILD)-asan --timeout-multiplier 3 --no-suite again
 
 # The same daemon under Debian's own newer kernels, where TLS records are the kernel's work.
 test-guest:

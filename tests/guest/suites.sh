@@ -4,8 +4,8 @@
 # kernel counted. With MUSTER_OFFLOAD_TLS=on the suite itself compares that with what the servers counted.
 #   GUEST_BUILD     the build folder
 #   GUEST_SUITES    of: check unit flow e2e (default: all)
-#   GUEST_E2E       all (default): every end-to-end test; short: two pairs of clients, TLS, the errors and the limits; a kernel's name:
-#                   all for that one, short for others
+#   GUEST_E2E       all (default): every end-to-end test; short: two pairs of clients, TLS, the errors, the limits and the programs; a
+#                   kernel's name: all for that one, short for others
 #   GUEST_WORKERS   workers of the end-to-end suite's server (default 2)
 set -u
 build=${GUEST_BUILD:?} suites=" ${GUEST_SUITES:-check unit flow e2e} " workers=${GUEST_WORKERS:-2}
@@ -34,14 +34,14 @@ if [ ${#meson_suites[@]} != 0 ]; then
     step python3 tests/run-tests.py "$build" "${meson_suites[@]}" --timeout-multiplier 10
 fi
 if [[ $suites == *" e2e "* ]]; then
-    parts=("")
+    only=()
     case "${GUEST_E2E:-all}" in
         all | "${GUEST_KERNEL:-}") ;;
-        *) parts=("slixmpp and strophe, starttls" "strophe and xmppjs, direct" "tls: " "errors: " "limits: ") ;;
+        *) for part in "slixmpp and strophe, starttls" "strophe and xmppjs, direct" "tls: " "errors: " "limits: " "bpf: " "loop: " "privileges: "; do
+            only+=(--only "$part")
+        done ;;
     esac
-    for part in "${parts[@]}"; do
-        step /usr/bin/python3 tests/e2e/run.py --build "$build" --workers "$workers" --only "$part"
-    done
+    step /usr/bin/python3 tests/e2e/run.py --build "$build" --workers "$workers" "${only[@]}"
     grep -E '^Tls' /proc/net/tls_stat | awk '$2 != 0'
 fi
 exit $failed
