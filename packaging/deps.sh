@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Install the Debian packages that are missing: deps.sh GROUP..., groups build, test, fuzz, guest, bench (Debian 12 and 13).
+# Install the Debian packages that are missing: deps.sh GROUP..., groups build, test, fuzz, guest, bench, peers (Debian 12 and 13).
 # Silent when nothing is missing; root or sudo; one clear message when it cannot.
 set -u
 
@@ -9,6 +9,7 @@ build=(gcc make meson ninja-build pkgconf libc6-dev libcmocka-dev libexpat1-dev 
 test=(bpftool clang gnutls-bin libbpf-dev libstrophe-dev profanity python3-cryptography python3-slixmpp)
 fuzz=(clang llvm libclang-rt-dev)
 bench=(prosody ejabberd)
+peers=(prosody)
 guest=(qemu-system-x86 qemu-system-common busybox-static kmod)
 
 is_installed() {
@@ -27,13 +28,14 @@ for group in "$@"; do
         ;;
     fuzz) packages=("${fuzz[@]}") ;;
     bench) packages=("${bench[@]}") ;;
+    peers) packages=("${peers[@]}") ;;
     guest)
         packages=("${guest[@]}")
         # Debian 12 has it in qemu-system-common.
         grep -q '^VERSION_ID="12"' /etc/os-release || packages+=(virtiofsd)
         ;;
     *)
-        echo "deps.sh: unknown group '$group'; there are build, test, fuzz, guest, bench" >&2
+        echo "deps.sh: unknown group '$group'; there are build, test, fuzz, guest, bench, peers" >&2
         exit 2
         ;;
     esac

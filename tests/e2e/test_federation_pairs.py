@@ -119,7 +119,7 @@ def stops(bench):
 
 def prosody_external(bench):
     if not shutil.which("prosody"):
-        raise Missing("no prosody")
+        raise Missing("no prosody: packaging/deps.sh peers")
     with Pair(bench, FederatedProsody) as pair:
         talk(pair, "external")
 
@@ -127,7 +127,7 @@ def prosody_external(bench):
 def prosody_bidirectional(bench):
     """Whoever opens the stream."""
     if not shutil.which("prosody"):
-        raise Missing("no prosody")
+        raise Missing("no prosody: packaging/deps.sh peers")
     for opens in ("capulet", "montague"):
         with Pair(bench, BidirectionalProsody) as pair:
             if opens == "montague":
@@ -139,7 +139,7 @@ def prosody_bidirectional(bench):
 
 def prosody_dialback(bench):
     if not shutil.which("prosody"):
-        raise Missing("no prosody")
+        raise Missing("no prosody: packaging/deps.sh peers")
     with Pair(bench, DialbackProsody, OPTIONAL, Certificates(bench.server.folder + "/other")) as pair:
         talk(pair, "dialback")
 
