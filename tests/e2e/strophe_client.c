@@ -2,7 +2,6 @@
 /* Host of libstrophe clients, one forked process each; the line protocol is described in clients.py. In a
  * client, commands come on standard input and events go to standard output, one flat JSON object of strings a
  * line. */
-#include <stdarg.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -14,350 +13,24 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A command has at most `do` and nine fields. */
-#define FIELDS_MAX 12
+#include "strophe_heard.h"
+#include "strophe_lines.h"
+
 /* One command line; long messages are a few kilobytes. */
 #define LINE_BYTES_MAX (1u << 20)
 /* How long libstrophe may wait for the socket before standard input is looked at again. */
 #define TURN_MS 5
 
-struct command {
-    unsigned count;
-    char *keys[FIELDS_MAX], *values[FIELDS_MAX]; /* borrowed from the line, which is decoded in place */
-};
-
 struct adapter {
-    xmpp_ctx_t *context;
+    struct heard heard;
     xmpp_conn_t *connection;
     bool is_online, is_ending;
     bool is_losing;          /* cut by the driver: it comes back */
-    bool is_asked;           /* the server wants to know how much has come (XEP-0198) */
-    bool is_raw;             /* every stanza is told as it is */
-    char *notify;            /* a node it wants to hear of; NULL: none */
     char *connect_line;      /* the command, to do it again; NULL: its session is not to be resumed */
     xmpp_sm_state_t *resume; /* of the connection before */
     size_t line_bytes;
     char *line; /* what was read of the next command */
 };
-
-/* ---- JSON, as little of it as the protocol needs ---- */
-
-static unsigned hex4(const char *text)
-{
-    char digits[5] = {0};
-
-    memcpy(digits, text, 4);
-    return (unsigned)strtoul(digits, NULL, 16);
-}
-
-static char *utf8_put(char *out, unsigned point)
-{
-    if (point < 0x80) {
-        *out++ = (char)point;
-    } else if (point < 0x800) {
-        *out++ = (char)(0xC0 | point >> 6);
-        *out++ = (char)(0x80 | (point & 0x3F));
-    } else if (point < 0x10000) {
-        *out++ = (char)(0xE0 | point >> 12);
-        *out++ = (char)(0x80 | (point >> 6 & 0x3F));
-        *out++ = (char)(0x80 | (point & 0x3F));
-    } else {
-        *out++ = (char)(0xF0 | point >> 18);
-        *out++ = (char)(0x80 | (point >> 12 & 0x3F));
-        *out++ = (char)(0x80 | (point >> 6 & 0x3F));
-        *out++ = (char)(0x80 | (point & 0x3F));
-    }
-    return out;
-}
-
-/* Decode the string that starts after the quote at *at, in place; *at moves behind its end. The driver writes
- * no surrogates. */
-static char *json_string(char **at)
-{
-    char *in = *at, *start = in, *out = in;
-
-    while (*in != '\0' && *in != '"') {
-        if (*in != '\\') {
-            *out++ = *in++;
-            continue;
-        }
-        in++;
-        switch (*in) {
-        case 'n':
-            *out++ = '\n';
-            break;
-        case 't':
-            *out++ = '\t';
-            break;
-        case 'u':
-            out = utf8_put(out, hex4(in + 1));
-            in += 4;
-            break;
-        default:
-            *out++ = *in;
-        }
-        in++;
-    }
-    *at = *in != '\0' ? in + 1 : in;
-    *out = '\0';
-    return start;
-}
-
-static void command_decode(char *line, struct command *c)
-{
-    memset(c, 0, sizeof(*c));
-    while (c->count < FIELDS_MAX && (line = strchr(line, '"')) != NULL) {
-        line++;
-        c->keys[c->count] = json_string(&line);
-        line = strchr(line, '"');
-        if (line == NULL)
-            return;
-        line++;
-        c->values[c->count++] = json_string(&line);
-    }
-}
-
-static const char *field(const struct command *c, const char *key)
-{
-    for (unsigned i = 0; i < c->count; i++) {
-        if (strcmp(c->keys[i], key) == 0)
-            return c->values[i];
-    }
-    return NULL;
-}
-
-static void json_put(const char *text)
-{
-    putchar('"');
-    for (; text != NULL && *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\')
-            printf("\\%c", *text);
-        else if ((unsigned char)*text < 0x20)
-            printf("\\u%04x", (unsigned)*text);
-        else
-            putchar(*text);
-    }
-    putchar('"');
-}
-
-/* Pairs of key and value, then NULL; a NULL value is written as "". */
-static void emit(const char *event, ...)
-{
-    va_list pairs;
-
-    printf("{\"event\":");
-    json_put(event);
-    va_start(pairs, event);
-    for (const char *key; (key = va_arg(pairs, const char *)) != NULL;) {
-        putchar(',');
-        json_put(key);
-        putchar(':');
-        json_put(va_arg(pairs, const char *));
-    }
-    va_end(pairs);
-    printf("}\n");
-    fflush(stdout);
-}
-
-/* ---- stanzas ---- */
-
-static char *child_text(xmpp_stanza_t *stanza, const char *name)
-{
-    xmpp_stanza_t *child = xmpp_stanza_get_child_by_name(stanza, name);
-
-    return child != NULL ? xmpp_stanza_get_text(child) : NULL;
-}
-
-/* A child element with text; does nothing when there is no text. */
-static void child_add(struct adapter *a, xmpp_stanza_t *parent, const char *name, const char *text)
-{
-    if (text == NULL)
-        return;
-    xmpp_stanza_t *child = xmpp_stanza_new(a->context), *inner = xmpp_stanza_new(a->context);
-
-    xmpp_stanza_set_name(child, name);
-    xmpp_stanza_set_text(inner, text);
-    xmpp_stanza_add_child_ex(child, inner, 0);
-    xmpp_stanza_add_child_ex(parent, child, 0);
-}
-
-static int on_presence(xmpp_conn_t *connection, xmpp_stanza_t *stanza, void *context)
-{
-    struct adapter *a = context;
-    char *show = child_text(stanza, "show"), *status = child_text(stanza, "status");
-    char *priority = child_text(stanza, "priority");
-
-    (void)connection;
-    emit("presence", "from", xmpp_stanza_get_from(stanza), "type", xmpp_stanza_get_type(stanza), "id",
-         xmpp_stanza_get_id(stanza), "show", show, "status", status, "priority", priority, NULL);
-    xmpp_free(a->context, show);
-    xmpp_free(a->context, status);
-    xmpp_free(a->context, priority);
-    return 1;
-}
-
-static int on_asked(xmpp_conn_t *connection, xmpp_stanza_t *stanza, void *context)
-{
-    (void)connection;
-    (void)stanza;
-    ((struct adapter *)context)->is_asked = true; /* the library answers */
-    return 1;
-}
-
-/* Everything that comes, as the library has understood it. */
-static int on_any(xmpp_conn_t *connection, xmpp_stanza_t *stanza, void *context)
-{
-    struct adapter *a = context;
-    char *text = NULL;
-    size_t len = 0;
-
-    (void)connection;
-    if (xmpp_stanza_to_text(stanza, &text, &len) == XMPP_EOK)
-        emit("stanza", "name", xmpp_stanza_get_name(stanza), "from", xmpp_stanza_get_from(stanza), "to",
-             xmpp_stanza_get_to(stanza), "type", xmpp_stanza_get_type(stanza), "id",
-             xmpp_stanza_get_id(stanza), "xml", text, NULL);
-    xmpp_free(a->context, text);
-    return 1;
-}
-
-static int on_message(xmpp_conn_t *connection, xmpp_stanza_t *stanza, void *context)
-{
-    struct adapter *a = context;
-    char *body = child_text(stanza, "body");
-
-    (void)connection;
-    emit("message", "from", xmpp_stanza_get_from(stanza), "type", xmpp_stanza_get_type(stanza), "id",
-         xmpp_stanza_get_id(stanza), "body", body, NULL);
-    xmpp_free(a->context, body);
-    return 1;
-}
-
-static int by_text(const void *left, const void *right)
-{
-    return strcmp(*(char *const *)left, *(char *const *)right);
-}
-
-static void item_emit(struct adapter *a, const char *event, const char *id, xmpp_stanza_t *item)
-{
-    char *groups[16], joined[1024] = "";
-    size_t count = 0;
-
-    for (xmpp_stanza_t *child = xmpp_stanza_get_children(item); child != NULL;
-         child = xmpp_stanza_get_next(child)) {
-        const char *name = xmpp_stanza_get_name(child);
-        if (name != NULL && strcmp(name, "group") == 0 && count < 16)
-            groups[count++] = xmpp_stanza_get_text(child);
-    }
-    qsort(groups, count, sizeof(groups[0]), by_text);
-    for (size_t i = 0; i < count; i++) {
-        size_t used = strlen(joined);
-        snprintf(joined + used, sizeof(joined) - used, "%s%s", i > 0 ? "," : "",
-                 groups[i] != NULL ? groups[i] : "");
-        xmpp_free(a->context, groups[i]);
-    }
-    emit(event, "id", id, "jid", xmpp_stanza_get_attribute(item, "jid"), "name",
-         xmpp_stanza_get_attribute(item, "name"), "subscription",
-         xmpp_stanza_get_attribute(item, "subscription"), "ask", xmpp_stanza_get_attribute(item, "ask"),
-         "groups", joined, NULL);
-}
-
-static void items_emit(struct adapter *a, const char *event, const char *id, xmpp_stanza_t *query)
-{
-    xmpp_stanza_t *item = xmpp_stanza_get_children(query);
-
-    for (; item != NULL; item = xmpp_stanza_get_next(item)) {
-        if (xmpp_stanza_is_tag(item))
-            item_emit(a, event, id, item);
-    }
-}
-
-static void features_emit(const char *id, xmpp_stanza_t *query)
-{
-    char features[4096] = "";
-    xmpp_stanza_t *child = query != NULL ? xmpp_stanza_get_children(query) : NULL;
-
-    for (; child != NULL; child = xmpp_stanza_get_next(child)) {
-        const char *var = xmpp_stanza_is_tag(child) ? xmpp_stanza_get_attribute(child, "var") : NULL;
-        size_t used = strlen(features);
-        if (var != NULL)
-            snprintf(features + used, sizeof(features) - used, "%s%s", used > 0 ? " " : "", var);
-    }
-    emit("reply", "id", id, "type", "result", "features", features, NULL);
-}
-
-static void reply_emit(struct adapter *a, const char *id, const char *type, xmpp_stanza_t *stanza)
-{
-    const char *condition = NULL;
-
-    if (strcmp(type, "error") == 0) {
-        xmpp_stanza_t *error = xmpp_stanza_get_child_by_name(stanza, "error");
-        xmpp_stanza_t *child = error != NULL ? xmpp_stanza_get_children(error) : NULL;
-        for (; child != NULL && condition == NULL; child = xmpp_stanza_get_next(child))
-            condition = xmpp_stanza_is_tag(child) ? xmpp_stanza_get_name(child) : NULL;
-        emit("reply", "id", id, "type", "error", "condition", condition, NULL);
-        return;
-    }
-    xmpp_stanza_t *query = xmpp_stanza_get_child_by_name(stanza, "query");
-    const char *ns = query != NULL ? xmpp_stanza_get_ns(query) : NULL;
-    if (ns != NULL && strcmp(ns, XMPP_NS_ROSTER) == 0)
-        items_emit(a, "roster-item", id, query);
-    features_emit(id, query);
-}
-
-/* Whoever asks what this client can do. */
-static void features_answer(struct adapter *a, xmpp_conn_t *connection, xmpp_stanza_t *get,
-                            xmpp_stanza_t *asked)
-{
-    xmpp_stanza_t *reply = xmpp_stanza_reply(get), *query = xmpp_stanza_copy(asked);
-    xmpp_stanza_t *identity = xmpp_stanza_new(a->context), *feature = xmpp_stanza_new(a->context);
-    char notify[256];
-
-    snprintf(notify, sizeof(notify), "%s+notify", a->notify);
-    xmpp_stanza_set_type(reply, "result");
-    xmpp_stanza_set_name(identity, "identity");
-    xmpp_stanza_set_attribute(identity, "category", "client");
-    xmpp_stanza_set_attribute(identity, "type", "pc");
-    xmpp_stanza_set_name(feature, "feature");
-    xmpp_stanza_set_attribute(feature, "var", notify);
-    xmpp_stanza_add_child_ex(query, identity, 0);
-    xmpp_stanza_add_child_ex(query, feature, 0);
-    xmpp_stanza_add_child_ex(reply, query, 0);
-    xmpp_send(connection, reply);
-    xmpp_stanza_release(reply);
-}
-
-static int on_iq(xmpp_conn_t *connection, xmpp_stanza_t *stanza, void *context)
-{
-    struct adapter *a = context;
-    const char *type = xmpp_stanza_get_type(stanza), *id = xmpp_stanza_get_id(stanza);
-    xmpp_stanza_t *query = xmpp_stanza_get_child_by_ns(stanza, XMPP_NS_ROSTER);
-    xmpp_stanza_t *reply = NULL;
-
-    if (type == NULL)
-        return 1;
-    if (strcmp(type, "result") == 0 || strcmp(type, "error") == 0) {
-        reply_emit(a, id, type, stanza);
-        return 1;
-    }
-    xmpp_stanza_t *asked = xmpp_stanza_get_child_by_ns(stanza, XMPP_NS_DISCO_INFO);
-    if (strcmp(type, "get") == 0 && asked != NULL && a->notify != NULL) {
-        features_answer(a, connection, stanza, asked);
-        return 1;
-    }
-    if (strcmp(type, "set") == 0 && query != NULL)
-        items_emit(a, "push", id, query);
-    else if (strcmp(type, "get") != 0 || xmpp_stanza_get_child_by_ns(stanza, "urn:xmpp:ping") == NULL)
-        return 1; /* the scenarios send nothing else */
-    /* Not xmpp_stanza_reply(): a push has no `from`, and then it gives none. */
-    reply = xmpp_iq_new(a->context, "result", id);
-    if (xmpp_stanza_get_from(stanza) != NULL)
-        xmpp_stanza_set_to(reply, xmpp_stanza_get_from(stanza));
-    xmpp_send(connection, reply);
-    xmpp_stanza_release(reply);
-    return 1;
-}
-
-/* ---- commands ---- */
 
 static void on_connection(xmpp_conn_t *connection, xmpp_conn_event_t event, int error,
                           xmpp_stream_error_t *stream_error, void *context)
@@ -366,12 +39,7 @@ static void on_connection(xmpp_conn_t *connection, xmpp_conn_event_t event, int 
 
     if (event == XMPP_CONN_CONNECT) {
         a->is_online = true;
-        if (a->is_raw)
-            xmpp_handler_add(connection, on_any, NULL, NULL, NULL, a);
-        xmpp_handler_add(connection, on_asked, "urn:xmpp:sm:3", "r", NULL, a);
-        xmpp_handler_add(connection, on_presence, NULL, "presence", NULL, a);
-        xmpp_handler_add(connection, on_message, NULL, "message", NULL, a);
-        xmpp_handler_add(connection, on_iq, NULL, "iq", NULL, a);
+        heard_begin(connection, &a->heard);
         if (a->is_losing)
             emit("resumed", NULL);
         else
@@ -401,10 +69,10 @@ static void do_connect(struct adapter *a, const struct command *c)
         flags |= XMPP_CONN_FLAG_LEGACY_SSL;
     else
         flags |= strcmp(tls, "none") == 0 ? XMPP_CONN_FLAG_DISABLE_TLS : XMPP_CONN_FLAG_MANDATORY_TLS;
-    a->is_raw = field(c, "raw") != NULL;
-    free(a->notify);
-    a->notify = field(c, "notify") != NULL ? strdup(field(c, "notify")) : NULL;
-    a->connection = xmpp_conn_new(a->context);
+    a->heard.is_raw = field(c, "raw") != NULL;
+    free(a->heard.notify);
+    a->heard.notify = field(c, "notify") != NULL ? strdup(field(c, "notify")) : NULL;
+    a->connection = xmpp_conn_new(a->heard.context);
     xmpp_conn_set_flags(a->connection, flags);
     xmpp_conn_set_cafile(a->connection, field(c, "ca"));
     xmpp_conn_set_jid(a->connection, field(c, "jid"));
@@ -423,9 +91,9 @@ static void do_lose(struct adapter *a)
 {
     /* It ends itself when it resumes with an answer in its queue: let that go out first. */
     do {
-        a->is_asked = false;
-        xmpp_run_once(a->context, 0);
-    } while (a->is_asked && a->is_online);
+        a->heard.is_asked = false;
+        xmpp_run_once(a->heard.context, 0);
+    } while (a->heard.is_asked && a->is_online);
     for (int fd = 0; fd < 256; fd++) {
         int domain = 0, pair[2];
         socklen_t len = sizeof(domain);
@@ -440,9 +108,22 @@ static void do_lose(struct adapter *a)
     }
 }
 
+/* A child element with text; does nothing when there is no text. */
+static void child_add(struct adapter *a, xmpp_stanza_t *parent, const char *name, const char *text)
+{
+    if (text == NULL)
+        return;
+    xmpp_stanza_t *child = xmpp_stanza_new(a->heard.context), *inner = xmpp_stanza_new(a->heard.context);
+
+    xmpp_stanza_set_name(child, name);
+    xmpp_stanza_set_text(inner, text);
+    xmpp_stanza_add_child_ex(child, inner, 0);
+    xmpp_stanza_add_child_ex(parent, child, 0);
+}
+
 static void do_presence(struct adapter *a, const struct command *c)
 {
-    xmpp_stanza_t *presence = xmpp_presence_new(a->context);
+    xmpp_stanza_t *presence = xmpp_presence_new(a->heard.context);
 
     if (field(c, "to") != NULL)
         xmpp_stanza_set_to(presence, field(c, "to"));
@@ -458,7 +139,8 @@ static void do_presence(struct adapter *a, const struct command *c)
 static void do_message(struct adapter *a, const struct command *c)
 {
     const char *type = field(c, "type");
-    xmpp_stanza_t *message = xmpp_message_new(a->context, type != NULL ? type : "chat", field(c, "to"), NULL);
+    xmpp_stanza_t *message =
+        xmpp_message_new(a->heard.context, type != NULL ? type : "chat", field(c, "to"), NULL);
 
     child_add(a, message, "body", field(c, "body"));
     xmpp_send(a->connection, message);
@@ -468,7 +150,7 @@ static void do_message(struct adapter *a, const struct command *c)
 /* What the library has no words for. */
 static void do_stanza(struct adapter *a, const struct command *c)
 {
-    xmpp_stanza_t *stanza = xmpp_stanza_new_from_string(a->context, field(c, "xml"));
+    xmpp_stanza_t *stanza = xmpp_stanza_new_from_string(a->heard.context, field(c, "xml"));
 
     if (stanza == NULL) {
         emit("noise", "line", "the library does not read the stanza", NULL);
@@ -480,7 +162,7 @@ static void do_stanza(struct adapter *a, const struct command *c)
 
 static void roster_item_add(struct adapter *a, xmpp_stanza_t *query, const struct command *c)
 {
-    xmpp_stanza_t *item = xmpp_stanza_new(a->context);
+    xmpp_stanza_t *item = xmpp_stanza_new(a->heard.context);
     char *groups = strdup(field(c, "groups") != NULL ? field(c, "groups") : ""), *rest = NULL;
 
     xmpp_stanza_set_name(item, "item");
@@ -499,8 +181,8 @@ static void do_request(struct adapter *a, const struct command *c)
 {
     const char *what = field(c, "do");
     bool is_roster = strncmp(what, "roster-", 7) == 0, is_get = strcmp(what, "roster-get") == 0 || !is_roster;
-    xmpp_stanza_t *iq = xmpp_iq_new(a->context, is_get ? "get" : "set", field(c, "id"));
-    xmpp_stanza_t *payload = xmpp_stanza_new(a->context);
+    xmpp_stanza_t *iq = xmpp_iq_new(a->heard.context, is_get ? "get" : "set", field(c, "id"));
+    xmpp_stanza_t *payload = xmpp_stanza_new(a->heard.context);
 
     if (field(c, "to") != NULL)
         xmpp_stanza_set_to(iq, field(c, "to"));
@@ -593,13 +275,13 @@ static int client_run(void)
     const char *trace = getenv("E2E_TRACE");
 
     a.line = malloc(LINE_BYTES_MAX);
-    a.context = xmpp_ctx_new(NULL, trace != NULL ? xmpp_get_default_logger(XMPP_LEVEL_DEBUG) : NULL);
-    if (a.line == NULL || a.context == NULL)
+    a.heard.context = xmpp_ctx_new(NULL, trace != NULL ? xmpp_get_default_logger(XMPP_LEVEL_DEBUG) : NULL);
+    if (a.line == NULL || a.heard.context == NULL)
         return 1;
     while (!a.is_ending || a.is_online) {
         if (!a.is_ending && !input_read(&a))
             _exit(0); /* killed: nothing is closed but by the kernel */
-        xmpp_run_once(a.context, TURN_MS);
+        xmpp_run_once(a.heard.context, TURN_MS);
         if (a.is_losing && !a.is_online && a.connect_line != NULL && xmpp_conn_is_disconnected(a.connection))
             come_back(&a);
         if (a.connection == NULL) {
@@ -609,10 +291,10 @@ static int client_run(void)
     }
     if (a.connection != NULL)
         xmpp_conn_release(a.connection);
-    xmpp_ctx_free(a.context);
+    xmpp_ctx_free(a.heard.context);
     xmpp_shutdown();
     free(a.connect_line);
-    free(a.notify);
+    free(a.heard.notify);
     free(a.line);
     return 0;
 }
