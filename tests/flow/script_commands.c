@@ -14,32 +14,7 @@
 #include "other.h"
 #include "sasl/digest.h"
 #include "sasl/sasl.h"
-
-#define WORDS_MAX 8
-
-struct words {
-    char *at[WORDS_MAX + 1];
-    unsigned count;
-    char text[512];
-};
-
-static void words_cut(struct words *w, const char *text)
-{
-    char *rest = w->text;
-    *w = (struct words){.count = 0};
-    snprintf(w->text, sizeof w->text, "%s", text);
-    for (char *word; (word = strsep(&rest, " ")) && w->count < WORDS_MAX;)
-        if (*word)
-            w->at[w->count++] = word;
-}
-
-static bool words_have(const struct words *w, unsigned from, const char *word)
-{
-    for (unsigned i = from; i < w->count; i++)
-        if (strcmp(w->at[i], word) == 0)
-            return true;
-    return false;
-}
+#include "script_settings.h"
 
 static void do_account(struct world *w, struct words *a)
 {
@@ -55,69 +30,6 @@ static void do_row(struct world *w, struct words *a)
     struct fake_item *i = world_row(w, a->at[1], a->at[2], a->at[3]);
     i->is_approved = words_have(a, 4, "approved");
     i->is_listed = !words_have(a, 4, "unlisted");
-}
-
-static void do_limit(struct world *w, struct words *a)
-{
-    uint32_t value = (uint32_t)strtoul(a->at[2], NULL, 10);
-    struct {
-        const char *name;
-        uint32_t *at;
-    } limits[] = {
-        {"stanza", &w->config.limits.stanza_bytes},
-        {"unauthenticated", &w->config.limits.unauthenticated_stanza_bytes},
-        {"queue", &w->config.limits.queue_bytes},
-        {"roster", &w->config.limits.roster_items},
-        {"resources", &w->config.limits.resources},
-        {"login", &w->config.limits.login_timeout_ms},
-        {"logins", &w->config.limits.login_attempts},
-        {"binds", &w->config.limits.bind_attempts},
-        {"password", &w->config.sasl.password_length},
-        {"directed", &w->config.limits.directed_presences},
-        {"blocks", &w->config.limits.blocked_jids},
-        {"requests", &w->config.limits.subscription_requests},
-        {"held", &w->config.limits.held_presences},
-        {"private", &w->config.limits.private_bytes},
-        {"privateitem", &w->config.limits.private_item_bytes},
-        {"stanzarate", &w->config.limits.stanza_rate},
-        {"byterate", &w->config.limits.byte_rate},
-        {"strangers", &w->config.limits.stranger_rate},
-        {"strangerburst", &w->config.limits.stranger_burst},
-        {"wrong", &w->broker.guesses.free_count},
-        {"delay", &w->broker.guesses.delay_max_ms},
-        {"vcard", &w->config.limits.vcard_bytes},
-        {"offline", &w->config.limits.offline_messages},
-        {"conflate", &w->config.presence.conflate_bytes},
-        {"lifetime", &w->config.sasl.token_lifetime_s},
-        {"clients", &w->config.limits.token_clients},
-        {"registrations", &w->config.registration.per_hour},
-        {"rate", &w->config.presence.rate},
-        {"burst", &w->config.presence.burst},
-        {"grace", &w->config.presence.flap_grace_ms},
-        {"resume", &w->config.limits.resume_timeout_ms},
-        {"detached", &w->config.limits.detached_sessions},
-        {"unacked", &w->config.limits.unacked_stanzas},
-        {"unackedbytes", &w->config.limits.unacked_bytes},
-        {"nodes", &w->config.pep.nodes},
-        {"items", &w->config.pep.items},
-        {"item", &w->config.pep.item_bytes},
-        {"bytes", &w->config.pep.account_bytes},
-    };
-    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
-        if (strcmp(limits[i].name, a->at[1]) == 0) {
-            *limits[i].at = value;
-            world_settings(w);
-            return;
-        }
-    world_fail(w, "no limit is named %s", a->at[1]);
-}
-
-static void do_conflict(struct world *w, struct words *a)
-{
-    w->config.resource_conflict = strcmp(a->at[1], "refuse") == 0   ? CONFIG_CONFLICT_REFUSE
-                                  : strcmp(a->at[1], "rename") == 0 ? CONFIG_CONFLICT_RENAME
-                                                                    : CONFIG_CONFLICT_REPLACE;
-    world_settings(w);
 }
 
 static void do_connect(struct world *w, struct words *a)
@@ -363,45 +275,6 @@ static void do_counted(struct world *w, struct words *a)
         world_fail(w, "counted %llu", (unsigned long long)sum);
 }
 
-static void do_switch(struct world *w, struct words *a)
-{
-    bool *at = strcmp(a->at[1], "csi") == 0            ? &w->config.presence.csi
-               : strcmp(a->at[1], "archive") == 0      ? &w->config.archive.enabled
-               : strcmp(a->at[1], "version") == 0      ? &w->config.services.version
-               : strcmp(a->at[1], "os") == 0           ? &w->config.services.version_os
-               : strcmp(a->at[1], "last") == 0         ? &w->config.services.last_activity
-               : strcmp(a->at[1], "registration") == 0 ? &w->config.registration.allow
-               : strcmp(a->at[1], "removal") == 0      ? &w->config.registration.allow_removal
-               : strcmp(a->at[1], "password") == 0     ? &w->config.sasl.allow_password_change
-                                                       : NULL;
-    if (!at)
-        world_fail(w, "no switch is named %s", a->at[1]);
-    *at = strcmp(a->at[2], "on") == 0;
-    world_settings(w);
-}
-
-static void do_contact(struct world *w, struct words *a)
-{
-    static const char *const kinds[CONFIG_CONTACTS] = {"abuse",    "admin",  "feedback", "sales",
-                                                       "security", "status", "support"};
-    for (int i = 0; i < CONFIG_CONTACTS; i++)
-        if (strcmp(kinds[i], a->at[1]) == 0) {
-            w->contacts[i] = strdup(a->at[2]);
-            w->config.contacts[i] = (struct config_list){&w->contacts[i], 1};
-            world_settings(w);
-            return;
-        }
-    world_fail(w, "nobody is asked about %s", a->at[1]);
-}
-
-static void do_admin(struct world *w, struct words *a)
-{
-    if (asprintf(&w->admin, "%s@localhost", a->at[1]) < 0)
-        abort();
-    w->config.admins = (struct config_list){&w->admin, 1};
-    world_settings(w);
-}
-
 /* The last order begins so. */
 static void do_ordered(struct world *w, struct words *a)
 {
@@ -493,36 +366,6 @@ static void do_capable(struct world *w, struct words *a)
     buffer_fini(&ver);
 }
 
-static void rule_add(struct world *w, struct config_list *list, const char *text)
-{
-    assert_true(w->smime_count < WORLD_RULES_MAX);
-    char **kept = &w->smime_texts[w->smime_count++];
-    *kept = strdup(text);
-    if (!list->count)
-        list->texts = kept;
-    else if (list->texts + list->count != kept)
-        world_fail(w, "rules of one kind stand together");
-    list->count++;
-}
-
-/* What is done about signed stanzas. */
-static void do_smime(struct world *w, struct words *a)
-{
-    const char *mode = a->at[2];
-    if (strcmp(a->at[1], "mode") == 0)
-        w->config.smime.mode = strcmp(mode, "enforce") == 0    ? CONFIG_SMIME_ENFORCE
-                               : strcmp(mode, "annotate") == 0 ? CONFIG_SMIME_ANNOTATE
-                               : strcmp(mode, "observe") == 0  ? CONFIG_SMIME_OBSERVE
-                                                               : CONFIG_SMIME_OFF;
-    else
-        rule_add(w,
-                 strcmp(a->at[1], "peer") == 0     ? &w->config.smime.peers
-                 : strcmp(a->at[1], "domain") == 0 ? &w->config.smime.domains
-                                                   : &w->config.smime.must_sign,
-                 a->at[2]);
-    world_settings(w);
-}
-
 static void do_edge(struct world *w, struct words *a)
 {
     fake_edge_is_held = strcmp(a->at[1], "hold") == 0;
@@ -558,27 +401,27 @@ static const struct {
     void (*act)(struct world *w, struct words *words);
     unsigned words_min;
 } commands[] = {
-    {"account", do_account, 2},   {"row", do_row, 4},
-    {"smime", do_smime, 3},       {"edge", do_edge, 2},
-    {"limit", do_limit, 3},       {"conflict", do_conflict, 2},
-    {"connect", do_connect, 2},   {"open", do_open, 2},
-    {"auth", do_auth, 2},         {"try", do_try, 2},
-    {"login", do_login, 2},       {"sasl2", do_sasl2, 2},
-    {"fast", do_sasl2, 2},        {"online", do_online, 2},
-    {"forget", do_forget, 1},     {"settle", do_settle, 1},
-    {"advance", do_advance, 2},   {"cut", do_cut, 2},
-    {"break", do_break, 2},       {"stall", do_stall, 2},
-    {"unstall", do_unstall, 2},   {"short", do_short, 3},
-    {"store", do_store, 2},       {"stored", do_stored, 4},
-    {"remove", do_remove, 2},     {"reset", do_reset, 2},
-    {"shutdown", do_shutdown, 1}, {"counted", do_counted, 3},
-    {"switch", do_switch, 3},     {"group", do_group, 2},
-    {"join", do_membership, 3},   {"set", do_group_set, 3},
-    {"leave", do_membership, 3},  {"ungroup", do_membership, 2},
-    {"capable", do_capable, 2},   {"admin", do_admin, 2},
-    {"ordered", do_ordered, 2},   {"contact", do_contact, 3},
-    {"mistake", do_mistake, 2},   {"remote", do_remote, 2},
-    {"down", do_down, 3},         {"up", do_down, 2},
+    {"account", do_account, 2},    {"row", do_row, 4},
+    {"smime", setting_smime, 3},   {"edge", do_edge, 2},
+    {"limit", setting_limit, 3},   {"conflict", setting_conflict, 2},
+    {"connect", do_connect, 2},    {"open", do_open, 2},
+    {"auth", do_auth, 2},          {"try", do_try, 2},
+    {"login", do_login, 2},        {"sasl2", do_sasl2, 2},
+    {"fast", do_sasl2, 2},         {"online", do_online, 2},
+    {"forget", do_forget, 1},      {"settle", do_settle, 1},
+    {"advance", do_advance, 2},    {"cut", do_cut, 2},
+    {"break", do_break, 2},        {"stall", do_stall, 2},
+    {"unstall", do_unstall, 2},    {"short", do_short, 3},
+    {"store", do_store, 2},        {"stored", do_stored, 4},
+    {"remove", do_remove, 2},      {"reset", do_reset, 2},
+    {"shutdown", do_shutdown, 1},  {"counted", do_counted, 3},
+    {"switch", setting_switch, 3}, {"group", do_group, 2},
+    {"join", do_membership, 3},    {"set", do_group_set, 3},
+    {"leave", do_membership, 3},   {"ungroup", do_membership, 2},
+    {"capable", do_capable, 2},    {"admin", setting_admin, 2},
+    {"ordered", do_ordered, 2},    {"contact", setting_contact, 3},
+    {"mistake", do_mistake, 2},    {"remote", do_remote, 2},
+    {"down", do_down, 3},          {"up", do_down, 2},
 };
 
 /* `crowd other N XML`: the server says it so many times. */
