@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +11,6 @@
 #include <openssl/cms.h>
 
 #include "sasl/sasl.h"
-#include "smime/cpim.h"
-#include "smime/pidf.h"
 #include "world.h"
 
 static struct smime_trust *trust, *legacy_trust;
@@ -214,125 +211,6 @@ static void test_certificates(void **state)
     buffer_fini(&content);
 }
 
-/* One text, signed and verified under a claim. */
-static enum smime_reason reason_of(struct span content, const struct smime_claim *claim)
-{
-    struct buffer object = world_sign(juliet, &(struct smime_sign_options){.signing_time_s = NOW_S}, content);
-    enum smime_reason reason = world_reason(trust, NULL, claim, buffer_span(&object));
-    buffer_fini(&object);
-    return reason;
-}
-
-static void test_three_identities(void **state)
-{
-    static const struct {
-        const char *outer_from, *outer_to, *inner_from, *inner_to;
-        enum smime_reason reason;
-    } rows[] = {
-        {JULIET, ROMEO, JULIET, ROMEO, SMIME_OK},
-        {JULIET "/a", ROMEO "/b", JULIET, ROMEO, SMIME_OK},
-        {"tybalt@example.com", ROMEO, JULIET, ROMEO, SMIME_NAME_MISMATCH},
-        {"tybalt@example.com", ROMEO, "tybalt@example.com", ROMEO, SMIME_NAME_MISMATCH},
-        {JULIET, ROMEO, "tybalt@example.com", ROMEO, SMIME_INNER_FROM_MISMATCH},
-        {JULIET, "tybalt@example.com", JULIET, ROMEO, SMIME_INNER_TO_MISMATCH},
-        {JULIET, "tybalt@example.com", "tybalt@example.com", ROMEO, SMIME_INNER_FROM_MISMATCH},
-        {JULIET, "example.net", JULIET, ROMEO, SMIME_INNER_TO_MISMATCH},
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct buffer content = {0};
-        struct smime_claim claim = world_claim();
-        claim.from = jid_of_prepared(span_of(rows[i].outer_from));
-        claim.to = jid_of_prepared(span_of(rows[i].outer_to));
-        cpim_write(&content, SPAN("im"), span_of(rows[i].inner_from), span_of(rows[i].inner_to),
-                   (struct moment){NOW_S, 0}, SPAN("Content-Type: text/plain\r\n\r\nx\r\n"));
-        assert_reason(reason_of(buffer_span(&content), &claim), rows[i].reason);
-        buffer_fini(&content);
-    }
-}
-
-/* `document` as an entity, within Message/CPIM if `is_wrapped`. */
-static struct buffer entity_of(const char *type, struct span document, bool is_wrapped)
-{
-    struct buffer entity = {0}, out = {0};
-    buffer_printf(&entity, "Content-Type: %s\r\n\r\n%.*s", type, (int)document.len, document.ptr);
-    if (!is_wrapped)
-        return entity;
-    cpim_write(&out, SPAN("pres"), SPAN(JULIET), SPAN(ROMEO), (struct moment){NOW_S, 0},
-               buffer_span(&entity));
-    buffer_fini(&entity);
-    return out;
-}
-
-static void test_presence(void **state)
-{
-    static const struct {
-        const char *entity;
-        int64_t stamp_s;
-        bool is_wrapped, is_presence, is_strict;
-        enum smime_reason reason;
-    } rows[] = {
-        {JULIET, NOW_S, true, true, true, SMIME_OK},
-        {JULIET, NOW_S - 86400, true, true, true, SMIME_OK}, /* the status is old, what says so is not */
-        {JULIET, NOW_S + 301, true, true, true, SMIME_FUTURE_TIMESTAMP},
-        {JULIET, NOW_S, false, true, true, SMIME_BAD_MIME},
-        {JULIET, NOW_S, false, true, false, SMIME_OK},
-        {JULIET, NOW_S, true, false, true, SMIME_BAD_MIME},
-        {"tybalt@example.com", NOW_S, true, true, true, SMIME_INNER_FROM_MISMATCH},
-        {"tybalt@example.com", NOW_S, false, true, false, SMIME_INNER_FROM_MISMATCH},
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct buffer document = {0};
-        struct smime_claim claim = world_claim();
-        claim.is_presence = rows[i].is_presence;
-        claim.is_strict = rows[i].is_strict;
-        pidf_write(&document, span_of(rows[i].entity), true, (struct span){0},
-                   (struct moment){rows[i].stamp_s, 0});
-        struct buffer content = entity_of("application/pidf+xml", buffer_span(&document), rows[i].is_wrapped);
-        enum smime_reason found = reason_of(buffer_span(&content), &claim);
-        if (found != rows[i].reason)
-            print_error("row %zu\n", i);
-        assert_reason(found, rows[i].reason);
-        buffer_fini(&document);
-        buffer_fini(&content);
-    }
-}
-
-static void test_stanza_within(void **state)
-{
-#define STANZA(attributes)                                                                                   \
-    "<?xml version='1.0' encoding='UTF-8'?><xmpp xmlns='jabber:client'><message " attributes                 \
-    "><body>x</body></message></xmpp>\r\n"
-    static const struct {
-        const char *document;
-        bool is_wrapped, is_strict;
-        enum smime_reason reason;
-    } rows[] = {
-        {STANZA("from='" JULIET "/a' to='" ROMEO "'"), true, true, SMIME_OK},
-        {STANZA("id='1'"), true, true, SMIME_OK},
-        {STANZA("from='tybalt@example.com' to='" ROMEO "'"), true, true, SMIME_INNER_FROM_MISMATCH},
-        {STANZA("from='" JULIET "' to='tybalt@example.com'"), true, true, SMIME_INNER_TO_MISMATCH},
-        {STANZA("from='" JULIET "' to='" ROMEO "'"), false, true, SMIME_BAD_MIME},
-        {STANZA("from='" JULIET "' to='" ROMEO "'"), false, false, SMIME_OK},
-        {"<!DOCTYPE xmpp><xmpp xmlns='jabber:client'><message/></xmpp>\r\n", true, true, SMIME_BAD_MIME},
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        for (int is_presence = 0; is_presence < 2; is_presence++) {
-            struct smime_claim claim = world_claim();
-            claim.is_presence = is_presence;
-            claim.is_strict = rows[i].is_strict;
-            struct buffer content =
-                entity_of("application/xmpp+xml", span_of(rows[i].document), rows[i].is_wrapped);
-            enum smime_reason found = reason_of(buffer_span(&content), &claim);
-            if (found != rows[i].reason)
-                print_error("row %zu\n", i);
-            assert_reason(found, rows[i].reason);
-            buffer_fini(&content);
-        }
-}
-
 static void test_forms(void **state)
 {
     static const char *const none[] = {"", "\n \n", "Content-Type: text/plain\n\nhello\n",
@@ -397,81 +275,6 @@ static void test_two_contents(void **state)
     assert_reason(world_reason(trust, NULL, &claim, buffer_span(&text)), SMIME_BAD_CMS);
     buffer_fini(&text);
     buffer_fini(&object);
-    buffer_fini(&content);
-}
-
-static void test_cache(void **state)
-{
-    struct buffer content = world_message();
-    struct buffer with = world_sign(juliet, &(struct smime_sign_options){0}, buffer_span(&content));
-    struct buffer without =
-        world_sign(juliet, &(struct smime_sign_options){.without_certificate = true}, buffer_span(&content));
-    struct smime_claim claim = world_claim(), later = claim;
-    struct smime_cache *cache = smime_cache_new(1);
-    (void)state;
-    assert_reason(world_reason(trust, cache, &claim, buffer_span(&without)), SMIME_NO_CERT);
-    assert_reason(world_reason(trust, NULL, &claim, buffer_span(&without)), SMIME_NO_CERT);
-    assert_reason(world_reason(trust, cache, &claim, buffer_span(&with)), SMIME_OK);
-    assert_reason(world_reason(trust, cache, &claim, buffer_span(&without)), SMIME_OK);
-    assert_reason(world_reason(trust, cache, &claim, buffer_span(&with)), SMIME_OK);
-    struct smime_cache_counters counters = smime_cache_counters_read(cache);
-    assert_int_equal(counters.chain_hits, 1);
-    assert_int_equal(counters.chain_misses, 1);
-    assert_int_equal(counters.certificate_hits, 1);
-    assert_int_equal(counters.certificate_misses, 1);
-
-    /* Good for an hour, then asked again; and again when trust changed. */
-    later.now.seconds += 3599;
-    assert_reason(world_reason(trust, cache, &later, buffer_span(&with)), SMIME_OK);
-    assert_int_equal(smime_cache_counters_read(cache).chain_hits, 2);
-    later.now.seconds += 1;
-    assert_reason(world_reason(trust, cache, &later, buffer_span(&with)), SMIME_OK);
-    assert_int_equal(smime_cache_counters_read(cache).chain_hits, 2);
-    smime_cache_forget(cache);
-    assert_reason(world_reason(trust, cache, &later, buffer_span(&with)), SMIME_OK);
-    assert_int_equal(smime_cache_counters_read(cache).chain_misses, 3);
-
-    /* Another trust's verdict is not ours; and without a certificate the chain is verified again, too. */
-    struct ca_made *other_root = ca_authority("other");
-    struct smime_trust *other = world_trust(SMIME_PURPOSE_REQUIRE, false, other_root, NULL);
-    assert_reason(world_reason(other, cache, &later, buffer_span(&with)), SMIME_CHAIN);
-    assert_reason(world_reason(other, cache, &later, buffer_span(&without)), SMIME_CHAIN);
-    smime_trust_unref(other);
-    ca_free(other_root);
-
-    /* One place: the next to be found good takes it. */
-    struct ca_made *again = ca_person(world_root(), "P-256", JULIET);
-    struct buffer third = world_sign(again, &(struct smime_sign_options){0}, buffer_span(&content));
-    assert_reason(world_reason(trust, cache, &later, buffer_span(&third)), SMIME_OK);
-    assert_int_equal(smime_cache_counters_read(cache).evicted, 1);
-    assert_reason(world_reason(trust, cache, &later, buffer_span(&without)), SMIME_NO_CERT);
-    smime_cache_free(cache);
-    ca_free(again);
-    buffer_fini(&third);
-    buffer_fini(&with);
-    buffer_fini(&without);
-    buffer_fini(&content);
-}
-
-/* What was never found good is not known by its name either. */
-static void test_cache_only_of_the_good(void **state)
-{
-    struct ca_made *stranger_root = ca_authority("stranger");
-    struct ca_made *stranger = ca_person(stranger_root, "P-256", JULIET);
-    struct buffer content = world_message();
-    struct buffer with = world_sign(stranger, &(struct smime_sign_options){0}, buffer_span(&content));
-    struct buffer without = world_sign(stranger, &(struct smime_sign_options){.without_certificate = true},
-                                       buffer_span(&content));
-    struct smime_claim claim = world_claim();
-    struct smime_cache *cache = smime_cache_new(8);
-    (void)state;
-    assert_reason(world_reason(trust, cache, &claim, buffer_span(&with)), SMIME_CHAIN);
-    assert_reason(world_reason(trust, cache, &claim, buffer_span(&without)), SMIME_NO_CERT);
-    smime_cache_free(cache);
-    ca_free(stranger);
-    ca_free(stranger_root);
-    buffer_fini(&with);
-    buffer_fini(&without);
     buffer_fini(&content);
 }
 
@@ -587,75 +390,14 @@ static void test_another_certificate(void **state)
                   SMIME_KEY_TOO_SMALL);
 }
 
-struct crowd {
-    struct smime_cache *cache;
-    struct buffer *texts;
-};
-
-enum { CROWD_THREADS = 4, CROWD_SIGNERS = 3, CROWD_TURNS = 40 };
-
-static void *crowd_run(void *context)
-{
-    struct crowd *c = context;
-    struct smime_claim claim = world_claim();
-    struct smime_verdict verdict;
-    for (int i = 0; i < CROWD_TURNS; i++) {
-        if (i % 8 == 0)
-            smime_cache_forget(c->cache);
-        if (smime_verify(trust, c->cache, &claim, buffer_span(&c->texts[i % CROWD_SIGNERS]), &verdict) != 0 ||
-            verdict.reason != SMIME_OK)
-            return c;
-    }
-    return NULL;
-}
-
-/* One trust and one cache too small for all, by several threads. */
-static void test_threads(void **state)
-{
-    struct buffer content = world_message(), texts[CROWD_SIGNERS];
-    struct crowd crowd = {smime_cache_new(CROWD_SIGNERS - 1), texts};
-    pthread_t threads[CROWD_THREADS];
-    (void)state;
-    for (int i = 0; i < CROWD_SIGNERS; i++) {
-        struct ca_made *who = ca_person(world_root(), "P-256", JULIET);
-        texts[i] = world_sign(who, &(struct smime_sign_options){0}, buffer_span(&content));
-        ca_free(who);
-    }
-    for (int i = 0; i < CROWD_THREADS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, crowd_run, &crowd), 0);
-    for (int i = 0; i < CROWD_THREADS; i++) {
-        void *failed;
-        pthread_join(threads[i], &failed);
-        assert_null(failed);
-    }
-    struct smime_cache_counters counters = smime_cache_counters_read(crowd.cache);
-    assert_int_equal(counters.chain_hits + counters.chain_misses, CROWD_THREADS * CROWD_TURNS);
-    assert_true(counters.evicted > 0);
-    for (int i = 0; i < CROWD_SIGNERS; i++)
-        buffer_fini(&texts[i]);
-    smime_cache_free(crowd.cache);
-    buffer_fini(&content);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_algorithms),
-        cmocka_unit_test(test_from_xml),
-        cmocka_unit_test(test_each_octet_changed),
-        cmocka_unit_test(test_every_prefix),
-        cmocka_unit_test(test_certificates),
-        cmocka_unit_test(test_three_identities),
-        cmocka_unit_test(test_presence),
-        cmocka_unit_test(test_stanza_within),
-        cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_cache),
-        cmocka_unit_test(test_cache_only_of_the_good),
-        cmocka_unit_test(test_two_contents),
-        cmocka_unit_test(test_two_signers),
-        cmocka_unit_test(test_key_identifier),
-        cmocka_unit_test(test_another_certificate),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_algorithms),         cmocka_unit_test(test_from_xml),
+        cmocka_unit_test(test_each_octet_changed), cmocka_unit_test(test_every_prefix),
+        cmocka_unit_test(test_certificates),       cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_two_contents),       cmocka_unit_test(test_two_signers),
+        cmocka_unit_test(test_key_identifier),     cmocka_unit_test(test_another_certificate),
     };
     return cmocka_run_group_tests_name("smime verify", tests, setup, teardown);
 }
