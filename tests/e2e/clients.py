@@ -43,6 +43,11 @@ class Failure(AssertionError):
     pass
 
 
+def must(condition, text):
+    if not condition:
+        raise Failure(text)
+
+
 def js_folder(build):
     return os.path.join(build, "e2e-js")
 

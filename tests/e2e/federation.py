@@ -7,10 +7,9 @@ import threading
 import time
 
 import raw as raw_module
-from clients import DEADLINE_S, Failure
+from clients import DEADLINE_S, Failure, must
 from raw import NS_TLS, Raw, local
 from servers import Musterd, Prosody, free_ports, openssl
-from test_admin import must
 
 NS_SERVER = "jabber:server"
 NS_DIALBACK = "jabber:server:dialback"

@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 
-from clients import Failure
+from clients import Failure, must
 from raw import Raw, local
 from servers import KERNEL, Musterd
 
@@ -13,11 +13,6 @@ ROSTER = "jabber:iq:roster"
 
 def run(*command, body=""):
     return subprocess.run(command, input=body, capture_output=True, text=True, timeout=60)
-
-
-def must(condition, text):
-    if not condition:
-        raise Failure(text)
 
 
 def can_log_in(bench, account):

@@ -3,10 +3,9 @@
 import os
 import time
 
-from clients import DEADLINE_S, Missing
+from clients import DEADLINE_S, Missing, must
 from raw import Raw
 from servers import Musterd, program_is_off
-from test_admin import must
 from test_readers import counter
 
 SESSIONS = 100

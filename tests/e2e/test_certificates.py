@@ -5,9 +5,10 @@ import ssl
 import subprocess
 import time
 
+from clients import must
 import raw as raw_module
 from raw import NS_SASL, Failure, b64, local
-from test_admin import must, with_settings
+from test_admin import with_settings
 from test_login import NS_SASL2, Sasl2, agent, bind, request, token_of
 
 CLIENT_AUTH = "1.3.6.1.5.5.7.3.2"

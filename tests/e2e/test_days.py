@@ -10,9 +10,8 @@ import itertools
 import uuid
 import xml.etree.ElementTree as ElementTree
 
-from clients import KINDS
+from clients import KINDS, must
 from raw import NS_CLIENT, Raw, local
-from test_admin import must
 
 RESUME_S = "60"
 AVATAR = "urn:xmpp:avatar:"

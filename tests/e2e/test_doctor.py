@@ -9,7 +9,7 @@ import shutil
 import struct
 import subprocess
 
-from clients import Failure, Missing
+from clients import Missing, must
 from servers import KERNEL, openssl
 
 ROWS = {
@@ -24,11 +24,6 @@ STATES = {"ok", "degraded", "missing", "not applicable"}
 KEYS = {"name", "state", "needed", "reason", "change"}
 WITHOUT_CAPABILITIES = ("setpriv", "--bounding-set", "-all", "--inh-caps", "-all", "--ambient-caps", "-all")
 IO_URING_SETUP = 425
-
-
-def must(condition, text):
-    if not condition:
-        raise Failure(text)
 
 
 def doctor(bench, *arguments, config=None, before=(), restrict=None):

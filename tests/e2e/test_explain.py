@@ -3,9 +3,8 @@
 import json
 import time
 
-from clients import DEADLINE_S, Failure
+from clients import DEADLINE_S, Failure, must
 from raw import Raw
-from test_admin import must
 
 
 def import_rows(bench, *rows):

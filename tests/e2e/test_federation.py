@@ -2,10 +2,10 @@
 """Streams that other servers open (RFC 6120, XEP-0178, XEP-0220): what they can say to musterd."""
 import time
 
+from clients import must
 from federation import (CAPULET, DIALBACK_FEATURE, MESSAGE, MONTAGUE, NS_DIALBACK, NS_SERVER, OPTIONAL, Certificates, ServerByHand, Verona, eventually,
                         failed)
 from raw import header, local
-from test_admin import must
 
 
 def external_in(bench):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One stream in both directions (XEP-0288), with a server by hand."""
+from clients import must
 from federation import CAPULET, MESSAGE, MONTAGUE, NS_SERVER, Certificates, ServerByHand, Verona, eventually, failed, receiving, silent
 from raw import local
-from test_admin import must
 
 
 BIDI_FEATURE = "<bidi xmlns='urn:xmpp:features:bidi'/>"

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Streams that musterd opens: servers that fail, that are not there, that send it elsewhere."""
-from clients import Failure
+from clients import Failure, must
 from federation import (CAPULET, DIALBACK_FEATURE, EXTERNAL_FEATURE, MONTAGUE, NS_SERVER, Certificates, ServerByHand, Verona, eventually, failed,
                         receiving, silent)
 from raw import NS_ERRORS, NS_TLS, local
-from test_admin import must
 
 
 def no_tls(raw):

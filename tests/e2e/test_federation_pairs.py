@@ -2,9 +2,8 @@
 """Two servers that speak to each other: musterd with itself, and with Prosody."""
 import shutil
 
-from clients import Missing
+from clients import Missing, must
 from federation import CAPULET, MONTAGUE, OPTIONAL, Certificates, FederatedMusterd, FederatedProsody, User, eventually, failed
-from test_admin import must
 
 
 class Pair:

@@ -7,9 +7,8 @@ import socket
 import ssl
 import time
 
-from clients import DEADLINE_S, Failure, Missing
+from clients import DEADLINE_S, Failure, Missing, must
 from raw import NS_BIND, NS_CLIENT, NS_SASL, NS_STREAM, NS_TLS, Raw, b64, header, local
-from test_admin import must
 from test_errors import after_bind, after_header, beside_witnesses, sasl_failure, stanza_error
 
 STANZA_BYTES_MAX = 262144  # limits.stanza_bytes by default

@@ -6,9 +6,8 @@ import socket
 import ssl
 import uuid
 
-from clients import Failure
+from clients import Failure, must
 from raw import NS_SASL, Raw, b64, local
-from test_admin import must
 from test_certificates import CLIENT_AUTH, IM_URI, Authority, Certified, offers, openssl, with_authority
 from test_errors import beside_witnesses, witnesses_leave
 from test_hostile import session, throw, until_end

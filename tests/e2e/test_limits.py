@@ -2,8 +2,9 @@
 """Who says too much is slowed down or refused, and nobody else notices."""
 import time
 
+from clients import must
 from raw import Raw, local
-from test_admin import must, with_settings
+from test_admin import with_settings
 from test_readers import come_online, counter
 
 PINGS = 300  # a hundred at once, the others in two seconds and more

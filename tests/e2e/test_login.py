@@ -7,9 +7,9 @@ import os
 import time
 import uuid
 
-from clients import DEADLINE_S, Failure
+from clients import DEADLINE_S, Failure, must
 from raw import NS_SASL, Raw, b64, local
-from test_admin import must, with_settings
+from test_admin import with_settings
 
 NS_SASL2 = "urn:xmpp:sasl:2"
 NS_BIND2 = "urn:xmpp:bind:0"

@@ -6,10 +6,9 @@ import signal
 import statistics
 import time
 
-from clients import Missing
+from clients import Missing, must
 from raw import Raw, local
 from servers import program_is_off
-from test_admin import must
 from test_bpf import KEEPALIVES, RESOURCES, SESSIONS, TURNS_MAX, Without, server_with, until
 from test_readers import counter
 

@@ -4,10 +4,9 @@ import os
 import shutil
 import time
 
-from clients import DEADLINE_S, Missing
+from clients import DEADLINE_S, Missing, must
 from raw import Raw
 from servers import Musterd, has_capability, program_is_off
-from test_admin import must
 from test_bpf import until
 from test_readers import counter
 

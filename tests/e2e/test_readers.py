@@ -3,9 +3,9 @@
 connection. What is out of date does not come, the last does."""
 import time
 
-from clients import DEADLINE_S, Failure
+from clients import DEADLINE_S, Failure, must
 from raw import NS_CLIENT, Raw, local
-from test_admin import must, with_settings
+from test_admin import with_settings
 
 CSI = "urn:xmpp:csi:0"
 CHANGES = 50

@@ -2,8 +2,9 @@
 """In-band registration (XEP-0077): slixmpp's own plugin makes, uses, changes and removes an account; by hand what no client does."""
 import xml.etree.ElementTree as ElementTree
 
+from clients import must
 from raw import Raw, local
-from test_admin import can_log_in, must, roster_of, with_settings
+from test_admin import can_log_in, roster_of, with_settings
 
 FEATURE = "{http://jabber.org/features/iq-register}register"
 REGISTER = "jabber:iq:register"

@@ -7,9 +7,8 @@ import socket
 import threading
 import time
 
-from clients import KINDS, Failure
+from clients import KINDS, Failure, must
 from raw import Raw, local
-from test_admin import must
 from test_readers import come_online, counter, two_friends, wait_counter
 
 SM = "urn:xmpp:sm:3"

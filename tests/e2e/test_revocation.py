@@ -14,9 +14,8 @@ try:
 except ImportError:
     x509 = None
 
-from clients import Missing
+from clients import Missing, must
 from raw import local
-from test_admin import must
 from test_certificates import CLIENT_AUTH, Certified, offers, with_authority
 from test_login import NS_SASL2, bind
 

@@ -3,8 +3,9 @@
 import datetime
 import os
 
+from clients import must
 from raw import local
-from test_admin import must, with_settings
+from test_admin import with_settings
 from test_readers import come_online, two_friends
 
 PRIVATE = "<storage xmlns='urn:example:notes'>{}</storage>"

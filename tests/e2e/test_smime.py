@@ -7,10 +7,10 @@ import time
 from xml.sax.saxutils import escape
 
 import test_revocation
-from clients import Missing
+from clients import Missing, must
 from federation import MONTAGUE, FederatedMusterd
 from raw import local
-from test_admin import must, with_settings
+from test_admin import with_settings
 from test_certificates import CLIENT_AUTH, IM_URI, Authority
 from test_federation_pairs import Pair
 from test_revocation import list_write, soon

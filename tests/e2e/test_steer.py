@@ -7,10 +7,9 @@ import signal
 import socket
 import threading
 
-from clients import DEADLINE_S, Missing
+from clients import DEADLINE_S, Missing, must
 from raw import Raw
 from servers import KERNEL, Musterd, free_ports, program_is_off
-from test_admin import must
 
 WORKERS = 4
 LOGINS = 40

@@ -7,9 +7,9 @@ import os
 import struct
 import zlib
 
+from clients import must
 from raw import NS_CLIENT
 from terminal import Profanity
-from test_admin import must
 from test_days import AVATAR, BLOCKING, CARBONS, DELAY, Friend, body_of, copied, photo_of, sessions_of
 
 WITHOUT = "Profanity 0.13 has no SASL2 with log-in tokens (XEP-0388, XEP-0484)"
