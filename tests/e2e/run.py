@@ -49,6 +49,7 @@ import test_smime  # noqa: E402
 import test_steer  # noqa: E402
 import test_terminal  # noqa: E402
 import test_tls  # noqa: E402
+import test_tls_handshakes  # noqa: E402
 
 SUITES = (
     test_clients,
@@ -59,6 +60,7 @@ SUITES = (
     test_hostile,
     test_hostile_login,
     test_tls,
+    test_tls_handshakes,
     test_admin,
     test_groups,
     test_privileges,

@@ -2,6 +2,7 @@
 """XMPP streams whose TLS is done by something else than Python: tls_client (records made by hand), openssl s_client, gnutls-cli.
 Each stands in for the socket of a Raw, so that whole log-ins run through it."""
 import os
+import re
 import select
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from raw import NS_TLS, Raw, local
 
 KEY_UPDATE_QUIET, KEY_UPDATE_ASKING = 0, 1
 RECORD_PLAIN_MAX = 16384
+CONTENT_DATA = 23
 
 
 class Pipe:
@@ -188,6 +190,11 @@ def s_client(server, *more, tls="direct"):
             "-verify_return_error", *starttls, *more]
 
 
+def run_s_client(server, *more, body=b"", tls="direct"):
+    done = subprocess.run(s_client(server, *more, tls=tls), input=body, capture_output=True, timeout=60)
+    return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+
+
 def gnutls_cli(server, log, *more, tls="direct"):
     port = server.direct_port if tls == "direct" else server.starttls_port
     starttls = [] if tls == "direct" else ["--starttls-proto", "xmpp"]
@@ -218,3 +225,35 @@ def wait_until(what, deadline_s=DEADLINE_S):
             return result
         time.sleep(0.02)
     return result
+
+
+class Records:
+    """Who opens this server's records."""
+
+    def __init__(self, server):
+        found = re.findall(r" tls-records by=(\w+) rekey=(\w+)", server.log_text())
+        by, rekey = found[-1] if found else ("user", "no")
+        self.by_kernel = by == "kernel"
+        self.can_rekey = not self.by_kernel or rekey == "yes"
+
+
+def with_bystander(test):
+    """Beside a session that must not notice anything."""
+    def run(bench):
+        bystander = bench.on_close(Raw(bench.server, "direct")).log_in(bench.account())
+        test(bench)
+        bystander.ping()
+    return run
+
+
+def connect(bench, tls="direct", *options):
+    return bench.on_close(Sealed(bench, tls, *options))
+
+
+def logged_in(bench, tls="direct", *options):
+    return connect(bench, tls, *options).log_in(bench.account())
+
+
+def expect_reset(stream):
+    """Where the kernel takes no new keys."""
+    stream.expect_stream_error("reset")
