@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A connection's life: open, receive, send, close, move. Every operation in flight is counted; a connection is closed or
+/* A connection's life: open, send, close, move; what it receives is receive.c's. Every operation in flight is counted; a connection is closed or
  * handed over only at zero. Zero comes: a receive ends by cancellation or by the peer, a send by completion or,
  * after shutdown(2), by error; a job ends by itself. */
 #include "net/conn.h"
@@ -14,15 +14,14 @@
 
 #include "base/log.h"
 #include "net/handshake.h"
+#include "net/receive.h"
+#include "net/turn.h"
 #include "net/watch.h"
 #include "tls/client.h"
 
 /* One send carries at most this much: four full records. More would only sit in the socket's buffer, and a slow peer should
  * fill its own queue, where it is counted. */
 #define SEND_BYTES_MAX (4 * RECORD_PLAIN_MAX)
-
-/* Answers to KeyUpdates that a peer asks for and does not read: beyond this it is playing. */
-#define REPLY_BYTES_MAX 65536
 
 /* Connections that a turn seals and sends for: two milliseconds. The others' turn is the next; what is queued for them meanwhile goes
  * along. */
@@ -65,165 +64,10 @@ void net_fini(struct net *n)
     n->record_worker = record_worker_free(n->record_worker);
 }
 
-void conn_touch(struct conn *c)
-{
-    if (c->is_dirty || c->is_dying || !c->net)
-        return;
-    c->is_dirty = true;
-    list_append(&c->net->dirty, &c->link);
-}
-
 static void conn_unlink(struct conn *c)
 {
     list_remove(&c->link);
     c->is_dirty = c->is_dying = false;
-}
-
-static bool conn_is_ending(const struct conn *c)
-{
-    return c->is_closing || c->is_aborted;
-}
-
-static void conn_receive_arm(struct conn *c)
-{
-    bool is_wanted = !c->is_ended && !c->is_aborted && !c->is_detaching && !c->is_switching &&
-                     (!c->is_paused || c->is_closing);
-    if (c->is_receiving || !is_wanted)
-        return;
-    c->is_receiving = true;
-    c->is_receive_new = true;
-    c->in_flight++;
-    watch_slot_take(c);
-    loop_receive(c->net->loop, &c->receive, c->fd, c->slot);
-}
-
-static void conn_receive_stop(struct conn *c)
-{
-    if (c->is_receiving)
-        loop_cancel(c->net->loop, &c->receive, c->slot);
-}
-
-/* The peer broke the rules of TLS. A fatal alert is the last that is said (RFC 8446 s. 6.2): neither what is queued nor
- * close_notify follow it. Closing at once with bytes of the peer unread would reset the connection and could take the alert with it: the
- * owner's timer closes, a few seconds later. */
-static void conn_refuse(struct conn *c, uint8_t alert)
-{
-    record_alert(c->record, c->net->record_worker, alert, &c->raw_out);
-    c->is_ended = true;
-    c->is_shut = true;
-    c->is_refused = true;
-    c->events->ended(c, "bad-record", false);
-    outqueue_fini(&c->out);
-}
-
-/* Open the records of `bytes`, in place, as far as they are whole. Returns the bytes used. */
-static size_t conn_open_records(struct conn *c, char *bytes, size_t len)
-{
-    size_t done = 0;
-    while (done < len && !c->is_ended && !conn_is_ending(c)) {
-        struct span plain = {0};
-        size_t used = 0;
-        uint32_t reply_before = c->raw_out.len;
-        int outcome = record_open(c->record, c->net->record_worker, bytes + done, len - done, &plain, &used,
-                                  &c->raw_out);
-        if (outcome == RECORD_MORE)
-            break;
-        done += used;
-        if (c->raw_out.len != reply_before)
-            conn_touch(c);
-        if (c->raw_out.len > REPLY_BYTES_MAX) {
-            conn_abort(c);
-            break;
-        }
-        if (outcome == RECORD_CLOSED) {
-            c->is_ended = true;
-            c->events->ended(c, "close-notify", false);
-        } else if (outcome == RECORD_BAD || outcome < 0) {
-            conn_refuse(c, record_bad_alert(c->record));
-        } else if (plain.len) {
-            c->events->received(c, plain);
-        }
-    }
-    return done;
-}
-
-void conn_bytes_in(struct conn *c, char *bytes, size_t len)
-{
-    if (c->handshake) {
-        conn_handshake_feed(c, span_make(bytes, len));
-        return;
-    }
-    if (!c->record) {
-        c->events->received(c, span_make(bytes, len));
-        return;
-    }
-    if (c->sealed_in.len == 0) {
-        size_t used = conn_open_records(c, bytes, len);
-        if (used < len && !c->is_ended && !conn_is_ending(c))
-            buffer_append(&c->sealed_in, span_make(bytes + used, len - used));
-    } else {
-        buffer_append(&c->sealed_in, span_make(bytes, len));
-        buffer_consume(&c->sealed_in, conn_open_records(c, c->sealed_in.ptr, c->sealed_in.len));
-        if (c->sealed_in.len == 0)
-            buffer_fini(&c->sealed_in);
-    }
-    if (!buffer_ok(&c->sealed_in)) {
-        c->is_ended = true;
-        c->events->ended(c, "out-of-memory", false);
-    }
-}
-
-/* A record that is not application data stands first in the kernel's queue. */
-static void conn_control(struct conn *c)
-{
-    uint8_t kept = loop_slot_kept(c->net->loop, c->slot);
-    if (kept != c->kept) /* data has come before it, though nobody woke for that */
-        record_kernel_data_came(c->record);
-    c->kept = kept;
-    int outcome = record_kernel_control(c->record);
-    if (c->is_ended || conn_is_ending(c) || outcome == 0 || outcome == -EAGAIN)
-        return;
-    if (outcome != RECORD_CLOSED && outcome != RECORD_UNRENEWABLE) {
-        conn_refuse(c, record_bad_alert(c->record));
-        return;
-    }
-    c->is_ended = true;
-    c->events->ended(c, outcome == RECORD_CLOSED ? "close-notify" : "key-update",
-                     outcome == RECORD_UNRENEWABLE);
-}
-
-static void conn_receive_done(struct op *op, int result, unsigned flags, char *bytes)
-{
-    struct conn *c = container_of(op, struct conn, receive);
-    c->is_receive_new = false;
-    if (!(flags & LOOP_MORE)) {
-        c->is_receiving = false;
-        c->in_flight--;
-    }
-    conn_touch(c); /* at the turn's end: arm again, or come to rest */
-    if (result > 0) {
-        c->net->counters.receives++;
-        c->net->counters.bytes_received += (uint64_t)result;
-        if (!c->is_ended && !conn_is_ending(c))
-            conn_bytes_in(c, bytes, (size_t)result);
-        watch_read(c, (size_t)result);
-        return;
-    }
-    if (result == -EIO && record_is_kernel(c->record)) {
-        conn_control(c);
-        return;
-    }
-    /* No buffer was free, or we cancelled, or a signal came: not the peer's doing. */
-    if (result == -ENOBUFS || result == -ECANCELED || result == -EINTR || result == -EAGAIN)
-        return;
-    bool is_news = !c->is_ended && !conn_is_ending(c);
-    if (is_news && record_is_kernel(c->record) && record_kernel_alert_of(result) != TLS_ALERT_NONE) {
-        conn_refuse(c, record_kernel_alert_of(result));
-        return;
-    }
-    c->is_ended = true;
-    if (is_news)
-        c->events->ended(c, result == 0 ? "end-of-stream" : strerror(-result), false);
 }
 
 /* Seal what outqueue_take gives into c->send_bytes, one record after the other. 0 or negative errno. */

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "net/receive.h"
+#include "net/turn.h"
 #include "tls/client.h"
 #include "tls/handshake.h"
 

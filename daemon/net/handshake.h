@@ -10,8 +10,4 @@ void conn_handshake_feed(struct conn *c, struct span bytes);
 /* Takes a connection without a handshake; never while a step is with the job thread. */
 void conn_handshake_free(struct conn *c);
 
-/* conn.c's: */
-void conn_touch(struct conn *c);
-void conn_bytes_in(struct conn *c, char *bytes, size_t len);
-
 #endif
