@@ -12,40 +12,20 @@
 
 #include "world.h"
 
-static struct smime_trust *trust;
-static struct ca_made *juliet; /* P-256 */
-
-static int setup(void **state)
-{
-    (void)state;
-    assert_int_equal(smime_library_begin(), 0);
-    trust = world_trust(SMIME_PURPOSE_REQUIRE, false, world_root(), NULL);
-    juliet = ca_person(world_root(), "P-256", JULIET);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    smime_trust_unref(trust);
-    ca_free(juliet);
-    return 0;
-}
-
 static void test_cache(void **state)
 {
     struct buffer content = world_message();
-    struct buffer with = world_sign(juliet, &(struct smime_sign_options){0}, buffer_span(&content));
-    struct buffer without =
-        world_sign(juliet, &(struct smime_sign_options){.without_certificate = true}, buffer_span(&content));
+    struct buffer with = world_sign(world_juliet, &(struct smime_sign_options){0}, buffer_span(&content));
+    struct buffer without = world_sign(
+        world_juliet, &(struct smime_sign_options){.without_certificate = true}, buffer_span(&content));
     struct smime_claim claim = world_claim(), later = claim;
     struct smime_cache *cache = smime_cache_new(1);
     (void)state;
-    assert_reason(world_reason(trust, cache, &claim, buffer_span(&without)), SMIME_NO_CERT);
-    assert_reason(world_reason(trust, NULL, &claim, buffer_span(&without)), SMIME_NO_CERT);
-    assert_reason(world_reason(trust, cache, &claim, buffer_span(&with)), SMIME_OK);
-    assert_reason(world_reason(trust, cache, &claim, buffer_span(&without)), SMIME_OK);
-    assert_reason(world_reason(trust, cache, &claim, buffer_span(&with)), SMIME_OK);
+    assert_reason(world_reason(world_usual_trust, cache, &claim, buffer_span(&without)), SMIME_NO_CERT);
+    assert_reason(world_reason(world_usual_trust, NULL, &claim, buffer_span(&without)), SMIME_NO_CERT);
+    assert_reason(world_reason(world_usual_trust, cache, &claim, buffer_span(&with)), SMIME_OK);
+    assert_reason(world_reason(world_usual_trust, cache, &claim, buffer_span(&without)), SMIME_OK);
+    assert_reason(world_reason(world_usual_trust, cache, &claim, buffer_span(&with)), SMIME_OK);
     struct smime_cache_counters counters = smime_cache_counters_read(cache);
     assert_int_equal(counters.chain_hits, 1);
     assert_int_equal(counters.chain_misses, 1);
@@ -54,13 +34,13 @@ static void test_cache(void **state)
 
     /* Good for an hour, then asked again; and again when trust changed. */
     later.now.seconds += 3599;
-    assert_reason(world_reason(trust, cache, &later, buffer_span(&with)), SMIME_OK);
+    assert_reason(world_reason(world_usual_trust, cache, &later, buffer_span(&with)), SMIME_OK);
     assert_int_equal(smime_cache_counters_read(cache).chain_hits, 2);
     later.now.seconds += 1;
-    assert_reason(world_reason(trust, cache, &later, buffer_span(&with)), SMIME_OK);
+    assert_reason(world_reason(world_usual_trust, cache, &later, buffer_span(&with)), SMIME_OK);
     assert_int_equal(smime_cache_counters_read(cache).chain_hits, 2);
     smime_cache_forget(cache);
-    assert_reason(world_reason(trust, cache, &later, buffer_span(&with)), SMIME_OK);
+    assert_reason(world_reason(world_usual_trust, cache, &later, buffer_span(&with)), SMIME_OK);
     assert_int_equal(smime_cache_counters_read(cache).chain_misses, 3);
 
     /* Another trust's verdict is not ours; and without a certificate the chain is verified again, too. */
@@ -74,9 +54,9 @@ static void test_cache(void **state)
     /* One place: the next to be found good takes it. */
     struct ca_made *again = ca_person(world_root(), "P-256", JULIET);
     struct buffer third = world_sign(again, &(struct smime_sign_options){0}, buffer_span(&content));
-    assert_reason(world_reason(trust, cache, &later, buffer_span(&third)), SMIME_OK);
+    assert_reason(world_reason(world_usual_trust, cache, &later, buffer_span(&third)), SMIME_OK);
     assert_int_equal(smime_cache_counters_read(cache).evicted, 1);
-    assert_reason(world_reason(trust, cache, &later, buffer_span(&without)), SMIME_NO_CERT);
+    assert_reason(world_reason(world_usual_trust, cache, &later, buffer_span(&without)), SMIME_NO_CERT);
     smime_cache_free(cache);
     ca_free(again);
     buffer_fini(&third);
@@ -97,8 +77,8 @@ static void test_cache_only_of_the_good(void **state)
     struct smime_claim claim = world_claim();
     struct smime_cache *cache = smime_cache_new(8);
     (void)state;
-    assert_reason(world_reason(trust, cache, &claim, buffer_span(&with)), SMIME_CHAIN);
-    assert_reason(world_reason(trust, cache, &claim, buffer_span(&without)), SMIME_NO_CERT);
+    assert_reason(world_reason(world_usual_trust, cache, &claim, buffer_span(&with)), SMIME_CHAIN);
+    assert_reason(world_reason(world_usual_trust, cache, &claim, buffer_span(&without)), SMIME_NO_CERT);
     smime_cache_free(cache);
     ca_free(stranger);
     ca_free(stranger_root);
@@ -122,7 +102,8 @@ static void *crowd_run(void *context)
     for (int i = 0; i < CROWD_TURNS; i++) {
         if (i % 8 == 0)
             smime_cache_forget(c->cache);
-        if (smime_verify(trust, c->cache, &claim, buffer_span(&c->texts[i % CROWD_SIGNERS]), &verdict) != 0 ||
+        if (smime_verify(world_usual_trust, c->cache, &claim, buffer_span(&c->texts[i % CROWD_SIGNERS]),
+                         &verdict) != 0 ||
             verdict.reason != SMIME_OK)
             return c;
     }
@@ -164,5 +145,5 @@ int main(void)
         cmocka_unit_test(test_cache_only_of_the_good),
         cmocka_unit_test(test_threads),
     };
-    return cmocka_run_group_tests_name("smime cache", tests, setup, teardown);
+    return cmocka_run_group_tests_name("smime cache", tests, world_begin, world_end);
 }

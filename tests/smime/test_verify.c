@@ -13,26 +13,19 @@
 #include "sasl/sasl.h"
 #include "world.h"
 
-static struct smime_trust *trust, *legacy_trust;
-static struct ca_made *juliet; /* P-256 */
+static struct smime_trust *legacy_trust;
 
 static int setup(void **state)
 {
-    (void)state;
-    assert_int_equal(smime_library_begin(), 0);
-    trust = world_trust(SMIME_PURPOSE_REQUIRE, false, world_root(), NULL);
+    world_begin(state);
     legacy_trust = world_trust(SMIME_PURPOSE_LEGACY, true, world_root(), NULL);
-    juliet = ca_person(world_root(), "P-256", JULIET);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    (void)state;
-    smime_trust_unref(trust);
     smime_trust_unref(legacy_trust);
-    ca_free(juliet);
-    return 0;
+    return world_end(state);
 }
 
 static struct smime_verdict verdict_of(const struct smime_trust *by, const struct smime_claim *claim,
@@ -67,7 +60,7 @@ static void test_algorithms(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct ca_made *who = ca_person(world_root(), rows[i].key, JULIET);
         struct buffer object = world_sign(who, &rows[i].options, buffer_span(&content));
-        struct smime_verdict verdict = verdict_of(trust, &claim, buffer_span(&object));
+        struct smime_verdict verdict = verdict_of(world_usual_trust, &claim, buffer_span(&object));
         assert_reason(verdict.reason, rows[i].today);
         assert_int_equal(verdict.form, rows[i].options.is_opaque ? SMIME_FORM_OPAQUE : SMIME_FORM_SIGNED);
         if (verdict.reason == SMIME_OK) {
@@ -88,14 +81,14 @@ static void test_algorithms(void **state)
 static void test_from_xml(void **state)
 {
     struct buffer content = world_message(), text = {0};
-    struct buffer object = world_sign(juliet, &(struct smime_sign_options){0}, buffer_span(&content));
+    struct buffer object = world_sign(world_juliet, &(struct smime_sign_options){0}, buffer_span(&content));
     struct smime_claim claim = world_claim();
     (void)state;
     buffer_literal(&text, "\n \n");
     for (uint32_t i = 0; i < object.len; i++)
         if (object.ptr[i] != '\r')
             buffer_append_char(&text, object.ptr[i]);
-    assert_reason(world_reason(trust, NULL, &claim, buffer_span(&text)), SMIME_OK);
+    assert_reason(world_reason(world_usual_trust, NULL, &claim, buffer_span(&text)), SMIME_OK);
     buffer_fini(&text);
     buffer_fini(&object);
     buffer_fini(&content);
@@ -105,10 +98,10 @@ static void test_from_xml(void **state)
 static void test_each_octet_changed(void **state)
 {
     struct buffer content = world_message();
-    struct buffer object =
-        world_sign(juliet, &(struct smime_sign_options){.signing_time_s = NOW_S}, buffer_span(&content));
+    struct buffer object = world_sign(world_juliet, &(struct smime_sign_options){.signing_time_s = NOW_S},
+                                      buffer_span(&content));
     struct smime_claim claim = world_claim();
-    struct smime_verdict whole = verdict_of(trust, &claim, buffer_span(&object));
+    struct smime_verdict whole = verdict_of(world_usual_trust, &claim, buffer_span(&object));
     char *at = memmem(object.ptr, object.len, content.ptr, content.len);
     (void)state;
     assert_non_null(at);
@@ -116,7 +109,7 @@ static void test_each_octet_changed(void **state)
         char was = object.ptr[i];
         bool is_content = object.ptr + i >= at && object.ptr + i < at + content.len;
         object.ptr[i] ^= 1;
-        struct smime_verdict verdict = verdict_of(trust, &claim, buffer_span(&object));
+        struct smime_verdict verdict = verdict_of(world_usual_trust, &claim, buffer_span(&object));
         if (is_content && was != '\r' && was != '\n')
             assert_reason(verdict.reason, SMIME_DIGEST_MISMATCH);
         if (verdict.reason == SMIME_OK)
@@ -134,12 +127,12 @@ static void test_every_prefix(void **state)
     struct smime_claim claim = world_claim();
     (void)state;
     for (int is_opaque = 0; is_opaque < 2; is_opaque++) {
-        struct buffer object =
-            world_sign(juliet, &(struct smime_sign_options){.is_opaque = is_opaque}, buffer_span(&content));
+        struct buffer object = world_sign(world_juliet, &(struct smime_sign_options){.is_opaque = is_opaque},
+                                          buffer_span(&content));
         for (uint32_t len = 0; len + 8 < object.len; len++) {
             char *copy = malloc(len ? len : 1); /* its end is the allocation's: reading on is seen */
             memcpy(copy, object.ptr, len);
-            assert_true(world_reason(trust, NULL, &claim, span_make(copy, len)) != SMIME_OK);
+            assert_true(world_reason(world_usual_trust, NULL, &claim, span_make(copy, len)) != SMIME_OK);
             free(copy);
         }
         buffer_fini(&object);
@@ -241,16 +234,16 @@ static void test_forms(void **state)
     struct smime_claim claim = world_claim();
     (void)state;
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
-        struct smime_verdict verdict = verdict_of(trust, &claim, span_of(none[i]));
+        struct smime_verdict verdict = verdict_of(world_usual_trust, &claim, span_of(none[i]));
         assert_reason(verdict.reason, SMIME_NO_SIGNATURE);
         assert_int_equal(verdict.form, SMIME_FORM_NONE);
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_reason(world_reason(trust, NULL, &claim, span_of(bad[i].text)), bad[i].reason);
+        assert_reason(world_reason(world_usual_trust, NULL, &claim, span_of(bad[i].text)), bad[i].reason);
     struct buffer large = {0};
     while (large.len <= SMIME_TEXT_BYTES_MAX)
         buffer_literal(&large, " ");
-    assert_reason(world_reason(trust, NULL, &claim, buffer_span(&large)), SMIME_TOO_LARGE);
+    assert_reason(world_reason(world_usual_trust, NULL, &claim, buffer_span(&large)), SMIME_TOO_LARGE);
     buffer_fini(&large);
 }
 
@@ -260,7 +253,7 @@ static void test_two_contents(void **state)
     struct smime_claim claim = world_claim();
     struct buffer content = world_message(), text = {0};
     struct buffer object =
-        world_sign(juliet, &(struct smime_sign_options){.is_opaque = true}, buffer_span(&content));
+        world_sign(world_juliet, &(struct smime_sign_options){.is_opaque = true}, buffer_span(&content));
     const char *base64 = (const char *)memmem(object.ptr, object.len, "\r\n\r\n", 4) + 4;
     (void)state;
     buffer_literal(
@@ -271,8 +264,8 @@ static void test_two_contents(void **state)
                    "\n--b\nContent-Type: application/pkcs7-signature\nContent-Transfer-Encoding: base64\n\n");
     buffer_append(&text, span_make(base64, (size_t)(object.ptr + object.len - base64)));
     buffer_literal(&text, "--b--\n");
-    assert_reason(world_reason(trust, NULL, &claim, buffer_span(&object)), SMIME_OK);
-    assert_reason(world_reason(trust, NULL, &claim, buffer_span(&text)), SMIME_BAD_CMS);
+    assert_reason(world_reason(world_usual_trust, NULL, &claim, buffer_span(&object)), SMIME_OK);
+    assert_reason(world_reason(world_usual_trust, NULL, &claim, buffer_span(&text)), SMIME_BAD_CMS);
     buffer_fini(&text);
     buffer_fini(&object);
     buffer_fini(&content);
@@ -309,14 +302,14 @@ static void test_two_signers(void **state)
 {
     struct ca_made *tybalt = ca_person(world_root(), "P-256", "tybalt@example.com");
     struct ca_made *unknown = ca_person(world_root(), "P-256", "tybalt@example.com");
-    const struct ca_made *pairs[][2] = {{juliet, tybalt}, {tybalt, juliet}};
+    const struct ca_made *pairs[][2] = {{world_juliet, tybalt}, {tybalt, world_juliet}};
     struct smime_claim strict = world_claim(), lenient = strict;
     (void)state;
     lenient.is_strict = false;
     for (int i = 0; i < 2; i++) {
         struct buffer text = text_of(signed_by(pairs[i], 2, 0));
-        assert_reason(world_reason(trust, NULL, &strict, buffer_span(&text)), SMIME_BAD_CMS);
-        struct smime_verdict verdict = verdict_of(trust, &lenient, buffer_span(&text));
+        assert_reason(world_reason(world_usual_trust, NULL, &strict, buffer_span(&text)), SMIME_BAD_CMS);
+        struct smime_verdict verdict = verdict_of(world_usual_trust, &lenient, buffer_span(&text));
         assert_reason(verdict.reason, SMIME_OK);
         assert_string_equal(verdict.jid, JULIET);
         buffer_fini(&text);
@@ -328,13 +321,13 @@ static void test_two_signers(void **state)
         ASN1_OCTET_STRING *signature = CMS_SignerInfo_get0_signature(info);
         ((unsigned char *)ASN1_STRING_get0_data(signature))[ASN1_STRING_length(signature) - 1] ^= 1;
         struct buffer text = text_of(cms);
-        assert_reason(world_reason(trust, NULL, &lenient, buffer_span(&text)), SMIME_SIG_INVALID);
+        assert_reason(world_reason(world_usual_trust, NULL, &lenient, buffer_span(&text)), SMIME_SIG_INVALID);
         buffer_fini(&text);
     }
-    CMS_ContentInfo *cms = signed_by((const struct ca_made *[]){juliet, unknown}, 2, CMS_NOCERTS);
-    CMS_add1_cert(cms, juliet->certificate);
+    CMS_ContentInfo *cms = signed_by((const struct ca_made *[]){world_juliet, unknown}, 2, CMS_NOCERTS);
+    CMS_add1_cert(cms, world_juliet->certificate);
     struct buffer text = text_of(cms);
-    assert_reason(world_reason(trust, NULL, &lenient, buffer_span(&text)), SMIME_NO_CERT);
+    assert_reason(world_reason(world_usual_trust, NULL, &lenient, buffer_span(&text)), SMIME_NO_CERT);
     buffer_fini(&text);
     ca_free(tybalt);
     ca_free(unknown);
@@ -344,13 +337,13 @@ static void test_key_identifier(void **state)
 {
     struct smime_cache *cache = smime_cache_new(4);
     struct smime_claim claim = world_claim();
-    struct buffer with = text_of(signed_by((const struct ca_made *[]){juliet}, 1, CMS_USE_KEYID));
+    struct buffer with = text_of(signed_by((const struct ca_made *[]){world_juliet}, 1, CMS_USE_KEYID));
     struct buffer without =
-        text_of(signed_by((const struct ca_made *[]){juliet}, 1, CMS_USE_KEYID | CMS_NOCERTS));
+        text_of(signed_by((const struct ca_made *[]){world_juliet}, 1, CMS_USE_KEYID | CMS_NOCERTS));
     (void)state;
-    assert_reason(world_reason(trust, cache, &claim, buffer_span(&without)), SMIME_NO_CERT);
-    assert_reason(world_reason(trust, cache, &claim, buffer_span(&with)), SMIME_OK);
-    assert_reason(world_reason(trust, cache, &claim, buffer_span(&without)), SMIME_OK);
+    assert_reason(world_reason(world_usual_trust, cache, &claim, buffer_span(&without)), SMIME_NO_CERT);
+    assert_reason(world_reason(world_usual_trust, cache, &claim, buffer_span(&with)), SMIME_OK);
+    assert_reason(world_reason(world_usual_trust, cache, &claim, buffer_span(&without)), SMIME_OK);
     smime_cache_free(cache);
     buffer_fini(&with);
     buffer_fini(&without);
@@ -363,12 +356,12 @@ static enum smime_reason with_another_certificate(const struct ca_recipe *recipe
     struct smime_claim claim = world_claim();
     complete.names = "im:" JULIET;
     complete.eku = "imUri";
-    complete.serial = ca_serial(juliet);
+    complete.serial = ca_serial(world_juliet);
     struct ca_made *other = ca_issue(&complete, world_root());
-    CMS_ContentInfo *cms = signed_by((const struct ca_made *[]){juliet}, 1, CMS_NOCERTS | flags);
+    CMS_ContentInfo *cms = signed_by((const struct ca_made *[]){world_juliet}, 1, CMS_NOCERTS | flags);
     assert_int_equal(CMS_add1_cert(cms, other->certificate), 1);
     struct buffer text = text_of(cms);
-    enum smime_reason reason = world_reason(trust, NULL, &claim, buffer_span(&text));
+    enum smime_reason reason = world_reason(world_usual_trust, NULL, &claim, buffer_span(&text));
     buffer_fini(&text);
     ca_free(other);
     return reason;
@@ -377,9 +370,9 @@ static enum smime_reason with_another_certificate(const struct ca_recipe *recipe
 static void test_another_certificate(void **state)
 {
     (void)state;
-    assert_reason(with_another_certificate(&(struct ca_recipe){.same_key = juliet}, 0), SMIME_OK);
+    assert_reason(with_another_certificate(&(struct ca_recipe){.same_key = world_juliet}, 0), SMIME_OK);
     /* The signature says which certificate it means (RFC 5035). */
-    assert_reason(with_another_certificate(&(struct ca_recipe){.same_key = juliet}, CMS_CADES),
+    assert_reason(with_another_certificate(&(struct ca_recipe){.same_key = world_juliet}, CMS_CADES),
                   SMIME_SIG_INVALID);
     assert_reason(with_another_certificate(&(struct ca_recipe){.key = "P-256"}, 0), SMIME_SIG_INVALID);
     assert_reason(with_another_certificate(&(struct ca_recipe){.key = "ED25519"}, 0), SMIME_SIG_INVALID);

@@ -13,31 +13,12 @@
 #include "smime/pidf.h"
 #include "world.h"
 
-static struct smime_trust *trust;
-static struct ca_made *juliet; /* P-256 */
-
-static int setup(void **state)
-{
-    (void)state;
-    assert_int_equal(smime_library_begin(), 0);
-    trust = world_trust(SMIME_PURPOSE_REQUIRE, false, world_root(), NULL);
-    juliet = ca_person(world_root(), "P-256", JULIET);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    smime_trust_unref(trust);
-    ca_free(juliet);
-    return 0;
-}
-
 /* One text, signed and verified under a claim. */
 static enum smime_reason reason_of(struct span content, const struct smime_claim *claim)
 {
-    struct buffer object = world_sign(juliet, &(struct smime_sign_options){.signing_time_s = NOW_S}, content);
-    enum smime_reason reason = world_reason(trust, NULL, claim, buffer_span(&object));
+    struct buffer object =
+        world_sign(world_juliet, &(struct smime_sign_options){.signing_time_s = NOW_S}, content);
+    enum smime_reason reason = world_reason(world_usual_trust, NULL, claim, buffer_span(&object));
     buffer_fini(&object);
     return reason;
 }
@@ -159,5 +140,5 @@ int main(void)
         cmocka_unit_test(test_presence),
         cmocka_unit_test(test_stanza_within),
     };
-    return cmocka_run_group_tests_name("smime within", tests, setup, teardown);
+    return cmocka_run_group_tests_name("smime within", tests, world_begin, world_end);
 }

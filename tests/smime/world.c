@@ -9,6 +9,9 @@
 
 #include "smime/cpim.h"
 
+struct smime_trust *world_usual_trust;
+struct ca_made *world_juliet;
+
 const struct ca_made *world_root(void)
 {
     static struct ca_made *root;
@@ -22,6 +25,23 @@ static void message_end(int r, struct buffer *message)
     if (r != 0)
         fail_msg("%d: %.*s", r, (int)message->len, message->ptr);
     buffer_fini(message);
+}
+
+int world_begin(void **state)
+{
+    (void)state;
+    assert_int_equal(smime_library_begin(), 0);
+    world_usual_trust = world_trust(SMIME_PURPOSE_REQUIRE, false, world_root(), NULL);
+    world_juliet = ca_person(world_root(), "P-256", JULIET);
+    return 0;
+}
+
+int world_end(void **state)
+{
+    (void)state;
+    smime_trust_unref(world_usual_trust);
+    ca_free(world_juliet);
+    return 0;
 }
 
 struct smime_trust *world_trust(enum smime_purpose purpose, bool legacy, const struct ca_made *anchor,

@@ -17,6 +17,11 @@
 
 /* An authority, made once for a program. */
 const struct ca_made *world_root(void);
+/* The group's set-up and its end: who is believed by default, and Juliet with a certificate (P-256). */
+extern struct smime_trust *world_usual_trust;
+extern struct ca_made *world_juliet;
+int world_begin(void **state);
+int world_end(void **state);
 /* NULL for `crls`: none. To be given back. */
 struct smime_trust *world_trust(enum smime_purpose purpose, bool legacy, const struct ca_made *anchor,
                                 const char *crls);
