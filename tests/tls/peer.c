@@ -98,6 +98,24 @@ struct tls_context *context_make(bool allow_tls12)
     return context;
 }
 
+struct tls_context *context13, *context12;
+
+int contexts_make(void **state)
+{
+    (void)state;
+    context13 = context_make(false);
+    context12 = context_make(true);
+    return 0;
+}
+
+int contexts_drop(void **state)
+{
+    (void)state;
+    context13 = tls_context_unref(context13);
+    context12 = tls_context_unref(context12);
+    return 0;
+}
+
 static int peer_session_new(SSL *ssl, SSL_SESSION *session)
 {
     struct peer *p = SSL_get_app_data(ssl);

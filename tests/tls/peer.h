@@ -28,6 +28,10 @@ void certificate_make(const char *dir, const char *name, const struct certificat
 
 /* A context of the room itself with such a certificate in a scratch directory of its own, already removed. */
 struct tls_context *context_make(bool allow_tls12);
+/* The group's set-up and its end: one that allows TLS 1.3 only, and one that allows TLS 1.2 as well. */
+extern struct tls_context *context13, *context12;
+int contexts_make(void **state);
+int contexts_drop(void **state);
 
 struct peer {
     SSL_CTX *ctx;

@@ -35,24 +35,6 @@ static const struct suite_row suites[] = {
 };
 enum { SUITES = sizeof(suites) / sizeof(suites[0]) };
 
-static struct tls_context *context13, *context12;
-
-static int contexts_make(void **state)
-{
-    (void)state;
-    context13 = context_make(false);
-    context12 = context_make(true);
-    return 0;
-}
-
-static int contexts_drop(void **state)
-{
-    (void)state;
-    context13 = tls_context_unref(context13);
-    context12 = tls_context_unref(context12);
-    return 0;
-}
-
 /* Send something both ways, twice and of several records, and compare. */
 static void data_check(struct connection *c, struct peer *p, const char *name)
 {

@@ -14,24 +14,6 @@
 
 #include "peer.h"
 
-static struct tls_context *context13, *context12;
-
-static int contexts_make(void **state)
-{
-    (void)state;
-    context13 = context_make(false);
-    context12 = context_make(true);
-    return 0;
-}
-
-static int contexts_drop(void **state)
-{
-    (void)state;
-    context13 = tls_context_unref(context13);
-    context12 = tls_context_unref(context12);
-    return 0;
-}
-
 /* What is not agreed on: the client is told why by an alert, ours and its reason are at hand. */
 static void refusals(void **state)
 {
