@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* As with lists (tls/crls.c): whoever needs it looks at the files' times first, at most every few seconds, and one of those who look
- * reads what has changed while the others go on with what there was. */
 #include "edge/directory.h"
 
 #include <errno.h>
@@ -9,33 +7,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#include "base/clock.h"
-#include "base/hash.h"
 #include "base/log.h"
+#include "base/watched.h"
 #include "tls/crls.h"
 
-/* A certificate that somebody has just put there counts so much later at most. */
-#define LOOK_MS 5000
 /* Some thousand authorities; this stops a wrong path (a disk image, a log) from being read whole. */
 #define FILE_BYTES_MAX (16u << 20)
 
 struct directory {
     struct directory_settings settings;
     struct crls *lists;
-    pthread_mutex_t reading;  /* one reads */
-    uint64_t looked_ms, seen; /* under `reading`: when, and the digest of the files that are in force */
-    uint64_t unread;          /* likewise: of those that could not be read; 0: none */
+    struct watched files;
     pthread_mutex_t lock;
     struct smime_trust *trust;                   /* under `lock` */
     uint64_t anchors_expire_s, between_expire_s; /* under `lock` */
-    _Atomic uint64_t read, failed;
 };
 
 /* What was read at one time. */
@@ -102,22 +93,9 @@ static int reading_fill(const struct directory *d, struct reading *r, struct buf
     return error;
 }
 
-/* What tells one state of a file from another. */
-static uint64_t file_digest(const char *path)
-{
-    struct stat status;
-    if (!path || stat(path, &status) < 0)
-        return 1;
-    const uint64_t facts[] = {hash_bytes(span_of(path)),        (uint64_t)status.st_ino,
-                              (uint64_t)status.st_size,         (uint64_t)status.st_mtim.tv_sec,
-                              (uint64_t)status.st_mtim.tv_nsec, (uint64_t)status.st_ctim.tv_sec,
-                              (uint64_t)status.st_ctim.tv_nsec};
-    return hash_bytes(span_make((const char *)facts, sizeof facts));
-}
-
 static uint64_t files_digest(const struct directory *d)
 {
-    uint64_t digest = file_digest(d->settings.anchors) + 3 * file_digest(d->settings.intermediates);
+    uint64_t digest = watched_digest(d->settings.anchors) + 3 * watched_digest(d->settings.intermediates);
     if (d->lists) {
         struct crls_snapshot *now = crls_take(d->lists);
         digest += 5 * now->generation;
@@ -163,25 +141,16 @@ static int directory_read(struct directory *d, struct buffer *message)
 
 static void look(struct directory *d)
 {
-    uint64_t now_ms = clock_now_ms();
     struct buffer message = {0};
-    if (now_ms < d->looked_ms + LOOK_MS)
-        return;
-    d->looked_ms = now_ms;
     uint64_t seen = files_digest(d);
-    if (seen == d->seen)
+    if (seen == d->files.seen)
         return;
     int error = directory_read(d, &message);
-    bool is_told = error && seen == d->unread; /* it is tried each time, and told once */
-    if (!is_told)
-        atomic_fetch_add(error ? &d->failed : &d->read, 1);
-    if (!error) {
-        d->seen = seen;
+    bool is_news = watched_is_news(&d->files, seen, error);
+    if (!error)
         log_info("smime-read", "anchors=\"%s\"", d->settings.anchors);
-    } else if (!is_told) {
+    else if (is_news)
         log_error("smime-unread", "reason=\"%.*s\" in_force=old", (int)message.len, message.ptr);
-    }
-    d->unread = error ? seen : 0;
     buffer_fini(&message);
 }
 
@@ -191,12 +160,11 @@ int directory_open(const struct directory_settings *settings, struct directory *
     struct directory *d = calloc(1, sizeof *d);
     if (!d)
         return -ENOMEM;
-    pthread_mutex_init(&d->reading, NULL);
+    watched_init(&d->files);
     pthread_mutex_init(&d->lock, NULL);
     d->settings = *settings;
-    d->looked_ms = clock_now_ms();
     int error = settings->lists ? crls_open(settings->lists, &d->lists, ret_message) : 0;
-    d->seen = files_digest(d); /* of before, so that what changes meanwhile is read again */
+    d->files.seen = files_digest(d); /* of before, so that what changes meanwhile is read again */
     if (!error)
         error = directory_read(d, ret_message);
     if (error) {
@@ -213,7 +181,7 @@ struct directory *directory_free(struct directory *d)
         return NULL;
     smime_trust_unref(d->trust);
     crls_free(d->lists);
-    pthread_mutex_destroy(&d->reading);
+    watched_fini(&d->files);
     pthread_mutex_destroy(&d->lock);
     free(d);
     return NULL;
@@ -221,9 +189,9 @@ struct directory *directory_free(struct directory *d)
 
 struct smime_trust *directory_take(struct directory *d)
 {
-    if (pthread_mutex_trylock(&d->reading) == 0) {
+    if (watched_begin(&d->files)) {
         look(d);
-        pthread_mutex_unlock(&d->reading);
+        watched_end(&d->files);
     }
     pthread_mutex_lock(&d->lock);
     struct smime_trust *trust = smime_trust_ref(d->trust);
@@ -233,8 +201,9 @@ struct smime_trust *directory_take(struct directory *d)
 
 struct directory_facts directory_facts_read(struct directory *d)
 {
-    struct directory_facts facts = {
-        .read = atomic_load(&d->read), .failed = atomic_load(&d->failed), .lists_stale_s = UINT64_MAX};
+    struct directory_facts facts = {.read = atomic_load(&d->files.read),
+                                    .failed = atomic_load(&d->files.failed),
+                                    .lists_stale_s = UINT64_MAX};
     pthread_mutex_lock(&d->lock);
     facts.anchors_expire_s = d->anchors_expire_s;
     facts.between_expire_s = d->between_expire_s;

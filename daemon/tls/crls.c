@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists of revoked certificates. Whoever needs them looks at the files' times first, at most every few
- * seconds, and one of those who look reads what has changed while the others go on with what there was: no
- * thread of its own, no signal, and a file that is half written leaves the old lists in force. */
 #include "tls/crls.h"
 
 #include <dirent.h>
@@ -16,12 +13,9 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
-#include "base/clock.h"
-#include "base/hash.h"
 #include "base/log.h"
+#include "base/watched.h"
 
-/* A list that somebody has just put there counts so much later at most. */
-#define LOOK_MS 5000
 /* A list of a million certificates is some 40 MB; this stops a wrong path (a disk image, a log) from being
  * read whole. */
 #define FILE_BYTES_MAX (128u << 20)
@@ -30,12 +24,9 @@
 
 struct crls {
     char *path;
-    pthread_mutex_t reading;  /* one reads */
-    uint64_t looked_ms, seen; /* under `reading`: when, and the digest of the files that are in force */
-    uint64_t unread;          /* likewise: of those that could not be read; 0: none */
+    struct watched files;
     pthread_mutex_t lock;
     struct crls_snapshot *snapshot; /* under `lock` */
-    _Atomic uint64_t read, failed;
 };
 
 struct reading {
@@ -95,23 +86,10 @@ static int file_read(struct reading *r, const char *path)
     return error;
 }
 
-/* What tells one state of a file from another. */
-static uint64_t file_digest(const char *path)
-{
-    struct stat status;
-    if (stat(path, &status) < 0)
-        return 1;
-    const uint64_t facts[] = {hash_bytes(span_of(path)),        (uint64_t)status.st_ino,
-                              (uint64_t)status.st_size,         (uint64_t)status.st_mtim.tv_sec,
-                              (uint64_t)status.st_mtim.tv_nsec, (uint64_t)status.st_ctim.tv_sec,
-                              (uint64_t)status.st_ctim.tv_nsec};
-    return hash_bytes(span_make((const char *)facts, sizeof facts));
-}
-
 /* Each file at `path` is read into `r`, unless that is NULL; their digest, in whatever order they come. */
 static int files_walk(const char *path, struct reading *r, uint64_t *ret_digest)
 {
-    uint64_t digest = file_digest(path);
+    uint64_t digest = watched_digest(path);
     DIR *folder = opendir(path);
     int error = 0;
     uint32_t count = 0;
@@ -128,7 +106,7 @@ static int files_walk(const char *path, struct reading *r, uint64_t *ret_digest)
             continue;
         if (++count > FILES_MAX)
             error = r ? complain(r, path, -E2BIG, "too many files") : -E2BIG;
-        digest += file_digest(file);
+        digest += watched_digest(file);
         if (!error && r)
             error = file_read(r, file);
     }
@@ -192,11 +170,10 @@ int crls_open(const char *path, struct crls **ret_crls, struct buffer *ret_messa
     struct crls *c = calloc(1, sizeof *c);
     if (!c)
         return -ENOMEM;
-    pthread_mutex_init(&c->reading, NULL);
+    watched_init(&c->files);
     pthread_mutex_init(&c->lock, NULL);
     c->path = strdup(path);
-    c->looked_ms = clock_now_ms();
-    int error = c->path ? files_walk(path, NULL, &c->seen) : -ENOMEM;
+    int error = c->path ? files_walk(path, NULL, &c->files.seen) : -ENOMEM;
     if (!error)
         error = snapshot_read(c, 1, ret_message);
     if (error) {
@@ -212,7 +189,7 @@ struct crls *crls_free(struct crls *c)
     if (!c)
         return NULL;
     crls_give(c->snapshot);
-    pthread_mutex_destroy(&c->reading);
+    watched_fini(&c->files);
     pthread_mutex_destroy(&c->lock);
     free(c->path);
     free(c);
@@ -221,32 +198,24 @@ struct crls *crls_free(struct crls *c)
 
 static void look(struct crls *c)
 {
-    uint64_t now_ms = clock_now_ms(), seen;
+    uint64_t seen;
     struct buffer message = {0};
-    if (now_ms < c->looked_ms + LOOK_MS)
-        return;
-    c->looked_ms = now_ms;
-    if (files_walk(c->path, NULL, &seen) == 0 && seen == c->seen)
+    if (files_walk(c->path, NULL, &seen) == 0 && seen == c->files.seen)
         return;
     int error = snapshot_read(c, c->snapshot->generation + 1, &message);
-    bool is_told = error && seen == c->unread; /* it is tried each time, and told once */
-    if (!is_told)
-        atomic_fetch_add(error ? &c->failed : &c->read, 1);
-    if (!error) {
-        c->seen = seen;
+    bool is_news = watched_is_news(&c->files, seen, error);
+    if (!error)
         log_info("crl-read", "lists=%d", sk_X509_CRL_num(c->snapshot->lists));
-    } else if (!is_told) {
+    else if (is_news)
         log_error("crl-unread", "reason=\"%.*s\" in_force=old", (int)message.len, message.ptr);
-    }
-    c->unread = error ? seen : 0;
     buffer_fini(&message);
 }
 
 struct crls_snapshot *crls_take(struct crls *c)
 {
-    if (pthread_mutex_trylock(&c->reading) == 0) {
+    if (watched_begin(&c->files)) {
         look(c);
-        pthread_mutex_unlock(&c->reading);
+        watched_end(&c->files);
     }
     pthread_mutex_lock(&c->lock);
     struct crls_snapshot *s = c->snapshot;
@@ -265,5 +234,5 @@ void crls_give(struct crls_snapshot *s)
 
 struct crls_counters crls_counters_read(struct crls *c)
 {
-    return (struct crls_counters){atomic_load(&c->read), atomic_load(&c->failed)};
+    return (struct crls_counters){atomic_load(&c->files.read), atomic_load(&c->files.failed)};
 }
