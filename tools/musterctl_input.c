@@ -9,34 +9,16 @@
 #include <unistd.h>
 
 #include "admin/control.h"
-
-#define READ_BYTES 65536
-
-static int read_all(int fd, struct buffer *in)
-{
-    for (;;) {
-        char *to = buffer_reserve(in, READ_BYTES);
-        if (!to || in->len > CONTROL_BODY_BYTES_MAX)
-            return -EFBIG;
-        ssize_t len = read(fd, to, READ_BYTES);
-        if (len < 0 && errno == EINTR)
-            continue;
-        if (len < 0)
-            return -errno;
-        if (len == 0)
-            return 0;
-        in->len += (uint32_t)len;
-    }
-}
+#include "base/input.h"
 
 int file_read(const char *path, struct buffer *in)
 {
     if (strcmp(path, "-") == 0)
-        return read_all(STDIN_FILENO, in);
+        return input_read_all(STDIN_FILENO, CONTROL_BODY_BYTES_MAX, in);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    int error = read_all(fd, in);
+    int error = input_read_all(fd, CONTROL_BODY_BYTES_MAX, in);
     close(fd);
     return error;
 }

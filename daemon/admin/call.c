@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The client's side of the local admin socket. */
 #include <errno.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "admin/control.h"
 #include "admin/request.h"
-
-#define CALL_READ_BYTES 65536
+#include "base/input.h"
 
 static int all_send(int fd, struct span out)
 {
@@ -21,23 +21,6 @@ static int all_send(int fd, struct span out)
         out = span_skip(out, (size_t)len);
     }
     return 0;
-}
-
-static int all_receive(int fd, struct buffer *in)
-{
-    for (;;) {
-        char *to = buffer_reserve(in, CALL_READ_BYTES);
-        if (!to)
-            return -ENOMEM;
-        ssize_t len = recv(fd, to, CALL_READ_BYTES, 0);
-        if (len < 0 && errno == EINTR)
-            continue;
-        if (len < 0)
-            return -errno;
-        if (len == 0)
-            return 0;
-        in->len += (uint32_t)len;
-    }
 }
 
 /* `fd` is connected. */
@@ -55,7 +38,7 @@ static int exchange(int fd, struct span command, struct span body, struct buffer
     if (error && error != -EPIPE) /* EPIPE: it refuses without reading on; the reason is there to be read */
         return error;
     buffer_init(&in);
-    error = all_receive(fd, &in);
+    error = input_read_all(fd, SIZE_MAX, &in);
     if (!error)
         error = control_reply_parse(buffer_span(&in), &text);
     if (error >= 0) {

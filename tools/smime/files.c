@@ -10,30 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define READ_BYTES 65536
-
-static int read_all(int fd, size_t max, struct buffer *in)
-{
-    for (;;) {
-        char *to = buffer_reserve(in, READ_BYTES);
-        if (!to)
-            return -ENOMEM;
-        if (in->len > max)
-            return -EFBIG;
-        ssize_t len = read(fd, to, READ_BYTES);
-        if (len < 0 && errno == EINTR)
-            continue;
-        if (len < 0)
-            return -errno;
-        if (len == 0)
-            return 0;
-        in->len += (uint32_t)len;
-    }
-}
+#include "base/input.h"
 
 int input_read(struct buffer *in)
 {
-    return read_all(STDIN_FILENO, INPUT_BYTES_MAX, in);
+    return input_read_all(STDIN_FILENO, INPUT_BYTES_MAX, in);
 }
 
 int output_write(struct span text)
@@ -51,7 +32,7 @@ static int file_read(int at, const char *name, const char *what, struct buffer *
     if (fd < 0)
         return -errno;
     uint32_t before = pem->len;
-    int error = read_all(fd, PEM_BYTES_MAX, pem);
+    int error = input_read_all(fd, PEM_BYTES_MAX, pem);
     close(fd);
     if (!error && memmem(pem->ptr + before, pem->len - before, what, strlen(what)) == NULL) {
         pem->len = before;
