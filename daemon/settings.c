@@ -102,7 +102,8 @@ bool settings_want_tls(const struct config *c)
     return false;
 }
 
-struct tls_settings settings_of_tls(const struct config *c, const struct span *domains)
+/* Our own certificates, whoever is shown them. */
+static struct tls_settings certificates(const struct config *c, const struct span *domains)
 {
     return (struct tls_settings){
         .certificate_path = c->tls.certificate,
@@ -110,28 +111,29 @@ struct tls_settings settings_of_tls(const struct config *c, const struct span *d
         .certificates_folder = c->tls.certificates,
         .domains = domains,
         .domain_count = c->domain_count,
-        .allow_tls12 = c->tls.allow_tls12,
-        .client_authorities_path = c->tls.client_ca,
-        .client_bad_refused = c->tls.client_bad_refused,
-        .client_lists_path = c->tls.client_crls,
-        .client_list_mode = revocation_of(c->tls.client_crl_check),
-        .client_ocsp_mode = revocation_of(c->tls.client_ocsp),
-        .client_ocsp_responder = c->tls.client_ocsp_responder,
     };
+}
+
+struct tls_settings settings_of_tls(const struct config *c, const struct span *domains)
+{
+    struct tls_settings s = certificates(c, domains);
+    s.allow_tls12 = c->tls.allow_tls12;
+    s.client_authorities_path = c->tls.client_ca;
+    s.client_bad_refused = c->tls.client_bad_refused;
+    s.client_lists_path = c->tls.client_crls;
+    s.client_list_mode = revocation_of(c->tls.client_crl_check);
+    s.client_ocsp_mode = revocation_of(c->tls.client_ocsp);
+    s.client_ocsp_responder = c->tls.client_ocsp_responder;
+    return s;
 }
 
 struct tls_settings settings_of_server_tls(const struct config *c, const struct span *domains)
 {
-    return (struct tls_settings){
-        .certificate_path = c->tls.certificate,
-        .key_path = c->tls.key,
-        .certificates_folder = c->tls.certificates,
-        .domains = domains,
-        .domain_count = c->domain_count,
-        .server_authorities_path = c->federation.ca,
-        .allow_tls12 = true, /* AEAD suites; servers of other programs are old */
-        .role = TLS_SERVERS_INCOMING,
-    };
+    struct tls_settings s = certificates(c, domains);
+    s.server_authorities_path = c->federation.ca;
+    s.allow_tls12 = true; /* AEAD suites; servers of other programs are old */
+    s.role = TLS_SERVERS_INCOMING;
+    return s;
 }
 
 struct stream_settings settings_of_stream(const struct config *c, const struct span *domains)
