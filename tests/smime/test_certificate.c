@@ -76,16 +76,6 @@ static void test_addresses(void **state)
     assert_true(span_is(jid_full(&jid), "juliet@example.com"));
 }
 
-static struct certificate *certificate_of(const struct ca_made *made)
-{
-    struct buffer der = {0};
-    struct certificate *c = NULL;
-    identity_der_put(&der, made->certificate);
-    assert_int_equal(certificate_new(buffer_span(&der), &c), 0);
-    buffer_fini(&der);
-    return c;
-}
-
 static void test_names(void **state)
 {
     static const struct {
@@ -117,7 +107,7 @@ static void test_names(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct ca_made *made =
             ca_issue(&(struct ca_recipe){.names = rows[i].names, .eku = "imUri"}, world_root());
-        struct certificate *c = certificate_of(made);
+        struct certificate *c = world_certificate(made);
         if (c->name_count != rows[i].count || certificate_names(c, SPAN(JULIET)) != rows[i].is_juliets)
             fail_msg("%s: %u names", rows[i].names, c->name_count);
         assert_true(span_equal(certificate_first_name(c), span_of(rows[i].first)));
@@ -135,7 +125,7 @@ static void test_too_many_names(void **state)
             buffer_printf(&names, "im:u%u@example.com ", i);
         buffer_append_char(&names, '\0');
         struct ca_made *made = ca_issue(&(struct ca_recipe){.names = names.ptr}, world_root());
-        struct certificate *c = certificate_of(made);
+        struct certificate *c = world_certificate(made);
         assert_int_equal(c->name_count, count > CERTIFICATE_NAMES_MAX ? 0 : count);
         certificate_unref(c);
         ca_free(made);
@@ -165,7 +155,7 @@ static void test_keys(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct ca_made *made = ca_issue(&(struct ca_recipe){.key = rows[i].key}, world_root());
-        struct certificate *c = certificate_of(made);
+        struct certificate *c = world_certificate(made);
         if (c->key_reason != rows[i].reason)
             fail_msg("%s", rows[i].key);
         certificate_unref(c);

@@ -11,7 +11,6 @@
 #include <openssl/x509v3.h>
 
 #include "smime/chain.h"
-#include "smime/identity.h"
 #include "smime/trust_openssl.h"
 #include "world.h"
 
@@ -63,20 +62,10 @@ static void test_texts(void **state)
     buffer_fini(&mixed);
 }
 
-static struct certificate *certificate_of(const struct ca_made *made)
-{
-    struct buffer der = {0};
-    struct certificate *c = NULL;
-    identity_der_put(&der, made->certificate);
-    assert_int_equal(certificate_new(buffer_span(&der), &c), 0);
-    buffer_fini(&der);
-    return c;
-}
-
 static enum smime_reason verdict(const struct smime_trust *trust, const struct ca_made *leaf,
                                  const struct ca_made *between, int64_t now_s, int64_t *ret_until_s)
 {
-    struct certificate *c = certificate_of(leaf);
+    struct certificate *c = world_certificate(leaf);
     STACK_OF(X509) *others = sk_X509_new_null();
     if (between)
         sk_X509_push(others, between->certificate);
@@ -152,7 +141,7 @@ static void test_path_length(void **state)
         ca_issue(&(struct ca_recipe){.common_name = "upper", .is_ca = true, .path_length = 1}, world_root());
     struct ca_made *lower = ca_issue(&(struct ca_recipe){.common_name = "lower", .is_ca = true}, upper);
     struct ca_made *leaf = ca_person(lower, "P-256", JULIET);
-    struct certificate *c = certificate_of(leaf);
+    struct certificate *c = world_certificate(leaf);
     STACK_OF(X509) *others = sk_X509_new_null();
     (void)state;
     sk_X509_push(others, upper->certificate);

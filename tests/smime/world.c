@@ -7,7 +7,9 @@
 
 #include <cmocka.h>
 
+#include "smime/certificate.h"
 #include "smime/cpim.h"
+#include "smime/identity.h"
 
 struct smime_trust *world_usual_trust;
 struct ca_made *world_juliet;
@@ -92,4 +94,14 @@ enum smime_reason world_reason(const struct smime_trust *trust, struct smime_cac
     struct smime_verdict verdict;
     assert_int_equal(smime_verify(trust, cache, claim, text, &verdict), 0);
     return verdict.reason;
+}
+
+struct certificate *world_certificate(const struct ca_made *made)
+{
+    struct buffer der = {0};
+    struct certificate *c = NULL;
+    identity_der_put(&der, made->certificate);
+    assert_int_equal(certificate_new(buffer_span(&der), &c), 0);
+    buffer_fini(&der);
+    return c;
 }

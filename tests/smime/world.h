@@ -10,6 +10,8 @@
 
 #include "ca.h"
 
+struct certificate;
+
 #define JULIET "juliet@example.com"
 #define ROMEO "romeo@example.net"
 /* 2026-07-01T11:45:36Z. */
@@ -30,6 +32,8 @@ struct buffer world_message(void);
 /* Signed by `who`. To be given back. */
 struct buffer world_sign(const struct ca_made *who, const struct smime_sign_options *options,
                          struct span content);
+/* As the room reads it. To be given back. */
+struct certificate *world_certificate(const struct ca_made *made);
 /* The claim of a stanza from JULIET to ROMEO. */
 struct smime_claim world_claim(void);
 enum smime_reason world_reason(const struct smime_trust *trust, struct smime_cache *cache,
