@@ -255,6 +255,18 @@ static int db_open_waiting(const char *state_path, struct store_db **ret_db, str
     }
 }
 
+/* Without its thread, half-built as well. */
+static struct store *store_free(struct store *s)
+{
+    store_db_close(s->db);
+    pthread_cond_destroy(&s->wake);
+    pthread_mutex_destroy(&s->lock);
+    buffer_fini(&s->domain_text);
+    free(s->domains);
+    free(s);
+    return NULL;
+}
+
 int store_open(const char *state_path, const struct span *domains, unsigned domain_count,
                struct store **ret_store, struct buffer *ret_message)
 {
@@ -285,12 +297,7 @@ int store_open(const char *state_path, const struct span *domains, unsigned doma
     *ret_store = s;
     return 0;
 fail:
-    store_db_close(s->db);
-    pthread_cond_destroy(&s->wake);
-    pthread_mutex_destroy(&s->lock);
-    buffer_fini(&s->domain_text);
-    free(s->domains);
-    free(s);
+    store_free(s);
     return error;
 }
 
@@ -303,13 +310,7 @@ struct store *store_close(struct store *s)
     pthread_cond_signal(&s->wake);
     pthread_mutex_unlock(&s->lock);
     pthread_join(s->thread, NULL);
-    store_db_close(s->db);
-    pthread_cond_destroy(&s->wake);
-    pthread_mutex_destroy(&s->lock);
-    buffer_fini(&s->domain_text);
-    free(s->domains);
-    free(s);
-    return NULL;
+    return store_free(s);
 }
 
 const uint8_t *store_secret(const struct store *s)
