@@ -4,15 +4,23 @@
 
 #include "store/pep_internal.h"
 
+/* Who may not see it is told what it would be if there were none. */
+static int visible_node_find(struct store_db *db, struct span owner, struct span node, enum pep_access rank,
+                             struct pep_row *ret_row)
+{
+    int outcome = pep_node_find(db, owner, node, ret_row);
+    if (!outcome && ret_row->config.access < rank)
+        return STORE_NOT_FOUND;
+    return outcome;
+}
+
 int store_pep_config(struct store_db *db, struct span owner, struct span node, enum pep_access rank,
                      struct pep_config *ret_config)
 {
     struct pep_row row;
-    int outcome = pep_node_find(db, owner, node, &row);
+    int outcome = visible_node_find(db, owner, node, rank, &row);
     if (outcome)
         return outcome;
-    if (row.config.access < rank)
-        return STORE_NOT_FOUND;
     *ret_config = row.config;
     return 0;
 }
@@ -126,11 +134,9 @@ int store_pep_items(struct store_db *db, struct span owner, struct span node, en
                     uint32_t *ret_total)
 {
     struct pep_row row;
-    int outcome = pep_node_find(db, owner, node, &row);
+    int outcome = visible_node_find(db, owner, node, rank, &row);
     if (outcome)
         return outcome;
-    if (row.config.access < rank)
-        return STORE_NOT_FOUND;
     *ret_items = (struct pep_items){.last = &ret_items->first};
     outcome = items_count(db, row.id, ret_total);
     if (outcome)
