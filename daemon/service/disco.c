@@ -80,12 +80,19 @@ static void contacts_write(const struct service_query *q, struct buffer *out)
     buffer_literal(out, "</x>");
 }
 
-static void query_open(struct buffer *out, const char *what, struct span node)
+/* The answer begins. False: nothing was asked. */
+static bool query_open(const struct service_query *q, const char *what, struct buffer *out,
+                       struct span *ret_node)
 {
+    const struct xml_node *query = service_payload(q);
+    if (!query)
+        return false;
+    *ret_node = xml_node_attribute(query, SPAN("node"));
     buffer_printf(out, "<query xmlns='http://jabber.org/protocol/disco#%s'", what);
-    if (node.len)
-        xml_write_attribute(out, "node", node);
+    if (ret_node->len)
+        xml_write_attribute(out, "node", *ret_node);
     buffer_append_char(out, '>');
+    return true;
 }
 
 static void query_answer(const struct service_query *q, struct buffer *out, bool is_there)
@@ -103,12 +110,10 @@ static void query_answer(const struct service_query *q, struct buffer *out, bool
 void service_disco_info(const struct service_query *q)
 {
     struct buffer out = {0};
+    struct span node;
     bool is_there = true;
-    const struct xml_node *query = service_payload(q);
-    if (!query)
+    if (!query_open(q, "info", &out, &node))
         return;
-    struct span node = xml_node_attribute(query, SPAN("node"));
-    query_open(&out, "info", node);
     if (node.len) {
         is_there = service_command_info(q, node, &out);
     } else {
@@ -122,12 +127,10 @@ void service_disco_info(const struct service_query *q)
 void service_disco_items(const struct service_query *q)
 {
     struct buffer out = {0};
+    struct span node;
     bool is_there = true;
-    const struct xml_node *query = service_payload(q);
-    if (!query)
+    if (!query_open(q, "items", &out, &node))
         return;
-    struct span node = xml_node_attribute(query, SPAN("node"));
-    query_open(&out, "items", node);
     if (node.len)
         is_there = service_command_items(q, node, &out);
     query_answer(q, &out, is_there);
