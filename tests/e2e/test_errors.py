@@ -10,7 +10,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 
 from clients import Failure
-from raw import NS_BIND, NS_SASL, NS_STREAM, NS_TLS, Raw, header, local
+from raw import NS_SASL, NS_STREAM, NS_TLS, Raw, header, local
 
 CARDINAL = "<message to='localhost'><body>"  # the start of a stanza for tests that break it
 

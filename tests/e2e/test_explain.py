@@ -46,7 +46,7 @@ def explain(bench):
     import_rows(bench, (a[0], b[0], "from"))
     expect(bench, a[0], b[0], 1, f": the rosters disagree: that of {b[0]} does not ask for it")
     import_rows(bench, (b[0], a[0], "to"))
-    expect(bench, a[0], b[0], 1, f": {a[0]} is offline", f"subscription from: shown its presence")
+    expect(bench, a[0], b[0], 1, f": {a[0]} is offline", "subscription from: shown its presence")
     publisher = online(bench, a)
     expect(bench, a[0], b[0], 1, f": {b[0]} is offline", f"{publisher.jid}: available, priority 0")
     watcher = online(bench, b)

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A client that means harm: floods, excess, glued and split bytes, forged addresses, steps out of turn, abuse of log-in and TLS. Whatever
 becomes of it, every other session goes on as if it were alone, and the memory that it took comes back."""
-import base64
 import os
 import socket
 import ssl
 import time
 
 from clients import DEADLINE_S, Failure, Missing, must
-from raw import NS_BIND, NS_CLIENT, NS_SASL, NS_STREAM, NS_TLS, Raw, b64, header, local
+from raw import NS_BIND, NS_SASL, NS_STREAM, NS_TLS, Raw, b64, header, local
 from test_errors import after_bind, after_header, beside_witnesses, sasl_failure, stanza_error
 
 STANZA_BYTES_MAX = 262144  # limits.stanza_bytes by default

@@ -7,10 +7,10 @@ import ssl
 import uuid
 
 from clients import Failure, must
-from raw import NS_SASL, Raw, b64, local
+from raw import NS_SASL, b64, local
 from test_certificates import CLIENT_AUTH, IM_URI, Authority, Certified, offers, openssl, with_authority
 from test_errors import beside_witnesses, witnesses_leave
-from test_hostile import session, throw, until_end
+from test_hostile import throw, until_end
 from test_login import NS_BIND2, NS_FAST, NS_SASL2, Sasl2, agent, bind, request, token_of
 from test_tls import ALERT_UNEXPECTED_MESSAGE, CONTENT_HANDSHAKE, refused
 
