@@ -35,7 +35,7 @@
 /* Half a day lets a sleeping phone resume, not a stolen ticket of
  * last week. */
 #define TICKET_LIFETIME_S (12 * 60 * 60)
-static const unsigned char SESSION_ID_CONTEXT[] = "muster";
+#define SESSION_NAME "muster"
 
 /* The library's last word, for the operator's eye. */
 static const char *library_reason(void)
@@ -44,8 +44,19 @@ static const char *library_reason(void)
     return reason ? reason : "no reason given";
 }
 
-static int policy_set(SSL_CTX *ctx, struct tickets *tickets, bool allow_tls12, bool is_schedule_ours)
+/* What was said under another name is not resumed. A context that asks for certificates has one of its own, or a ticket would go on
+ * letting in whom an authority vouched for that is gone. */
+static bool sessions_name(SSL_CTX *ctx, struct lasting *lasting, bool asks_clients)
 {
+    unsigned char name[sizeof SESSION_NAME + sizeof(uint32_t)] = SESSION_NAME;
+    uint32_t generation = asks_clients ? atomic_fetch_add(&lasting->generation, 1) : 0;
+    memcpy(name + sizeof SESSION_NAME, &generation, sizeof generation);
+    return SSL_CTX_set_session_id_context(ctx, name, sizeof name) == 1;
+}
+
+static int policy_set(struct tls_context *c, const struct tls_settings *settings, bool is_schedule_ours)
+{
+    SSL_CTX *ctx = c->ctx;
     uint64_t options = SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                        SSL_OP_PRIORITIZE_CHACHA;
 
@@ -55,15 +66,15 @@ static int policy_set(SSL_CTX *ctx, struct tickets *tickets, bool allow_tls12, b
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_timeout(ctx, TICKET_LIFETIME_S);
     tls_handshake_hook(ctx, is_schedule_ours);
-    int error = tickets_use(tickets, ctx);
+    int error = tickets_use(&c->lasting->tickets, ctx);
     if (error)
         return error;
-    bool done = SSL_CTX_set_min_proto_version(ctx, allow_tls12 ? TLS1_2_VERSION : TLS1_3_VERSION) &&
+    bool done = SSL_CTX_set_min_proto_version(ctx, settings->allow_tls12 ? TLS1_2_VERSION : TLS1_3_VERSION) &&
                 SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) &&
                 SSL_CTX_set_ciphersuites(ctx, SUITES_TLS13) && SSL_CTX_set_cipher_list(ctx, SUITES_TLS12) &&
                 SSL_CTX_set1_groups_list(ctx, GROUPS) &&
                 SSL_CTX_set_num_tickets(ctx, TICKETS_PER_HANDSHAKE) && SSL_CTX_set_max_early_data(ctx, 0) &&
-                SSL_CTX_set_session_id_context(ctx, SESSION_ID_CONTEXT, sizeof(SESSION_ID_CONTEXT) - 1);
+                sessions_name(ctx, c->lasting, settings->client_authorities_path);
     return done ? 0 : -EINVAL;
 }
 
@@ -159,7 +170,7 @@ static int authorities_load(struct tls_context *c, const char *path, struct buff
     if (!f)
         return error;
     fclose(f);
-    if (tls_client_ask(c->ctx, path, &c->revocation) < 0) {
+    if (tls_client_ask(c->ctx, path, &c->lasting->revocation) < 0) {
         buffer_printf(ret_message, "client authorities %s: no usable PEM certificates (%s)", path,
                       library_reason());
         return -EINVAL;
@@ -239,14 +250,41 @@ const struct identity *tls_identity_find(const struct tls_context *c, const char
     return named || !domain.len ? named : identity_of(c, domain);
 }
 
-int tls_context_new(const struct tls_settings *settings, struct tls_context **ret_context,
-                    struct buffer *ret_message)
+/* ---- the context ---- */
+
+static int lasting_new(const struct tls_settings *settings, struct lasting **ret, struct buffer *ret_message)
+{
+    struct lasting *l = *ret = calloc(1, sizeof *l);
+    if (!l)
+        return -ENOMEM;
+    atomic_init(&l->references, 1);
+    int error = tickets_init(&l->tickets);
+    if (!error && settings->client_authorities_path)
+        error = revocation_open(&l->revocation, settings, ret_message);
+    return error;
+}
+
+static void lasting_unref(struct lasting *l)
+{
+    if (!l || atomic_fetch_sub_explicit(&l->references, 1, memory_order_acq_rel) != 1)
+        return;
+    revocation_fini(&l->revocation);
+    tickets_fini(&l->tickets);
+    free(l);
+}
+
+/* `lasting` is taken over, also when it fails. */
+static int context_make(const struct tls_settings *settings, struct lasting *lasting,
+                        struct tls_context **ret_context, struct buffer *ret_message)
 {
     struct tls_context *c = calloc(1, sizeof(*c));
-    if (!c)
+    if (!c) {
+        lasting_unref(lasting);
         return -ENOMEM;
+    }
     ERR_clear_error();
     atomic_init(&c->references, 1);
+    c->lasting = lasting;
     c->role = settings->role;
     /* Handshakes with other servers are few: they go the library's own way. */
     bool is_schedule_ours = c->role == TLS_CLIENTS && schedule_is_ours();
@@ -254,10 +292,10 @@ int tls_context_new(const struct tls_settings *settings, struct tls_context **re
                             c->role == TLS_SERVERS_OUTGOING ? TLS_client_method() : TLS_server_method());
 
     if (!c->ctx) {
-        free(c);
+        tls_context_unref(c);
         return -ENOMEM;
     }
-    int r = policy_set(c->ctx, &c->tickets, settings->allow_tls12, is_schedule_ours);
+    int r = policy_set(c, settings, is_schedule_ours);
     if (r < 0)
         buffer_printf(ret_message, "TLS: the library refuses our settings (%s)", library_reason());
     if (r == 0)
@@ -270,8 +308,6 @@ int tls_context_new(const struct tls_settings *settings, struct tls_context **re
         r = servers_judge(c->ctx, settings->server_authorities_path, ret_message);
     if (r == 0 && settings->client_authorities_path)
         r = authorities_load(c, settings->client_authorities_path, ret_message);
-    if (r == 0 && settings->client_authorities_path)
-        r = revocation_open(&c->revocation, settings, ret_message);
     ERR_clear_error();
     if (r < 0) {
         tls_context_unref(c);
@@ -280,6 +316,24 @@ int tls_context_new(const struct tls_settings *settings, struct tls_context **re
     c->end_point_len = end_point_compute(c->ctx, c->end_point, sizeof c->end_point);
     *ret_context = c;
     return 0;
+}
+
+int tls_context_new(const struct tls_settings *settings, struct tls_context **ret_context,
+                    struct buffer *ret_message)
+{
+    struct lasting *lasting;
+    int error = lasting_new(settings, &lasting, ret_message);
+    if (!error)
+        return context_make(settings, lasting, ret_context, ret_message);
+    lasting_unref(lasting);
+    return error;
+}
+
+int tls_context_renew(const struct tls_context *old, const struct tls_settings *settings,
+                      struct tls_context **ret_context, struct buffer *ret_message)
+{
+    atomic_fetch_add_explicit(&old->lasting->references, 1, memory_order_relaxed);
+    return context_make(settings, old->lasting, ret_context, ret_message);
 }
 
 /* Narrow *begin to *end by the leaf of `ctx`. */
@@ -334,8 +388,7 @@ struct tls_context *tls_context_unref(struct tls_context *c)
             free(c->identities[i].domain);
         }
         free(c->identities);
-        revocation_fini(&c->revocation);
-        tickets_fini(&c->tickets);
+        lasting_unref(c->lasting);
         free(c);
     }
     return NULL;

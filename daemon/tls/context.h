@@ -47,6 +47,10 @@ struct tls_settings {
  * match, expired, unreadable ...). Thread safe to use afterwards. */
 int tls_context_new(const struct tls_settings *settings, struct tls_context **ret_context,
                     struct buffer *ret_message);
+/* The same in place of `old`, from files that may be other ones by now: session tickets go on resuming (but where clients are asked for
+ * certificates, for whom it lets in may be others now). How revocation is looked at stays as it was. `old` is the caller's. */
+int tls_context_renew(const struct tls_context *old, const struct tls_settings *settings,
+                      struct tls_context **ret_context, struct buffer *ret_message);
 struct tls_context *tls_context_ref(struct tls_context *c);
 struct tls_context *tls_context_unref(struct tls_context *c); /* takes NULL, returns NULL */
 

@@ -21,14 +21,22 @@ struct identity {
     uint8_t end_point[64];
 };
 
+/* What a context hands on to the one that is made in its place: so tickets go on resuming, and what is known of revoked certificates
+ * stays known. */
+struct lasting {
+    _Atomic uint32_t references;
+    _Atomic uint32_t generation; /* contexts made that ask clients for certificates */
+    struct tickets tickets;
+    struct revocation revocation; /* of clients' certificates */
+};
+
 struct tls_context {
     _Atomic uint32_t references;
     SSL_CTX *ctx;
     enum tls_role role;
     struct identity *identities;
     uint32_t identity_count;
-    struct tickets tickets;
-    struct revocation revocation; /* of clients' certificates */
+    struct lasting *lasting;
     /* tls-server-end-point of our certificate; len 0 where RFC 5929 leaves it undefined. */
     uint8_t end_point_len;
     uint8_t end_point[64];

@@ -397,7 +397,7 @@ static void bindings_read(const struct tls_handshake *h, struct tls_bindings *b)
     b->end_point_len = i ? i->end_point_len : h->context->end_point_len;
     memcpy(b->end_point, i ? i->end_point : h->context->end_point, b->end_point_len);
     if (h->context->role == TLS_CLIENTS)
-        b->client = tls_client_read(h->ssl, revocation_is_on(&h->context->revocation));
+        b->client = tls_client_read(h->ssl, revocation_is_on(&h->context->lasting->revocation));
     else
         b->server = tls_server_read(h->ssl);
 }

@@ -114,7 +114,7 @@ static enum tls_client_status chain_ask(struct revocation *r, X509_STORE *author
 static enum tls_client_status chain_check(struct tls_context *context, STACK_OF(X509) * chain,
                                           struct tls_client_look *look)
 {
-    struct revocation *r = &context->revocation;
+    struct revocation *r = &context->lasting->revocation;
     X509_STORE *authorities = SSL_CTX_get_cert_store(context->ctx);
     X509_STORE_CTX *verifying = X509_STORE_CTX_new();
     enum tls_client_status status = TLS_CLIENT_UNKNOWN;
@@ -147,7 +147,7 @@ static bool look_holds(struct revocation *r, const struct tls_client_look *look)
 enum tls_client_status tls_client_check(struct tls_context *context, const struct tls_client *c,
                                         struct tls_client_look *look)
 {
-    if (look_holds(&context->revocation, look))
+    if (look_holds(&context->lasting->revocation, look))
         return TLS_CLIENT_GOOD;
     STACK_OF(X509) *chain = chain_read(c->chain);
     enum tls_client_status status =
@@ -160,23 +160,23 @@ enum tls_client_status tls_client_check(struct tls_context *context, const struc
 
 bool tls_context_checks_clients(const struct tls_context *context)
 {
-    return revocation_is_on(&context->revocation);
+    return revocation_is_on(&context->lasting->revocation);
 }
 
 bool tls_context_asks(const struct tls_context *context)
 {
-    return context->revocation.ocsp;
+    return context->lasting->revocation.ocsp;
 }
 
 void tls_context_stop_asking(struct tls_context *context)
 {
-    if (context->revocation.ocsp)
-        ocsp_stop(context->revocation.ocsp);
+    if (context->lasting->revocation.ocsp)
+        ocsp_stop(context->lasting->revocation.ocsp);
 }
 
 struct tls_client_counters tls_context_client_counters(struct tls_context *context)
 {
-    struct revocation *r = &context->revocation;
+    struct revocation *r = &context->lasting->revocation;
     struct crls_counters lists = r->lists ? crls_counters_read(r->lists) : (struct crls_counters){0};
     struct ocsp_counters ocsp = r->ocsp ? ocsp_counters_read(r->ocsp) : (struct ocsp_counters){0};
     return (struct tls_client_counters){atomic_load(&r->revoked),

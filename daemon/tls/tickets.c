@@ -91,13 +91,15 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
     return answer;
 }
 
-int tickets_use(struct tickets *t, SSL_CTX *ctx)
+int tickets_init(struct tickets *t)
 {
     *t = (struct tickets){0};
     pthread_mutex_init(&t->lock, NULL);
-    int error = tickets_turn(t, clock_now_ms());
-    if (error)
-        return error;
+    return tickets_turn(t, clock_now_ms());
+}
+
+int tickets_use(struct tickets *t, SSL_CTX *ctx)
+{
     return SSL_CTX_set_app_data(ctx, t) == 1 && SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket) == 1
                ? 0
                : -EINVAL;

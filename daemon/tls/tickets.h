@@ -25,9 +25,11 @@ struct tickets {
     struct ticket_key keys[2]; /* the present one, the one before */
 };
 
-/* Seal and open the tickets of `ctx` with `t`, which outlives it. 0, -EIO (no randomness) or -EINVAL. */
+/* 0 or -EIO (no randomness). */
+int tickets_init(struct tickets *t);
+void tickets_fini(struct tickets *t); /* wipes; once tickets_init was called, whatever it said */
+/* Seal and open the tickets of `ctx` with `t`, which outlives it and may be that of others. 0 or -EINVAL. */
 int tickets_use(struct tickets *t, SSL_CTX *ctx);
-void tickets_fini(struct tickets *t); /* wipes; once tickets_use was called, whatever it said */
 /* Replace the present key when its time is over at `now_ms` (of clock_now_ms); every ticket made or shown
  * does this first. 0 or -EIO (no randomness: the present key stays). */
 int tickets_turn(struct tickets *t, uint64_t now_ms);

@@ -223,6 +223,63 @@ static void resumption(void **state)
     }
 }
 
+/* Files with new content, and the context made of them in place of the old one: whoever has a ticket resumes, and is shown the new
+ * certificate otherwise. Where clients are asked for certificates nobody does, for it may be that they are to be judged anew. */
+static void renewed_contexts(void **state)
+{
+    (void)state;
+    static const struct certificate_recipe recipe = {.curve = "P-256", .ends_s = 3600};
+    char dir[256], certificate[300], key[300];
+    scratch_make(dir);
+    snprintf(certificate, sizeof certificate, "%s/server.pem", dir);
+    snprintf(key, sizeof key, "%s/server.key", dir);
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        for (int asks = 0; asks <= 1; asks++) {
+            struct tls_settings settings = {.certificate_path = certificate,
+                                            .key_path = key,
+                                            .allow_tls12 = true,
+                                            .client_authorities_path = asks ? certificate : NULL};
+            struct tls_context *old = NULL, *context = NULL;
+            struct buffer message = {0};
+            struct connection c;
+            struct peer p;
+            char reason[128];
+            certificate_make(dir, "server", &recipe);
+            assert_int_equal(tls_context_new(&settings, &old, &message), 0);
+            peer_init(&p, version, NULL);
+            assert_int_equal(connection_open(&c, &p, old, false, 0, reason), 0);
+            X509 *before = SSL_get1_peer_certificate(p.ssl);
+            data_check(&c, &p, "before");
+            connection_close(&c);
+            certificate_make(dir, "server", &recipe);
+            assert_int_equal(tls_context_renew(old, &settings, &context, &message), 0);
+            tls_context_unref(old);
+            peer_again(&p);
+            assert_int_equal(connection_open(&c, &p, context, false, 0, reason), 0);
+            assert_int_equal(SSL_session_reused(p.ssl), !asks);
+            data_check(&c, &p, "after");
+            connection_close(&c);
+            peer_fini(&p);
+            peer_init(&p, version, NULL);
+            assert_int_equal(connection_open(&c, &p, context, false, 0, reason), 0);
+            X509 *after = SSL_get1_peer_certificate(p.ssl);
+            assert_int_not_equal(X509_cmp(before, after), 0);
+            X509_free(before);
+            X509_free(after);
+            connection_close(&c);
+            peer_fini(&p);
+            remove(key);
+            old = context;
+            assert_int_equal(tls_context_renew(old, &settings, &context, &message), -ENOENT);
+            assert_ptr_equal(old, context);
+            assert_true(memmem(message.ptr, message.len, "server.key", 10) != NULL);
+            tls_context_unref(old);
+            buffer_fini(&message);
+        }
+    }
+    scratch_remove(dir);
+}
+
 /* A ticket outlives the key that sealed it by one lifetime; then it is as good as none. */
 static void ticket_keys_are_replaced(void **state)
 {
@@ -233,15 +290,16 @@ static void ticket_keys_are_replaced(void **state)
             struct peer p;
             struct connection c;
             char reason[128];
-            uint64_t now_ms = context12->tickets.keys[0].made_ms;
+            uint64_t now_ms = context12->lasting->tickets.keys[0].made_ms;
             peer_init(&p, suites[i].version, suites[i].name);
             assert_int_equal(connection_open(&c, &p, context12, false, 0, reason), 0);
             data_check(&c, &p, suites[i].name);
             connection_close(&c);
             peer_again(&p);
             for (uint64_t turn = 1; turn <= lifetimes; turn++) {
-                assert_int_equal(tickets_turn(&context12->tickets, now_ms + turn * lifetime_ms - 1), 0);
-                assert_int_equal(tickets_turn(&context12->tickets, now_ms + turn * lifetime_ms), 0);
+                assert_int_equal(tickets_turn(&context12->lasting->tickets, now_ms + turn * lifetime_ms - 1),
+                                 0);
+                assert_int_equal(tickets_turn(&context12->lasting->tickets, now_ms + turn * lifetime_ms), 0);
             }
             assert_int_equal(connection_open(&c, &p, context12, false, 0, reason), 0);
             assert_int_equal(SSL_session_reused(p.ssl), lifetimes < 2);
@@ -410,6 +468,7 @@ int main(void)
         cmocka_unit_test(nearly_done),
         cmocka_unit_test(tickets_are_counted),
         cmocka_unit_test(resumption),
+        cmocka_unit_test(renewed_contexts),
         cmocka_unit_test(ticket_keys_are_replaced),
         cmocka_unit_test(pipelined_data_is_left),
         cmocka_unit_test(alpn),
