@@ -229,9 +229,10 @@ static void ask_listen(struct worker *w, void *context)
 
 /* ---- starting ---- */
 
-int broker_start(struct broker *b, const struct config *config, struct buffer *ret_message)
+int broker_start(struct broker *b, const char *config_path, const struct config *config,
+                 struct buffer *ret_message)
 {
-    *b = (struct broker){.config = config};
+    *b = (struct broker){.config = config, .reload = {.path = config_path}};
     pthread_mutex_init(&b->lock, NULL);
     pthread_mutex_init(&b->commands, NULL);
     pthread_cond_init(&b->wake, NULL);
@@ -421,6 +422,7 @@ void broker_stop(struct broker *b)
     b->tls = tls_context_unref(b->tls);
     sifting_close(b);
     signatures_close(b);
+    reload_close(b);
     address_limit_fini(&b->addresses);
     guesses_fini(&b->guesses);
     address_rate_fini(&b->registrations);

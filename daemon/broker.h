@@ -13,6 +13,7 @@
 #include "ring/jobs.h"
 #include "service/services.h"
 #include "looping.h"
+#include "reload.h"
 #include "sifting.h"
 #include "signatures.h"
 #include "steering.h"
@@ -24,17 +25,18 @@ struct registrar;
 struct federation;
 
 struct broker {
-    const struct config *config;
+    const struct config *config; /* of the start */
+    struct reload reload;        /* under `commands`, once it runs */
     struct span *domains;
-    struct stream_settings stream_settings;
+    struct stream_settings stream_settings; /* what the workers' own begin with */
     struct service_settings service_settings;
-    struct router_settings router_settings;
+    struct router_settings router_settings; /* likewise */
     struct store *store;
-    struct tls_context *tls;
+    struct tls_context *tls;       /* under `commands`, once it runs */
     struct federation *federation; /* NULL: no other server is spoken to */
     struct record_kernel_abilities kernel_abilities;
     struct sifting sifting;
-    struct signatures signatures;
+    struct signatures signatures; /* under `commands`, once it runs */
     struct jobs *jobs;
     struct jobs *asking; /* threads that wait for authorities' responders; NULL: nobody is asked */
     struct control *control;
@@ -64,8 +66,10 @@ struct broker {
 uint32_t broker_worker_count(const struct config *c);
 uint32_t broker_job_count(const struct config *c);
 
-/* Start everything. 0, or negative errno with one line in ret_message; then broker_stop cleans up. */
-int broker_start(struct broker *b, const struct config *config, struct buffer *ret_message);
+/* Start everything, by `config`, which was read from `config_path`. 0, or negative errno with one line in ret_message; then broker_stop cleans
+ * up. */
+int broker_start(struct broker *b, const char *config_path, const struct config *config,
+                 struct buffer *ret_message);
 /* Stop everything in order: streams end with <system-shutdown/>, the store finishes, nothing is left. */
 void broker_stop(struct broker *b);
 

@@ -319,6 +319,8 @@ static bool command_run(struct broker *b, struct span command, struct span body,
         return command_offload_run(b, command, reply);
     if (command_presence_known(command))
         return command_presence_run(b, command, reply);
+    if (span_is(command, "reload"))
+        return reload_run(b, "musterctl", reply);
     if (span_is(command, "shutdown")) {
         log_info("stopping", "by=musterctl");
         kill(getpid(), SIGTERM);

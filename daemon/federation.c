@@ -25,7 +25,9 @@ struct place {
 
 struct federation {
     struct broker *broker;
-    struct link_settings settings;
+    struct link_settings
+        settings; /* those of the workers' that a reload does not change, and the newest contexts */
+    struct link_settings *own;    /* by worker: a reload changes them there, between two events */
     struct links *links, **peers; /* by worker */
     struct place *places;         /* listener_count of each worker */
     uint32_t listener_count, worker_count;
@@ -37,6 +39,32 @@ static int contexts_open(struct federation *f, const struct config *c, struct bu
     int error = tls_context_new(&settings, &f->settings.incoming, ret_message);
     settings.role = TLS_SERVERS_OUTGOING;
     return error ? error : tls_context_new(&settings, &f->settings.outgoing, ret_message);
+}
+
+int federation_tls_renew(const struct federation *f, const struct config *c, struct federation_tls *ret_tls,
+                         struct buffer *ret_message)
+{
+    *ret_tls = (struct federation_tls){0};
+    struct tls_settings settings = settings_of_server_tls(c, f->broker->domains);
+    settings.domain_count = f->settings.domain_count; /* those of the start */
+    int error = tls_context_renew(f->settings.incoming, &settings, &ret_tls->incoming, ret_message);
+    settings.role = TLS_SERVERS_OUTGOING;
+    return error ? error
+                 : tls_context_renew(f->settings.outgoing, &settings, &ret_tls->outgoing, ret_message);
+}
+
+void federation_tls_unref(struct federation_tls *tls)
+{
+    tls->incoming = tls_context_unref(tls->incoming);
+    tls->outgoing = tls_context_unref(tls->outgoing);
+}
+
+void federation_tls_swap(struct federation *f, struct federation_tls *tls)
+{
+    const struct federation_tls old = {f->settings.incoming, f->settings.outgoing};
+    f->settings.incoming = tls->incoming;
+    f->settings.outgoing = tls->outgoing;
+    *tls = old;
 }
 
 /* A secret for as long as the daemon runs (XEP-0185 s. 2). */
@@ -123,7 +151,8 @@ int federation_open(struct broker *b, struct buffer *ret_message)
     f->worker_count = b->worker_count;
     f->links = calloc(b->worker_count, sizeof *f->links);
     f->peers = calloc(b->worker_count, sizeof(struct links *));
-    int error = f->links && f->peers ? settings_make(f, b->config) : -ENOMEM;
+    f->own = calloc(b->worker_count, sizeof *f->own);
+    int error = f->links && f->peers && f->own ? settings_make(f, b->config) : -ENOMEM;
     if (!error)
         error = contexts_open(f, b->config, ret_message);
     if (!error)
@@ -157,6 +186,9 @@ struct federation *federation_free(struct federation *f)
     tls_context_unref(f->settings.incoming);
     tls_context_unref(f->settings.outgoing);
     explicit_bzero(f->settings.dialback, sizeof f->settings.dialback);
+    if (f->own)
+        explicit_bzero(f->own, f->worker_count * sizeof *f->own);
+    free(f->own);
     free(f->places);
     free(f->links);
     free(f->peers);
@@ -189,6 +221,13 @@ uint64_t federation_streams(const struct worker *w)
     return links ? links->counters.incoming : 0;
 }
 
+void federation_worker_tls(struct worker *w, const struct federation_tls *tls)
+{
+    struct link_settings *own = &w->broker->federation->own[w->index];
+    own->incoming = tls->incoming;
+    own->outgoing = tls->outgoing;
+}
+
 static struct place *places_of(const struct worker *w)
 {
     struct federation *f = w->broker->federation;
@@ -200,7 +239,9 @@ void federation_worker_open(struct worker *w)
     struct federation *f = w->broker->federation;
     if (!f)
         return;
-    links_init(&f->links[w->index], &f->settings, &w->net, &w->router, f->peers, w->index, f->worker_count);
+    f->own[w->index] = f->settings;
+    links_init(&f->links[w->index], &f->own[w->index], &w->net, &w->router, f->peers, w->index,
+               f->worker_count);
     router_remote_use(&w->router, &links_remote, &f->links[w->index]);
 }
 

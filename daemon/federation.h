@@ -10,6 +10,8 @@
 #include "base/buffer.h"
 
 struct broker;
+struct config;
+struct tls_context;
 struct worker;
 struct federation;
 struct links;
@@ -19,6 +21,19 @@ int federation_open(struct broker *b, struct buffer *ret_message);
 /* Every worker has ended: wait for the resolvers; and when the loops are freed: the rest. */
 void federation_end(struct federation *f);
 struct federation *federation_free(struct federation *f); /* takes NULL, returns NULL */
+
+/* Contexts towards other servers, of each end. */
+struct federation_tls {
+    struct tls_context *incoming, *outgoing;
+};
+/* Of a configuration that was read again, in place of those there are. 0, or negative errno with one line in ret_message; *ret_tls is to be
+ * given back in either case. */
+int federation_tls_renew(const struct federation *f, const struct config *c, struct federation_tls *ret_tls,
+                         struct buffer *ret_message);
+void federation_tls_unref(struct federation_tls *tls);
+/* On the worker: its next handshakes use these. When all workers do: they are those there are, and *tls those that were. */
+void federation_worker_tls(struct worker *w, const struct federation_tls *tls);
+void federation_tls_swap(struct federation *f, struct federation_tls *tls);
 
 /* On the worker, as the functions of worker.h with these names. */
 void federation_worker_open(struct worker *w);

@@ -20,7 +20,8 @@ static const char usage[] =
     "usage: musterd [--config FILE] [--check | --doctor [--json]]\n"
     "\n"
     "An XMPP presence broker. Runs in the foreground, logs to standard error,\n"
-    "stops on SIGTERM and SIGINT.\n"
+    "stops on SIGTERM and SIGINT, reads the configuration again on SIGHUP\n"
+    "(docs/configuration.md says what takes effect then).\n"
     "\n"
     "  -c, --config FILE  configuration, default " CONFIG_PATH_DEFAULT "\n"
     "      --check        read and check the configuration, then exit\n"
@@ -119,7 +120,7 @@ static void privileges_give_up(void)
         log_info("privileges", "kept=none");
 }
 
-static int serve(const struct config *config)
+static int serve(const char *config_path, const struct config *config)
 {
     /* Signals are waited for here and blocked everywhere else: threads inherit the mask. */
     sigset_t signals;
@@ -132,7 +133,7 @@ static int serve(const struct config *config)
 
     struct broker broker;
     struct buffer message = {0};
-    int error = broker_start(&broker, config, &message);
+    int error = broker_start(&broker, config_path, config, &message);
     if (error) {
         complain(&message, strerror(-error));
         buffer_fini(&message);
@@ -147,9 +148,9 @@ static int serve(const struct config *config)
                  (const char *[]){"starttls", "direct", "none"}[config->listeners[i].tls]);
     log_info("ready", "version=%s workers=%u", MUSTER_VERSION, broker.worker_count);
     int received = 0;
-    do
-        sigwait(&signals, &received);
-    while (received == SIGHUP); /* a terminal that goes away does not stop a daemon */
+    while (sigwait(&signals, &received),
+           received == SIGHUP) /* a terminal that goes away does not stop a daemon */
+        reload_on_signal(&broker);
     log_info("stopping", "signal=%s", received == SIGINT ? "INT" : "TERM");
     broker_stop(&broker);
     log_info("stopped", "exit=0");
@@ -227,7 +228,7 @@ int main(int argc, char **argv)
     mallopt(M_MXFAST, 0);
     log_level_set((enum log_level)config->log_level);
     offloads_explain(config);
-    status = serve(config);
+    status = serve(arguments.config_path, config);
     config_free(config);
     return status;
 }

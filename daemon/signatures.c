@@ -50,10 +50,8 @@ static uint32_t modes_add(struct e2e_rule *rules, const struct config_list *entr
 }
 
 /* The names are the configuration's. */
-static int rules_make(struct broker *b, struct e2e_settings *e)
+static int rules_make(const struct config *c, struct signatures *s)
 {
-    const struct config *c = b->config;
-    struct signatures *s = &b->signatures;
     s->domains = calloc(c->smime.domains.count + 1, sizeof *s->domains);
     s->peers = calloc(c->smime.peers.count + c->smime.must_sign.count + 1, sizeof *s->peers);
     if (!s->domains || !s->peers)
@@ -62,30 +60,72 @@ static int rules_make(struct broker *b, struct e2e_settings *e)
     uint32_t peers = modes_add(s->peers, &c->smime.peers);
     for (uint32_t i = 0; i < c->smime.must_sign.count; i++)
         s->peers[peers++] = (struct e2e_rule){span_of(c->smime.must_sign.texts[i]), E2E_MUST_SIGN};
-    *e = (struct e2e_settings){.mode = (enum e2e_mode)c->smime.mode,
-                               .domains = s->domains,
-                               .domain_count = e2e_rules_sort(s->domains, domains),
-                               .peers = s->peers,
-                               .peer_count = e2e_rules_sort(s->peers, peers),
-                               .has_must_sign = c->smime.must_sign.count > 0};
+    s->rules = (struct e2e_settings){.edge = s->edge,
+                                     .mode = (enum e2e_mode)c->smime.mode,
+                                     .domains = s->domains,
+                                     .domain_count = e2e_rules_sort(s->domains, domains),
+                                     .peers = s->peers,
+                                     .peer_count = e2e_rules_sort(s->peers, peers),
+                                     .has_must_sign = c->smime.must_sign.count > 0};
     return 0;
 }
 
-int signatures_open(struct broker *b, struct buffer *ret_message)
+static int edge_open(struct broker *b, const struct config *c, struct signatures *s,
+                     struct buffer *ret_message)
 {
-    struct signatures *s = &b->signatures;
-    struct e2e_settings *e = &b->router_settings.e2e;
-    if (!config_smime_is_on(b->config))
-        return 0;
-    const struct edge_settings settings = signatures_settings(b->config);
+    const struct edge_settings settings = signatures_settings(c);
     if (settings.ocsp != EDGE_OCSP_OFF && !(s->asking = jobs_new(ASKING_THREADS, true))) {
         buffer_printf(ret_message, "cannot start the threads that ask responders: %s", strerror(errno));
         return -errno;
     }
-    int error = rules_make(b, e);
+    s->config = c;
+    return edge_new(&settings, s->asking ? s->asking : b->jobs, &s->edge, ret_message);
+}
+
+int signatures_renew(struct broker *b, const struct config *c, struct signatures *ret_next,
+                     struct buffer *ret_message)
+{
+    const struct signatures *s = &b->signatures;
+    struct signatures next = {.edge = s->edge, .asking = s->asking, .config = s->config};
+    int error = 0;
+    if (!next.edge && config_smime_is_on(c))
+        error = edge_open(b, c, &next, ret_message);
     if (!error)
-        error = edge_new(&settings, s->asking ? s->asking : b->jobs, &s->edge, ret_message);
-    e->edge = s->edge;
+        error = rules_make(c, &next);
+    if (error)
+        signatures_drop(b, &next);
+    else
+        *ret_next = next;
+    return error;
+}
+
+void signatures_swap(struct broker *b, struct signatures *next)
+{
+    const struct signatures old = b->signatures;
+    b->signatures = *next;
+    *next = old;
+}
+
+void signatures_drop(struct broker *b, struct signatures *next)
+{
+    if (next->edge != b->signatures.edge)
+        edge_free(next->edge);
+    if (next->asking != b->signatures.asking)
+        jobs_free(next->asking);
+    free(next->domains);
+    free(next->peers);
+}
+
+int signatures_open(struct broker *b, struct buffer *ret_message)
+{
+    struct signatures first = {0};
+    /* Also when nothing is verified: a reload may change that, and by then other threads use the library. What is wrong with it is said when
+     * it is needed. */
+    (void)smime_library_begin();
+    int error = signatures_renew(b, b->config, &first, ret_message);
+    if (!error)
+        signatures_swap(b, &first);
+    b->router_settings.e2e = b->signatures.rules;
     return error;
 }
 
@@ -103,10 +143,10 @@ void signatures_end(struct broker *b)
 void signatures_close(struct broker *b)
 {
     struct signatures *s = &b->signatures;
-    s->edge = edge_free(s->edge);
+    edge_free(s->edge);
     free(s->domains);
     free(s->peers);
-    s->domains = s->peers = NULL;
+    *s = (struct signatures){0};
 }
 
 /* ---- counters ---- */

@@ -6,22 +6,32 @@
 
 #include "base/buffer.h"
 #include "edge/edge.h"
+#include "route/router.h"
 
 struct broker;
 struct config;
-struct e2e_rule;
-struct router_counters;
 
 struct signatures {
-    struct edge *edge;   /* NULL: all is off */
+    struct edge *edge;   /* NULL: all has been off since the start */
     struct jobs *asking; /* threads that wait for responders; NULL: none is asked */
+    const struct config
+        *config; /* whose files and limits the edge has: it must live as long; NULL: no edge */
     struct e2e_rule *domains, *peers;
+    struct e2e_settings rules; /* of these and the edge, for the routers */
 };
 
 /* Files and rules as the configuration says. */
 struct edge_settings signatures_settings(const struct config *c);
 /* With the job threads there, before the workers start; into the routers' settings. 0, or negative errno with a line in ret_message. */
 int signatures_open(struct broker *b, struct buffer *ret_message);
+/* By a configuration that was read again: other rules with the edge there is, or with the first one, if there is something to verify now.
+ * 0, or negative errno with a line in ret_message. */
+int signatures_renew(struct broker *b, const struct config *c, struct signatures *ret_next,
+                     struct buffer *ret_message);
+/* They are those there are, and *next those that were: when all routers go by them. */
+void signatures_swap(struct broker *b, struct signatures *next);
+/* What of these is not that of those there are: before a swap the new, behind it the old. */
+void signatures_drop(struct broker *b, struct signatures *next);
 /* No responder is asked any more. */
 void signatures_stop(struct broker *b);
 /* The workers have ended: what waits for responders ends. */

@@ -192,13 +192,15 @@ static int worker_open(struct worker *w, char *message, size_t message_bytes)
     int error = loop_new(&owner, &w->loop, message, message_bytes);
     if (error)
         return error;
+    w->stream_settings = b->stream_settings;
+    w->router_settings = b->router_settings;
     snprintf(message, message_bytes, "out of memory");
     error = net_init(&w->net, w->loop, b->jobs, b->config->limits.queue_bytes, &b->kernel_abilities);
     w->net.verdict = b->sifting.verdict;
     if (!error)
-        error = stream_worker_init(&w->streams, &b->stream_settings, &worker_stream_events, &w->net);
+        error = stream_worker_init(&w->streams, &w->stream_settings, &worker_stream_events, &w->net);
     if (!error)
-        error = router_init(&w->router, &b->router_settings, w->loop, b->store, b->routers, w->index,
+        error = router_init(&w->router, &w->router_settings, w->loop, b->store, b->routers, w->index,
                             b->worker_count);
     if (!error)
         federation_worker_open(w);

@@ -28,6 +28,9 @@ struct worker {
     pthread_t thread;
     struct loop *loop;
     struct net net;
+    /* Its own, so that a reload changes them between two events, and nobody reads them under a lock. */
+    struct stream_settings stream_settings;
+    struct router_settings router_settings;
     struct stream_worker streams;
     struct router router;
     struct slab clients;

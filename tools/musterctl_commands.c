@@ -337,6 +337,11 @@ static int explain(struct options *o)
     return exit_code;
 }
 
+static int reload(struct options *o)
+{
+    return command_finish(o, NULL, SPAN("reload"), SPAN(""));
+}
+
 static int shut_down(struct options *o)
 {
     return command_finish(o, NULL, SPAN("shutdown"), SPAN(""));
@@ -438,6 +443,13 @@ const struct command commands[] = {
              "largest reached, and how far off DELIVERIES may be at most (ERROR). --by queued: the sessions "
              "for whom\n"
              "most waits. Needs the running daemon.\n"},
+    {"reload", NULL, NULL, NULL, reload, "have the daemon read its configuration again",
+     "As SIGHUP does, and no connection is lost: certificates and keys, also when only their files have changed, the rules about "
+     "signed\n"
+     "stanzas, the log level. What else differs is named, a line for each option, and needs a restart; that is no "
+     "failure. When\n"
+     "anything is wrong, all stays as it was. docs/configuration.md says of each option what becomes of it. Needs the "
+     "running daemon.\n"},
     {"shutdown", NULL, NULL, NULL, shut_down, "stop the daemon", "Needs the running daemon.\n"},
 };
 const size_t command_count = sizeof commands / sizeof commands[0];

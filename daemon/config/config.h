@@ -25,6 +25,13 @@ enum config_smime_mode {
 enum config_smime_purpose { CONFIG_PURPOSE_REQUIRE, CONFIG_PURPOSE_STRICT, CONFIG_PURPOSE_LEGACY };
 enum config_resource_conflict { CONFIG_CONFLICT_REPLACE, CONFIG_CONFLICT_REFUSE, CONFIG_CONFLICT_RENAME };
 
+/* What becomes of an option that was changed, when the running daemon reads the file again. */
+enum config_reload {
+    CONFIG_NEEDS_RESTART,
+    CONFIG_RELOADS, /* it takes effect at once */
+    CONFIG_RELOADS_BEFORE_SMIME, /* it does while nothing signed has been looked at since the start; later it needs a restart */
+};
+
 struct config_listener {
     char *address; /* numeric IPv4 or IPv6 */
     uint16_t port;
@@ -191,6 +198,11 @@ int config_load(const char *path, char **environment, struct config **ret_config
 int config_parse(const char *name, struct span text, char **environment, struct config **ret_config,
                  struct buffer *ret_message);
 struct config *config_free(struct config *c); /* takes NULL, returns NULL */
+
+/* Call `differs` for each option that `b` has otherwise than `a`; a list, and all that is in it, is one. */
+void config_compare(const struct config *a, const struct config *b,
+                    void (*differs)(void *context, const char *path, enum config_reload reload),
+                    void *context);
 
 /* The manual's reference, generated from the table (Markdown). */
 void config_reference_write(struct buffer *out);

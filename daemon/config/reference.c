@@ -31,7 +31,30 @@ static const char introduction[] =
     "setting causes a warning, except those that begin with `MUSTER_TEST_`, which belong to the tests, and "
     "`MUSTER_BPF_FAIL`\n"
     "(docs/bpf.md).\n"
+    "\n"
+    "## Reload\n"
+    "\n"
+    "On SIGHUP, and by `musterctl reload`, the running daemon reads the file again, and no connection is lost. Below stands for "
+    "each option whether a new\n"
+    "value takes effect then; where it does not, the log and `musterctl` name it as long as it differs from what the daemon "
+    "runs with. When anything is\n"
+    "wrong (the file, a certificate that does not belong to its key), all stays as it was, and the log and `musterctl` say "
+    "why.\n"
+    "\n"
+    "Certificates and keys, `tls.client_ca` and `federation.ca` are read again also when only the content of these files is "
+    "new, as after a renewal: put\n"
+    "certificate and key in place, then reload. Handshakes that begin from then on use them, connections that are there go on, "
+    "and session tickets stay good\n"
+    "(but with `tls.client_ca`, for whom it lets in may be others now). The daemon has given up its capabilities by then, also "
+    "as root: all these files must be\n"
+    "readable by its user by owner, group and mode.\n"
     "\n";
+
+static const char *const reload_texts[] = {
+    [CONFIG_NEEDS_RESTART] = "needs a restart",
+    [CONFIG_RELOADS] = "takes effect",
+    [CONFIG_RELOADS_BEFORE_SMIME] = "takes effect when it switches verifying on; later it needs a restart",
+};
 
 static void write_row(const struct config_row *row, struct buffer *out)
 {
@@ -49,7 +72,7 @@ static void write_row(const struct config_row *row, struct buffer *out)
         config_environment_name(row, out);
         buffer_literal(out, "`\n");
     }
-    buffer_printf(out, "\n%s\n\n", row->reason);
+    buffer_printf(out, "* Reload: %s\n\n%s\n\n", reload_texts[row->reload], row->reason);
 }
 
 void config_reference_write(struct buffer *out)

@@ -36,11 +36,11 @@ const struct config_row config_rows[] = {
      .reason = "Folder of the database (accounts, rosters). It is made, private to the user who runs the "
                "daemon, when it "
                "does not exist; the folder above it must."},
-    {"tls.certificate", CONFIG_TEXT, AT(tls.certificate), NULL, .without = "needed when a listener uses TLS",
+    {"tls.certificate", CONFIG_TEXT, AT(tls.certificate), NULL, .without = "needed when a listener uses TLS", .reload = CONFIG_RELOADS,
      .reason = "PEM file with the certificate and the chain to its issuer."},
-    {"tls.key", CONFIG_TEXT, AT(tls.key), NULL, .without = "needed when a listener uses TLS",
+    {"tls.key", CONFIG_TEXT, AT(tls.key), NULL, .without = "needed when a listener uses TLS", .reload = CONFIG_RELOADS,
      .reason = "PEM file with the private key of the certificate."},
-    {"tls.certificates", CONFIG_TEXT, AT(tls.certificates), NULL, .without = "`tls.certificate` is for all domains",
+    {"tls.certificates", CONFIG_TEXT, AT(tls.certificates), NULL, .without = "`tls.certificate` is for all domains", .reload = CONFIG_RELOADS,
      .reason = "Folder with certificates of single domains: `DOMAIN.pem`, as `tls.certificate`, and `DOMAIN.key` for any of `domains`. A client is shown "
                "that of the domain it names in its TLS handshake (SNI), else in its stream's header; `tls.certificate` when there is none."},
     {"tls.client_ca", CONFIG_TEXT, AT(tls.client_ca), NULL, .without = "no certificate is asked for",
@@ -64,7 +64,7 @@ const struct config_row config_rows[] = {
                "answer is that it is revoked. Off, because not every authority has a responder, and it learns who logs in when."},
     {"tls.client_ocsp_responder", CONFIG_TEXT, AT(tls.client_ocsp_responder), NULL, .without = "the one that the certificate names",
      .reason = "The responder to ask about all of them, as `http://host:port/path`."},
-    {"tls.allow_tls12", CONFIG_BOOL, AT(tls.allow_tls12), "false",
+    {"tls.allow_tls12", CONFIG_BOOL, AT(tls.allow_tls12), "false", .reload = CONFIG_RELOADS,
      .reason = "TLS 1.3 is spoken with everybody; clients that know only TLS 1.2 are let in (AEAD suites "
                "only) when this is "
                "set. Off, because every client that is maintained speaks 1.3, and 1.2 shows the certificate "
@@ -331,7 +331,7 @@ const struct config_row config_rows[] = {
     {"federation.direct_port", CONFIG_NUMBER, AT(federation.direct_port), "0", .min = 0, .max = 65535,
      .reason = "Another port with TLS from the first byte (XEP-0368; 5270 is customary); 0: none. Servers find it by its SRV record "
                "only."},
-    {"federation.ca", CONFIG_TEXT, AT(federation.ca), NULL, .without = "the system's authorities",
+    {"federation.ca", CONFIG_TEXT, AT(federation.ca), NULL, .without = "the system's authorities", .reload = CONFIG_RELOADS,
      .reason = "Certificates (PEM) of the authorities whose certificates other servers may show."},
     {"federation.certificates", CONFIG_CHOICE, AT(federation.certificates), "required", .names = certificates_names,
      .reason = "`required`: only servers whose certificate is good and names their domain, in both directions. `optional`: others as "
@@ -372,49 +372,49 @@ const struct config_row config_rows[] = {
                "speaks for all its users."},
     {"federation.byte_rate", CONFIG_NUMBER, AT(federation.byte_rate), "33554432", .min = 0, .max = 1073741824,
      .reason = "Bytes a second, in the same way; half of this rate and half of the other use up the allowance together. 0 is no limit."},
-    {"smime.mode", CONFIG_CHOICE, AT(smime.mode), "off", .names = config_smime_modes,
+    {"smime.mode", CONFIG_CHOICE, AT(smime.mode), "off", .names = config_smime_modes, .reload = CONFIG_RELOADS,
      .reason = "What is done about stanzas that are signed or encrypted end to end (RFC 3923, docs/smime.md). `off`: they pass as any other. `observe`: "
                "signatures are verified and counted, and nothing else happens. `annotate`: clients of the domains served here that ask are told what was "
                "found out, by a mark beside the object. `enforce`: and what is signed and does not verify is refused. Stanzas that are not signed "
                "pass in each. Off, because it says whom to believe, which only the operator knows."},
-    {"smime.domains", CONFIG_MODES, AT(smime.domains), NULL, .without = "all as `smime.mode` says", .names = config_smime_modes,
+    {"smime.domains", CONFIG_MODES, AT(smime.domains), NULL, .without = "all as `smime.mode` says", .names = config_smime_modes, .reload = CONFIG_RELOADS,
      .reason = "Domains served here with a mode of their own, as in `example.org=enforce`: for what is said to their accounts, and by them to other "
                "servers."},
-    {"smime.peers", CONFIG_MODES, AT(smime.peers), NULL, .without = "none has a mode of its own", .names = config_smime_modes,
+    {"smime.peers", CONFIG_MODES, AT(smime.peers), NULL, .without = "none has a mode of its own", .names = config_smime_modes, .reload = CONFIG_RELOADS,
      .reason = "Senders, accounts or whole domains, with a mode of their own, as in `romeo@example.net=annotate`: it goes before the domains'. An account's "
                "goes before its domain's."},
-    {"smime.must_sign", CONFIG_NAMES, AT(smime.must_sign), NULL, .without = "nobody must",
+    {"smime.must_sign", CONFIG_NAMES, AT(smime.must_sign), NULL, .without = "nobody must", .reload = CONFIG_RELOADS,
      .reason = "Senders, accounts or whole domains, whose messages, and the directed presence of those among them who are served here, are refused unless they are signed and verify. Otherwise who "
                "takes a signature away would be believed like one who never signs. What is only encrypted proves no sender, and is refused, too."},
-    {"smime.anchors", CONFIG_TEXT, AT(smime.anchors), NULL, .without = "needed when any mode is not `off`",
+    {"smime.anchors", CONFIG_TEXT, AT(smime.anchors), NULL, .without = "needed when any mode is not `off`", .reload = CONFIG_RELOADS_BEFORE_SMIME,
      .reason = "Certificates (PEM) of the authorities that say who signs. Not those of TLS: whom to believe about servers is another question. This file and "
                "the next two are read again within seconds when they change."},
-    {"smime.intermediates", CONFIG_TEXT, AT(smime.intermediates), NULL, .without = "signers bring what stands between",
+    {"smime.intermediates", CONFIG_TEXT, AT(smime.intermediates), NULL, .without = "signers bring what stands between", .reload = CONFIG_RELOADS_BEFORE_SMIME,
      .reason = "Certificates (PEM) between authorities and signers, for objects that do not carry them."},
-    {"smime.crls", CONFIG_TEXT, AT(smime.crls), NULL, .without = "no lists are looked at",
+    {"smime.crls", CONFIG_TEXT, AT(smime.crls), NULL, .without = "no lists are looked at", .reload = CONFIG_RELOADS_BEFORE_SMIME,
      .reason = "Revocation lists of these authorities and those between: a file, or a folder whose files are all read; PEM or DER. With it every "
                "certificate of a chain must be in the domain of a list that is up to date, or its signatures count as `revoked`."},
-    {"smime.purpose", CONFIG_CHOICE, AT(smime.purpose), "require", .names = purpose_names,
+    {"smime.purpose", CONFIG_CHOICE, AT(smime.purpose), "require", .names = purpose_names, .reload = CONFIG_RELOADS_BEFORE_SMIME,
      .reason = "What a signer's certificate must be for (RFC 9734). `require`: instant messaging (id-kp-imUri) must be among its extended key usages. `strict`: and "
                "TLS must not. `legacy`: certificates without it, with any, or for e-mail count as well, as in RFC 3923's days. `require`, because a certificate for "
                "something else says nothing about who may speak as this JID."},
-    {"smime.legacy_algorithms", CONFIG_BOOL, AT(smime.legacy_algorithms), "false",
+    {"smime.legacy_algorithms", CONFIG_BOOL, AT(smime.legacy_algorithms), "false", .reload = CONFIG_RELOADS_BEFORE_SMIME,
      .reason = "Take SHA-1, which RFC 3923 s. 6.10 names and nobody should believe any more. For tests of conformance."},
-    {"smime.ocsp", CONFIG_CHOICE, AT(smime.ocsp), "off", .names = revocation_names,
+    {"smime.ocsp", CONFIG_CHOICE, AT(smime.ocsp), "off", .names = revocation_names, .reload = CONFIG_RELOADS_BEFORE_SMIME,
      .reason = "Ask an authority's responder (OCSP, over HTTP) about signers' certificates and those above. `hard`: without a good answer the signature "
                "does not count. `soft`: it does, unless the answer is that the certificate is revoked. Off, because not every authority has a responder, and it "
                "learns who speaks when."},
-    {"smime.ocsp_responder", CONFIG_TEXT, AT(smime.ocsp_responder), NULL, .without = "the one that the certificate names",
+    {"smime.ocsp_responder", CONFIG_TEXT, AT(smime.ocsp_responder), NULL, .without = "the one that the certificate names", .reload = CONFIG_RELOADS_BEFORE_SMIME,
      .reason = "The responder to ask about all of them, as `http://host:port/path`."},
-    {"smime.queue", CONFIG_NUMBER, AT(smime.queue), "1000", .min = 1, .max = 1000000,
+    {"smime.queue", CONFIG_NUMBER, AT(smime.queue), "1000", .min = 1, .max = 1000000, .reload = CONFIG_RELOADS_BEFORE_SMIME,
      .reason = "Objects that are being verified or wait for it at a time; one more counts as `busy`. Half a second's worth for one processor, and "
                "at most 64 MiB."},
-    {"smime.timeout_ms", CONFIG_NUMBER, AT(smime.timeout_ms), "2000", .min = 100, .max = 60000,
+    {"smime.timeout_ms", CONFIG_NUMBER, AT(smime.timeout_ms), "2000", .min = 100, .max = 60000, .reload = CONFIG_RELOADS_BEFORE_SMIME,
      .reason = "Milliseconds after which an object that is not verified yet counts as `busy`; what its sender says next waits meanwhile."},
-    {"smime.cache", CONFIG_NUMBER, AT(smime.cache), "10000", .min = 1, .max = 10000000,
+    {"smime.cache", CONFIG_NUMBER, AT(smime.cache), "10000", .min = 1, .max = 10000000, .reload = CONFIG_RELOADS_BEFORE_SMIME,
      .reason = "Signers whose certificates, and what became of their chains, are remembered: the last ones. Each takes about two thousand bytes. A chain that is "
                "known saves half of the work, and clients may leave out certificates that are known."},
-    {"smime.replay", CONFIG_NUMBER, AT(smime.replay), "100000", .min = 100, .max = 10000000,
+    {"smime.replay", CONFIG_NUMBER, AT(smime.replay), "100000", .min = 100, .max = 10000000, .reload = CONFIG_RELOADS_BEFORE_SMIME,
      .reason = "Objects that are remembered for ten minutes, so that the same one does not count twice. When there are more, the oldest are "
                "forgotten; under `enforce` new ones count as `busy`. One signer may have a sixteenth of them. A hundred thousand: 160 a second."},
     {"admins", CONFIG_JIDS, AT(admins), NULL, .without = "only `musterctl` administers",
@@ -442,7 +442,7 @@ const struct config_row config_rows[] = {
      .reason = "Whom to ask about the state of the service, told to everybody (XEP-0157)."},
     {"contacts.support", CONFIG_URIS, AT(contacts[6]), NULL, .without = "none is told",
      .reason = "Whom to ask about support, told to everybody (XEP-0157)."},
-    {"log_level", CONFIG_CHOICE, AT(log_level), "info", .names = log_names,
+    {"log_level", CONFIG_CHOICE, AT(log_level), "info", .names = log_names, .reload = CONFIG_RELOADS,
      .reason =
          "What is written to standard error: `error`, `warn`, `info` or `debug` and everything before it."},
 };

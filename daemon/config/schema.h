@@ -39,6 +39,7 @@ struct config_row {
     size_t offset;            /* in struct config; of a key in a list, in the struct of what the list holds */
     const char *default_text; /* as one would write it; NULL: none */
     bool is_required;
+    enum config_reload reload; /* of a key in a list: as its list */
     uint32_t min, max;
     const char *const *names; /* CONFIG_CHOICE, CONFIG_VISIBILITY, CONFIG_MODES; NULL at the end */
     const char *without;      /* what happens without it, for rows that have no default text */

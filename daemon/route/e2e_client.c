@@ -74,6 +74,8 @@ bool router_e2e_client(struct router *r, struct session *s, const struct stanza 
         course = E2E_REFUSED;
         refusal = STANZA_RESOURCE_CONSTRAINT;
     }
+    if (course != E2E_CHECKED)
+        router_e2e_session_ends(s); /* what waited for a verdict, and goes by other rules now */
     if (course == E2E_REFUSED) {
         r->counters.e2e_refused++;
         router_refuse(r, s, *stanza, refusal);

@@ -33,6 +33,7 @@ static void test_rows_are_sound(void **state)
         assert_int_equal((row->is_required ? 1 : 0) + (row->default_text ? 1 : 0) + (row->without ? 1 : 0),
                          1);
         assert_true(row->reason && strlen(row->reason) > 20);
+        assert_true(!config_row_is_in_list(row) || row->reload == CONFIG_NEEDS_RESTART); /* as their lists */
         assert_int_equal(row->type == CONFIG_CHOICE || row->type == CONFIG_VISIBILITY ||
                              row->type == CONFIG_MODES,
                          row->names != NULL);

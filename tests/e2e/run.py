@@ -41,6 +41,7 @@ import test_messages  # noqa: E402
 import test_privileges  # noqa: E402
 import test_readers  # noqa: E402
 import test_register  # noqa: E402
+import test_reload  # noqa: E402
 import test_resume  # noqa: E402
 import test_revocation  # noqa: E402
 import test_rosters  # noqa: E402
@@ -66,6 +67,7 @@ SUITES = (
     test_privileges,
     test_readers,
     test_register,
+    test_reload,
     test_resume,
     test_rosters,
     test_explain,

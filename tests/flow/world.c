@@ -102,8 +102,11 @@ void world_settings(struct world *w)
     w->broker.router_settings.at_once_max = w->at_once_max;
     if (!w->at_once_max)
         w->broker.router_settings.pace = 1;
-    signatures_close(&w->broker);
-    assert_int_equal(signatures_open(&w->broker, NULL), 0);
+    struct signatures signatures; /* as by a reload */
+    assert_int_equal(signatures_renew(&w->broker, c, &signatures, NULL), 0);
+    signatures_swap(&w->broker, &signatures);
+    signatures_drop(&w->broker, &signatures);
+    w->broker.router_settings.e2e = w->broker.signatures.rules;
     w->broker.stream_settings = settings_of_stream(c, w->domains);
     w->broker.stream_settings.secret = store_secret(w->broker.store);
     w->broker.stream_settings.registrations = &w->broker.registrations;
@@ -111,6 +114,8 @@ void world_settings(struct world *w)
     w->broker.router_settings.command = broker_command_submit;
     w->broker.router_settings.command_context = &w->broker;
     for (uint32_t i = 0; i < w->broker.worker_count; i++) {
+        w->broker.workers[i].router_settings = w->broker.router_settings;
+        w->broker.workers[i].stream_settings = w->broker.stream_settings;
         w->broker.workers[i].net.queue_bytes_max = c->limits.queue_bytes;
         w->broker.workers[i].net.hold_bytes =
             c->presence.conflate_bytes ? c->presence.conflate_bytes : UINT64_MAX;
