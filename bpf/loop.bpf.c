@@ -122,14 +122,15 @@ static __always_inline bool receive_look(struct look *k, struct completion *c, _
     if (class < MUSTER_CLASS_COUNT)
         k->counters->classes[class]++;
     *ret_class = class;
+    s->passed += len;
     if (class == MUSTER_CLASS_KEEPALIVE && c->flags & COMPLETION_HAS_MORE) {
         s->heard_ms = bpf_ktime_get_ns() / NS_PER_MS;
         s->kept++;
+        s->read += len;
         k->counters->white_octets += len;
         buffer_give_back(k);
         return false;
     }
-    s->passed += len;
     return true;
 }
 
@@ -167,7 +168,8 @@ static __always_inline bool begin(struct iou_ctx *ctx, struct look *k)
 {
     struct muster_loop_header *h = &k->region->header;
     __u32 count = *word_at(k->ring, h->sq_tail) - *word_at(k->ring, h->sq_head);
-    h->is_begun = h->mode != MUSTER_LOOP_SUBMIT; /* a turn with more than the queue holds submits again and again */
+    h->is_begun =
+        h->mode != MUSTER_LOOP_SUBMIT; /* a turn with more than the queue holds submits again and again */
     if (count) {
         int result = bpf_io_uring_submit_sqes(ctx, count);
         if (result > 0)

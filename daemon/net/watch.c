@@ -8,11 +8,23 @@
 
 struct conn_watch {
     uint32_t flow;
-    uint64_t octets; /* read since it is watched: the program counts from there as well */
+    uint64_t octets;  /* read since it is watched: the program counts from there as well */
+    uint32_t in_slot; /* how far the slot's count is in these */
 };
+
+/* The loop's program reads as well: what it has kept to itself had passed the other one. */
+static void octets_count(struct conn *c, size_t octets)
+{
+    uint32_t in_slot = loop_slot_octets(c->net->loop, c->slot);
+    c->watch->octets += c->slot ? in_slot - c->watch->in_slot : octets;
+    c->watch->in_slot = in_slot;
+}
 
 void watch_begin(struct conn *c)
 {
+    /* One of the two is enough, and the loop's looks at all that comes in any case. Tried again when that one is off. */
+    if (loop_slot_is_watched(c->net->loop, c->slot))
+        return;
     /* All that a receive has completed is heard by now, unless it was armed in this very turn (that may be submitted already), or
      * waits behind what is more urgent. */
     if (!c->is_between || !c->is_receiving || c->is_receive_new || c->is_ended || c->is_aborted ||
@@ -22,7 +34,8 @@ void watch_begin(struct conn *c)
     c->watch_tries--;
     if (!watch)
         return;
-    *watch = (struct conn_watch){.flow = verdict_watch(c->net->verdict, c->fd)};
+    *watch = (struct conn_watch){.flow = verdict_watch(c->net->verdict, c->fd),
+                                 .in_slot = loop_slot_octets(c->net->loop, c->slot)};
     if (watch->flow == VERDICT_NO_FLOW) {
         free(watch);
         return;
@@ -37,9 +50,11 @@ void watch_read(struct conn *c, size_t octets)
     loop_slot_read(c->net->loop, c->slot, octets, c->is_between);
     if (!c->watch)
         return;
-    c->watch->octets += octets;
+    octets_count(c, octets);
     if (c->is_between)
-        verdict_boundary(c->net->verdict, c->watch->flow, c->watch->octets);
+        verdict_boundary(c->net->verdict, c->watch->flow,
+                         loop_slot_is_watched(c->net->loop, c->slot) ? VERDICT_NO_BOUNDARY
+                                                                     : c->watch->octets);
 }
 
 void watch_end(struct conn *c)
@@ -57,11 +72,15 @@ void watch_slot_take(struct conn *c)
         return;
     /* All that has come is read: nothing is armed. */
     c->slot = (uint16_t)loop_slot_take(c->net->loop);
+    if (c->watch)
+        c->watch->in_slot = 0;
     loop_slot_read(c->net->loop, c->slot, 0, c->is_between);
 }
 
 void watch_slot_give(struct conn *c)
 {
+    if (c->watch)
+        octets_count(c, 0);
     loop_slot_give(c->net->loop, c->slot);
     c->slot = LOOP_NO_SLOT;
 }

@@ -116,7 +116,7 @@ static void flow_give_back(struct verdict *v, uint32_t flow)
     v->keepalives_gone += f->keepalives;
     v->floods_gone += f->floods;
     /* The program may be about to look at it: never as if it stood between two stanzas. */
-    __atomic_store_n(&f->boundary, UINT64_MAX, __ATOMIC_RELAXED);
+    __atomic_store_n(&f->boundary, VERDICT_NO_BOUNDARY, __ATOMIC_RELAXED);
     f->passed = f->keepalives = f->heard_ns = f->filled_ns = f->tokens = f->floods = 0;
     v->next_free[flow] = v->first_free;
     v->first_free = flow;
@@ -155,7 +155,7 @@ uint32_t verdict_watch(struct verdict *v, int fd)
     if (flow == VERDICT_NO_FLOW)
         return flow;
     struct verdict_bpf *p = v->program;
-    v->flows[flow].boundary = UINT64_MAX; /* until the owner says where it stands */
+    v->flows[flow].boundary = VERDICT_NO_BOUNDARY; /* until the owner says where it stands */
     if (map_put(p->maps.places, cookie, flow, sizeof(uint32_t)) == 0 &&
         socket_put(p->maps.sockets, cookie, fd) && is_drained(fd))
         return flow;

@@ -30,7 +30,9 @@ struct verdict *verdict_free(struct verdict *v);
 uint32_t verdict_watch(struct verdict *v, int fd);
 /* Before the fd is closed. */
 void verdict_unwatch(struct verdict *v, uint32_t flow);
-/* The connection stands between two stanzas, after `octets` since it is watched. */
+/* The connection stands between two stanzas, after `octets` since it is watched. VERDICT_NO_BOUNDARY: nothing is to be kept back
+ * until this is called again. */
+#define VERDICT_NO_BOUNDARY UINT64_MAX
 void verdict_boundary(struct verdict *v, uint32_t flow, uint64_t octets);
 
 /* Off: the program lets everything pass. It cannot leave the sockets that it has seen: the kernel would drop what they have not

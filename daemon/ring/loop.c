@@ -326,6 +326,16 @@ void loop_slot_read(struct loop *l, uint32_t slot, size_t octets, bool is_betwee
     s->is_between = is_between;
 }
 
+bool loop_slot_is_watched(const struct loop *l, uint32_t slot)
+{
+    return slot && l->program.is_on;
+}
+
+uint32_t loop_slot_octets(const struct loop *l, uint32_t slot)
+{
+    return slot ? l->program.region->slots[slot].read : 0;
+}
+
 bool loop_slot_is_behind(const struct loop *l, uint32_t slot)
 {
     const struct muster_loop_slot *s = slot ? &l->program.region->slots[slot] : NULL;

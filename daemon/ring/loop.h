@@ -70,6 +70,10 @@ uint32_t loop_slot_take(struct loop *l); /* LOOP_NO_SLOT: there is no program, o
 void loop_slot_give(struct loop *l, uint32_t slot);
 /* So many octets more were read, and the connection stands between two stanzas, or not. */
 void loop_slot_read(struct loop *l, uint32_t slot, size_t octets, bool is_between);
+/* Does the program look at what comes there? */
+bool loop_slot_is_watched(const struct loop *l, uint32_t slot);
+/* How many octets were read since the slot was taken, by the owner or by the program. It wraps; 0 without a slot. */
+uint32_t loop_slot_octets(const struct loop *l, uint32_t slot);
 /* Has something come that its owner has not been told of yet? */
 bool loop_slot_is_behind(const struct loop *l, uint32_t slot);
 /* A number that is another one when white space has been kept back since. */

@@ -33,9 +33,9 @@ enum {
 
 /* One connection. All counts wrap. */
 struct muster_loop_slot {
+    unsigned int passed; /* the program: octets that came. Where it has not looked, the daemon */
     unsigned int
-        passed;        /* the program: octets that go on to the daemon. Where it has not looked, the daemon */
-    unsigned int read; /* the daemon: how many of these it has read */
+        read; /* those of them that are read: by the daemon, or by the program, which keeps them to itself */
     unsigned int
         heard_ms;        /* the program: CLOCK_MONOTONIC when white space came last that it kept to itself */
     unsigned short held; /* the daemon's own: completions that wait behind more urgent ones */

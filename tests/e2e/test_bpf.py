@@ -45,8 +45,29 @@ def sessions_open(bench, count):
     return opened
 
 
+class Without:
+    """While one of the programs is off."""
+
+    def __init__(self, bench, name):
+        self.bench, self.name = bench, name
+
+    def __enter__(self):
+        self.bench.server.musterctl("offload", self.name, "off", check=False)
+
+    def __exit__(self, *_):
+        self.bench.server.musterctl("offload", self.name, "on", check=False)
+
+
+def alone(test):
+    """Without the loop's program, which does it all where it is on."""
+    def run(bench):
+        program_of(bench)
+        with Without(bench, "loop"):
+            test(bench)
+    return run
+
+
 def keepalives(bench):
-    program_of(bench)
     sessions = sessions_open(bench, SESSIONS)
     for raw in sessions:
         raw.ping()
@@ -66,7 +87,6 @@ def keepalives(bench):
 
 def within_a_stanza(bench):
     """White space that belongs to a text, alone in its segment, arrives."""
-    program_of(bench)
     raw, = sessions_open(bench, 1)
     for number in range(50):
         raw.send(f"<message to='{raw.jid}' id='w{number}'><body>a")
@@ -77,27 +97,8 @@ def within_a_stanza(bench):
         must("".join(element.itertext()) == "a b", f"the text came as {''.join(element.itertext())!r}")
 
 
-class Without:
-    """While one of the programs is off."""
-
-    def __init__(self, bench, name):
-        self.bench, self.name = bench, name
-
-    def __enter__(self):
-        self.bench.server.musterctl("offload", self.name, "off", check=False)
-
-    def __exit__(self, *_):
-        self.bench.server.musterctl("offload", self.name, "on", check=False)
-
-
 def switched_under_traffic(bench):
     """Off and on while texts with white space in pieces of their own, and keep-alives, come: all of the texts arrive, in order."""
-    program_of(bench)
-    with Without(bench, "loop"):  # it keeps back what this one lets pass, and this one then keeps back no more
-        switched_sixty_times(bench)
-
-
-def switched_sixty_times(bench):
     raw, = sessions_open(bench, 1)
     for number in range(60):
         raw.send(f"<message to='{raw.jid}' id='s{number}'><body>a")
@@ -168,9 +169,9 @@ def switched_off(bench):
 
 def tests(server):
     if server.is_musterd:
-        yield "bpf: keep-alives without TLS wake nobody", keepalives
-        yield "bpf: white space within a stanza arrives", within_a_stanza
-        yield "bpf: switched off and on under traffic", switched_under_traffic
+        yield "bpf: keep-alives without TLS wake nobody", alone(keepalives)
+        yield "bpf: white space within a stanza arrives", alone(within_a_stanza)
+        yield "bpf: switched off and on under traffic", alone(switched_under_traffic)
         yield "bpf: the kernel refuses the program", refused_by_the_kernel
         yield "bpf: no capability for it", without_capabilities
         yield "bpf: wanted, and refused", wanted_and_refused

@@ -6,10 +6,11 @@ import signal
 import statistics
 import time
 
-from clients import Missing, must
+from clients import DEADLINE_S, Missing, must
 from raw import Raw, local
 from servers import program_is_off
 from test_bpf import KEEPALIVES, RESOURCES, SESSIONS, TURNS_MAX, Without, server_with, until
+from test_bpf import program_of as verdict_of
 from test_readers import counter
 
 FLOODERS = 20
@@ -36,6 +37,13 @@ def program_of(bench):
     must(counter(bench, "loop_attached") == bench.server.workers, "it is not attached to all workers")
 
 
+def until_at_least(bench, names, value):
+    deadline = time.monotonic() + DEADLINE_S
+    while sum(counter(bench, name) for name in names) < value:
+        must(time.monotonic() < deadline, f"{' + '.join(names)} does not come to {value}")
+        time.sleep(0.02)  # asked again: there is nothing to wait for
+
+
 def sessions_open(bench, kind, count, account=None):
     opened = []
     for number in range(count):
@@ -60,21 +68,20 @@ def kernel_records(bench, kind):
 def keepalives(bench, kind):
     program_of(bench)
     kernel_records(bench, kind)
-    with Without(bench, "verdict"):
-        sessions = sessions_open(bench, kind, SESSIONS)
-        known = {name: counter(bench, name) for name in ("loop_keepalive_octets", "loop_keepalives", "keepalives", "loop_turns", "loop_steps",
-                                                      "loop_wakes")}
-        for _ in range(KEEPALIVES):
-            for raw in sessions:
-                raw.send(" ")
-        until(bench, "loop_keepalive_octets", known["loop_keepalive_octets"] + SESSIONS * KEEPALIVES)
-        turns, steps, wakes, pieces = (counter(bench, name) - known[name]
-                                       for name in ("loop_turns", "loop_steps", "loop_wakes", "loop_keepalives"))
-        print(f"# {SESSIONS * KEEPALIVES} keep-alives of {SESSIONS} sessions, received in {pieces} pieces: the program ran {steps} times and returned "
-              f"{wakes} times, {turns} turns of all workers")
-        must(counter(bench, "keepalives") == known["keepalives"], "the daemon has seen white space")
-        must((alive := counter(bench, "loop_alive")) == SESSIONS, f"{alive} sessions were heard")
-        must(turns < (TURNS_MAX + QUESTIONS) * bench.server.workers, f"the workers had {turns} turns")
+    sessions = sessions_open(bench, kind, SESSIONS)
+    known = {name: counter(bench, name) for name in ("loop_keepalive_octets", "loop_keepalives", "keepalives", "loop_turns", "loop_steps",
+                                                  "loop_wakes")}
+    for _ in range(KEEPALIVES):
+        for raw in sessions:
+            raw.send(" ")
+    until(bench, "loop_keepalive_octets", known["loop_keepalive_octets"] + SESSIONS * KEEPALIVES)
+    turns, steps, wakes, pieces = (counter(bench, name) - known[name]
+                                   for name in ("loop_turns", "loop_steps", "loop_wakes", "loop_keepalives"))
+    print(f"# {SESSIONS * KEEPALIVES} keep-alives of {SESSIONS} sessions, received in {pieces} pieces: the program ran {steps} times and returned "
+          f"{wakes} times, {turns} turns of all workers")
+    must(counter(bench, "keepalives") == known["keepalives"], "the daemon has seen white space")
+    must((alive := counter(bench, "loop_alive")) == SESSIONS, f"{alive} sessions were heard")
+    must(turns < (TURNS_MAX + QUESTIONS) * bench.server.workers, f"the workers had {turns} turns")
     for raw in sessions:
         raw.ping()
 
@@ -82,22 +89,66 @@ def keepalives(bench, kind):
 def texts(bench, kind):
     """White space that belongs to a text, in a piece of its own, while the program comes and goes."""
     program_of(bench)
-    with Without(bench, "verdict"):
-        raw, = sessions_open(bench, kind, 1)
-        for number in range(60):
-            raw.send(f"<message to='{raw.jid}' id='s{number}'><body>a")
-            must(bench.server.musterctl("offload", "loop", "on" if number % 2 else "off").returncode == 0, "it cannot be switched")
-            raw.send(" ")
-            raw.send("b</body></message>")
-            raw.send(" ")
-            element = raw.next()
-            must(element.get("id") == f"s{number}" and "".join(element.itertext()) == "a b", "a text is lost, or changed")
-        shown = bench.server.musterctl("offload").stdout
-        must("loop\ton" in shown, f"it is not on again: {shown}")
-        raw.ping()
-        before = counter(bench, "loop_keepalive_octets")
+    raw, = sessions_open(bench, kind, 1)
+    for number in range(60):
+        raw.send(f"<message to='{raw.jid}' id='s{number}'><body>a")
+        must(bench.server.musterctl("offload", "loop", "on" if number % 2 else "off").returncode == 0, "it cannot be switched")
         raw.send(" ")
-        until(bench, "loop_keepalive_octets", before + 1)
+        raw.send("b</body></message>")
+        raw.send(" ")
+        element = raw.next()
+        must(element.get("id") == f"s{number}" and "".join(element.itertext()) == "a b", "a text is lost, or changed")
+    shown = bench.server.musterctl("offload").stdout
+    must("loop\ton" in shown, f"it is not on again: {shown}")
+    raw.ping()
+    before = counter(bench, "loop_keepalive_octets")
+    raw.send(" ")
+    until(bench, "loop_keepalive_octets", before + 1)
+
+
+def one_of_the_two(bench):
+    """Both programs could look at a connection without TLS: the loop's does where it is on, the other where it is not, however often that changes and
+    whatever the first has kept back."""
+    program_of(bench)
+    verdict_of(bench)
+    watched = counter(bench, "verdict_watched")
+    raw, = sessions_open(bench, "none", 1)
+    must(counter(bench, "verdict_watched") == watched, "both programs look at one connection")
+    names = ("loop_keepalive_octets", "verdict_keepalives", "keepalives")
+    for turn in range(6):
+        is_on = turn % 2 == 0
+        bench.server.musterctl("offload", "loop", "on" if is_on else "off")
+        raw.ping()
+        raw.ping()
+        if not is_on:
+            until(bench, "verdict_watched", watched + 1)
+        known = {name: counter(bench, name) for name in names}
+        for number in range(5):
+            raw.send(" ")
+            until(bench, names[0 if is_on else 1], known[names[0 if is_on else 1]] + number + 1)
+        must(counter(bench, "keepalives") == known["keepalives"], "the daemon has seen white space")
+        must(counter(bench, names[1 if is_on else 0]) == known[names[1 if is_on else 0]], f"{names[1 if is_on else 0]} has grown, too")
+    bench.server.musterctl("offload", "loop", "on")
+    raw.ping()
+
+
+def both_in_turn(bench):
+    """Each goes on and off while texts with white space in pieces of their own come: all arrive, and each piece between them is counted once."""
+    program_of(bench)
+    verdict_of(bench)
+    raw, = sessions_open(bench, "none", 1)
+    names = ("loop_keepalive_octets", "verdict_keepalives", "keepalives")
+    before = sum(counter(bench, name) for name in names)
+    for number in range(60):
+        raw.send(f"<message to='{raw.jid}' id='b{number}'><body>a")
+        bench.server.musterctl("offload", ("loop", "verdict")[number % 2], "on" if number % 4 > 1 else "off")
+        raw.send(" ")
+        raw.send("b</body></message>")
+        element = raw.next()
+        must(element.get("id") == f"b{number}" and "".join(element.itertext()) == "a b", "a text is lost, or changed")
+        raw.send(" ")
+        until_at_least(bench, names, before + number + 1)
+    must(sum(counter(bench, name) for name in names) == before + 60, "white space was counted twice")
 
 
 def flood_round(bench, flooders, teller, watcher, number):
@@ -132,15 +183,14 @@ def presence_first(bench, kind):
     program_of(bench)
     kernel_records(bench, kind)
     account = bench.account("order")  # all of one account are at home with one worker
-    with Without(bench, "verdict"):
-        *flooders, teller, watcher = sessions_open(bench, kind, FLOODERS + 2, account)
-        for raw in (teller, watcher):
-            raw.send("<presence/>")
-            raw.ping()
-        on = [flood_round(bench, flooders, teller, watcher, number) for number in range(ROUNDS)]
-        waited = counter(bench, "loop_waited")
-        with Without(bench, "loop"):
-            off = [flood_round(bench, flooders, teller, watcher, number) for number in range(ROUNDS)]
+    *flooders, teller, watcher = sessions_open(bench, kind, FLOODERS + 2, account)
+    for raw in (teller, watcher):
+        raw.send("<presence/>")
+        raw.ping()
+    on = [flood_round(bench, flooders, teller, watcher, number) for number in range(ROUNDS)]
+    waited = counter(bench, "loop_waited")
+    with Without(bench, "loop"):
+        off = [flood_round(bench, flooders, teller, watcher, number) for number in range(ROUNDS)]
     print(f"# presence sent after {FLOODERS * FLOOD} messages of {FLOOD_BYTES} octets, in every other round with rosters, came behind so many of them: "
           f"{on}; without the program {off}; {waited} receives waited")
     must(statistics.median(on) <= PLACED_FIRST, f"presence came behind {on} messages")
@@ -222,6 +272,8 @@ def tests(server):
             yield f"loop: a fan-out, {kind}", lambda bench, kind=kind: fan_out(bench, kind)
             yield f"loop: attached and detached within a text, {kind}", lambda bench, kind=kind: texts(bench, kind)
             yield f"loop: attached and detached in a storm, {kind}", lambda bench, kind=kind: storm(bench, kind)
+        yield "loop: one of the two programs for a connection", one_of_the_two
+        yield "loop: both programs on and off within a text", both_in_turn
         yield "loop: who does not log in is sent away in time", timers
         yield "loop: the kernel refuses the program", refused_by_the_kernel
         yield "loop: wanted, and refused", wanted_and_refused
