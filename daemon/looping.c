@@ -33,11 +33,10 @@ static int settle(const struct broker *b, int error, struct buffer *ret_message)
  * the daemon would not start. */
 static bool has_memory(uint32_t workers)
 {
-    uint64_t wanted = (uint64_t)workers * (RING_LOCKED_BYTES + sizeof(struct muster_loop_region));
     struct rlimit limit;
     if (privileges_kept() & UINT64_C(1) << CAP_IPC_LOCK || getrlimit(RLIMIT_MEMLOCK, &limit) != 0)
         return true;
-    return limit.rlim_cur >= wanted;
+    return limit.rlim_cur >= ring_locked_bytes(workers, true);
 }
 
 int looping_open(struct broker *b, struct buffer *ret_message)

@@ -204,6 +204,7 @@ static void check_loop(struct examination *x)
         .line = line};
     facts.error = loop_program_new(1, &program, line, sizeof line);
     loop_program_free(program);
+    x->has_loop_program = facts.error == 0;
     if (facts.error == LOOP_PROGRAM_UNKNOWN)
         facts.idle = "this kernel has no use for it (bpf.io_uring_loop)";
     judge_program(x->findings, &x->machine, &facts);

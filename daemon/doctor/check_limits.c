@@ -60,9 +60,8 @@ void judge_descriptors(struct findings *f, const struct machine *m, const struct
         finding_change(row, "LimitNOFILE=%d", DESCRIPTORS_ADVISED);
 }
 
-void locked_memory_change(struct finding *row, const struct machine *m, uint32_t workers)
+void locked_memory_change(struct finding *row, const struct machine *m, uint64_t wanted)
 {
-    uint64_t wanted = (uint64_t)workers * RING_LOCKED_BYTES;
     unsigned long long mib = LOCKED_WANTED >> 20;
     while (mib << 20 < wanted)
         mib *= 2;
@@ -74,31 +73,44 @@ void locked_memory_change(struct finding *row, const struct machine *m, uint32_t
 
 void judge_locked_memory(struct findings *f, const struct machine *m, const struct locked_facts *l)
 {
-    unsigned long long kib = l->limit >> 10, wanted_kib = (uint64_t)l->workers * RING_LOCKED_BYTES >> 10;
+    uint64_t rings = ring_locked_bytes(l->workers, false),
+             all = ring_locked_bytes(l->workers, l->has_regions);
+    unsigned long long kib = l->limit >> 10, rings_kib = rings >> 10, all_kib = all >> 10;
+    const char *rings_are = l->is_charged ? "fit" : "are not counted by this kernel";
     if (machine_has_capability(m, CAPABILITY_IPC_LOCK))
         finding_add(f, "limit.memlock", FINDING_NEEDED, FINDING_OK,
                     "CAP_IPC_LOCK: no limit on memory shared with the kernel");
     else if (l->limit == MACHINE_UNLIMITED)
         finding_add(f, "limit.memlock", FINDING_NEEDED, FINDING_OK,
                     "no limit on memory shared with the kernel");
-    else if (l->is_charged && kib < wanted_kib)
+    else if (l->is_charged && kib < rings_kib)
         locked_memory_change(
             finding_add(f, "limit.memlock", FINDING_NEEDED, FINDING_MISSING,
                         "only %llu KiB may be shared with the kernel, and the rings of %u workers take "
                         "%llu KiB: musterd does not start",
-                        kib, l->workers, wanted_kib),
-            m, l->workers);
-    else if (l->limit < LOCKED_WANTED)
+                        kib, l->workers, rings_kib),
+            m, all);
+    else if (l->has_regions && kib < all_kib)
+        locked_memory_change(
+            finding_add(
+                f, "limit.memlock", FINDING_NEEDED,
+                l->need == FINDING_NEEDED ? FINDING_MISSING : FINDING_DEGRADED,
+                "only %llu KiB may be shared with the kernel: the rings of %u workers %s, but the program for "
+                "their loops asks for %llu KiB, regions and rings: %s",
+                kib, l->workers, rings_are, all_kib,
+                l->need == FINDING_NEEDED ? "musterd does not start" : "it stays off"),
+            m, all);
+    else if (l->limit < LOCKED_WANTED && !l->has_regions)
         locked_memory_change(
             finding_add(f, "limit.memlock", FINDING_NEEDED, FINDING_DEGRADED,
                         "only %llu KiB may be shared with the kernel: the rings of %u workers %s, but there "
                         "is little room for regions that programs in the kernel read",
-                        kib, l->workers, l->is_charged ? "fit" : "are not counted by this kernel"),
-            m, l->workers);
+                        kib, l->workers, rings_are),
+            m, all);
     else
         finding_add(f, "limit.memlock", FINDING_NEEDED, FINDING_OK,
-                    "up to %llu KiB may be shared with the kernel; the rings of %u workers %s", kib,
-                    l->workers, l->is_charged ? "fit" : "are not counted by this kernel");
+                    "up to %llu KiB may be shared with the kernel; the rings of %u workers %s%s", kib,
+                    l->workers, rings_are, l->has_regions ? ", and their program's regions fit" : "");
 }
 
 void judge_backlog(struct findings *f, const struct machine *m, int64_t somaxconn)
@@ -138,7 +150,12 @@ void check_limits(struct examination *x)
                                      .listeners = c ? c->listener_count : 2};
     judge_descriptors(x->findings, &x->machine, &facts);
     /* Nobody raises it: the soft limit counts. */
-    const struct locked_facts memory = {locked.rlim_cur, x->subject->workers, x->ring.is_charged};
+    const struct locked_facts memory = {.limit = locked.rlim_cur,
+                                        .workers = x->subject->workers,
+                                        .is_charged = x->ring.is_charged,
+                                        .has_regions = x->has_loop_program,
+                                        .need = c && c->offload.bpf == CONFIG_OFFLOAD_ON ? FINDING_NEEDED
+                                                                                         : FINDING_OPTIONAL};
     judge_locked_memory(x->findings, &x->machine, &memory);
     judge_backlog(x->findings, &x->machine, machine_number(&x->machine, "/proc/sys/net/core/somaxconn", -1));
 }

@@ -52,7 +52,7 @@ static void judge_forbidden(struct findings *f, const struct machine *m, const s
         row = finding_add(f, "io_uring", FINDING_NEEDED, FINDING_MISSING, "cannot be set up: %s; " NO_LOOP,
                           strerror(-error));
         if (error == -ENOMEM)
-            locked_memory_change(row, m, r->workers);
+            locked_memory_change(row, m, ring_locked_bytes(r->workers, false));
     }
 }
 
@@ -79,7 +79,7 @@ static void judge_ability(struct findings *f, const struct machine *m, const str
     struct finding *row =
         finding_add(f, a->name, a->need, state, "%s: %s; %s", a->what, strerror(-a->result), a->without);
     if (a->result == -ENOMEM)
-        locked_memory_change(row, m, r->workers);
+        locked_memory_change(row, m, ring_locked_bytes(r->workers, true));
     else
         finding_change(row, "boot Linux 6.1 or newer");
 }

@@ -15,6 +15,7 @@ struct examination {
     const struct doctor_subject *subject;
     struct machine machine;
     struct ring_abilities ring;
+    bool has_loop_program; /* the one that runs the workers' loops can be loaded */
     struct findings *findings;
 };
 
@@ -96,11 +97,13 @@ void judge_descriptors(struct findings *f, const struct machine *m, const struct
 struct locked_facts {
     uint64_t limit;
     uint32_t workers;
-    bool is_charged; /* their rings count */
+    bool is_charged;        /* their rings count */
+    bool has_regions;       /* there is a program for their loops, with a region each, which count always */
+    enum finding_need need; /* the configuration insists on it */
 };
 void judge_locked_memory(struct findings *f, const struct machine *m, const struct locked_facts *l);
-/* The line that raises it, for this many workers. */
-void locked_memory_change(struct finding *row, const struct machine *m, uint32_t workers);
+/* The line that raises it to so many octets at least. */
+void locked_memory_change(struct finding *row, const struct machine *m, uint64_t wanted);
 void judge_backlog(struct findings *f, const struct machine *m, int64_t somaxconn);
 void judge_cgroup(struct findings *f, const struct machine *m, const struct cgroup_limits *limits,
                   uint32_t workers, uint32_t jobs);

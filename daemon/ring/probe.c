@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "muster/loop.h"
 #include "ring/setup.h"
 
 /* A completion that has not come within this time does not come. */
@@ -17,6 +18,11 @@
 #define PROBE_BUFFERS 2
 #define PROBE_BUFFER_BYTES 64
 #define PROBE_PAGE_BYTES ((size_t)sysconf(_SC_PAGESIZE))
+
+uint64_t ring_locked_bytes(uint32_t workers, bool has_regions)
+{
+    return (uint64_t)workers * (RING_LOCKED_BYTES + (has_regions ? sizeof(struct muster_loop_region) : 0));
+}
 
 static void *page_make(void)
 {

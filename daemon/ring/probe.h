@@ -5,6 +5,7 @@
 #define MUSTER_RING_PROBE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Not tried, because something that it needs does not work. */
 enum { RING_UNTRIED = 1 };
@@ -12,6 +13,8 @@ enum { RING_UNTRIED = 1 };
 /* What one loop's ring takes of RLIMIT_MEMLOCK where the kernel counts it (404 KiB on Linux 6.18; its buffers' list). The sum of all
  * rings of a user must fit. */
 #define RING_LOCKED_BYTES (408u * 1024)
+/* What the rings of so many workers take of it, with or without the region that each shares with the program that runs its loop. */
+uint64_t ring_locked_bytes(uint32_t workers, bool has_regions);
 
 /* Each 0, negative errno or RING_UNTRIED. */
 struct ring_abilities {

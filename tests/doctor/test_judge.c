@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "doctor/checks.h"
+#include "muster/loop.h"
 #include "net/listener.h"
 
 static const struct machine bare = {.root = ""}, filtered = {.root = "", .seccomp = SECCOMP_FILTERED},
@@ -376,26 +377,54 @@ static void other_limits(void **state)
     (void)state;
     static const struct machine able = {.root = "", .capabilities = 1ull << CAPABILITY_IPC_LOCK};
     struct findings f = {0};
-    static const struct {
+    const uint64_t regions = 2 * (RING_LOCKED_BYTES + sizeof(struct muster_loop_region));
+    const struct {
         const struct machine *machine;
         struct locked_facts facts;
         struct wanted wanted;
     } locked[] = {
-        {&bare, {65536, 2, false}, {"limit.memlock", FINDING_DEGRADED, "only 64 KiB", "LimitMEMLOCK=8M"}},
+        {&bare,
+         {65536, 2, false, false, FINDING_OPTIONAL},
+         {"limit.memlock", FINDING_DEGRADED, "only 64 KiB", "LimitMEMLOCK=8M"}},
         {&boxed,
-         {65536, 2, false},
+         {65536, 2, false, false, FINDING_OPTIONAL},
          {"limit.memlock", FINDING_DEGRADED, "not counted", "--ulimit memlock=8388608:8388608"}},
         {&bare,
-         {2 * RING_LOCKED_BYTES, 2, true},
+         {2 * RING_LOCKED_BYTES, 2, true, false, FINDING_OPTIONAL},
          {"limit.memlock", FINDING_DEGRADED, "2 workers fit", "LimitMEMLOCK=8M"}},
         {&bare,
-         {2 * RING_LOCKED_BYTES - 1, 2, true},
+         {2 * RING_LOCKED_BYTES - 1, 2, true, false, FINDING_OPTIONAL},
          {"limit.memlock", FINDING_MISSING, "take 816 KiB", "LimitMEMLOCK=8M"}},
-        {&bare, {8 << 20, 64, true}, {"limit.memlock", FINDING_MISSING, "64 workers", "LimitMEMLOCK=32M"}},
-        {&bare, {8 << 20, 64, false}, {"limit.memlock", FINDING_OK, "8192 KiB", ""}},
-        {&bare, {8 << 20, 20, true}, {"limit.memlock", FINDING_OK, "20 workers fit", ""}},
-        {&bare, {MACHINE_UNLIMITED, 256, true}, {"limit.memlock", FINDING_OK, "no limit", ""}},
-        {&able, {0, 256, true}, {"limit.memlock", FINDING_OK, "CAP_IPC_LOCK", ""}},
+        {&bare,
+         {8 << 20, 64, true, false, FINDING_OPTIONAL},
+         {"limit.memlock", FINDING_MISSING, "64 workers", "LimitMEMLOCK=32M"}},
+        {&bare, {8 << 20, 64, false, false, FINDING_OPTIONAL}, {"limit.memlock", FINDING_OK, "8192 KiB", ""}},
+        {&bare,
+         {8 << 20, 20, true, false, FINDING_OPTIONAL},
+         {"limit.memlock", FINDING_OK, "20 workers fit", ""}},
+        {&bare,
+         {MACHINE_UNLIMITED, 256, true, true, FINDING_OPTIONAL},
+         {"limit.memlock", FINDING_OK, "no limit", ""}},
+        /* Regions: as the daemon counts, which leaves its program out. */
+        {&bare,
+         {regions, 2, true, true, FINDING_OPTIONAL},
+         {"limit.memlock", FINDING_OK, "2 workers fit, and their program's regions", ""}},
+        {&bare,
+         {regions - 1, 2, true, true, FINDING_OPTIONAL},
+         {"limit.memlock", FINDING_DEGRADED, "it stays off", "LimitMEMLOCK=8M"}},
+        {&boxed,
+         {regions - 1, 2, false, true, FINDING_OPTIONAL},
+         {"limit.memlock", FINDING_DEGRADED, "not counted", "--ulimit memlock=8388608:8388608"}},
+        {&bare,
+         {regions - 1, 2, true, true, FINDING_NEEDED},
+         {"limit.memlock", FINDING_MISSING, "musterd does not start", "LimitMEMLOCK=8M"}},
+        {&bare,
+         {2 * RING_LOCKED_BYTES - 1, 2, true, true, FINDING_OPTIONAL},
+         {"limit.memlock", FINDING_MISSING, "take 816 KiB", "LimitMEMLOCK=8M"}},
+        {&bare,
+         {8 << 20, 4, true, true, FINDING_OPTIONAL},
+         {"limit.memlock", FINDING_DEGRADED, "it stays off", "LimitMEMLOCK=16M"}},
+        {&able, {0, 256, true, true, FINDING_OPTIONAL}, {"limit.memlock", FINDING_OK, "CAP_IPC_LOCK", ""}},
     };
     for (size_t i = 0; i < sizeof locked / sizeof locked[0]; i++) {
         judge_locked_memory(&f, locked[i].machine, &locked[i].facts);
