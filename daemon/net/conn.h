@@ -101,6 +101,7 @@ struct conn {
     bool is_between : 1;       /* the owner's: all that came is read, and it stands between two stanzas */
     bool is_watchable : 1;     /* the owner says is_between */
     bool is_plain : 1;         /* without TLS, and it stays so */
+    bool is_slotless : 1;      /* this loop had no slot for it when it last asked */
     uint8_t watch_tries : 3;   /* left, to let net->verdict look at what comes; 0: it does, or it is not to */
     struct conn_handshake *handshake; /* while one is under way */
     struct conn_watch *watch;         /* net->verdict looks first; or NULL */

@@ -71,7 +71,8 @@ void watch_slot_take(struct conn *c)
     if (c->slot || !c->is_watchable || !is_readable)
         return;
     /* All that has come is read: nothing is armed. */
-    c->slot = (uint16_t)loop_slot_take(c->net->loop);
+    c->slot = (uint16_t)loop_slot_take(c->net->loop, c->is_slotless);
+    c->is_slotless = !c->slot;
     if (c->watch)
         c->watch->in_slot = 0;
     loop_slot_read(c->net->loop, c->slot, 0, c->is_between);
@@ -83,4 +84,5 @@ void watch_slot_give(struct conn *c)
         octets_count(c, 0);
     loop_slot_give(c->net->loop, c->slot);
     c->slot = LOOP_NO_SLOT;
+    c->is_slotless = false;
 }

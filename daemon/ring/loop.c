@@ -305,10 +305,10 @@ int loop_program_turn(struct loop *l, bool is_on)
     return 0;
 }
 
-uint32_t loop_slot_take(struct loop *l)
+uint32_t loop_slot_take(struct loop *l, bool is_again)
 {
     uint32_t slot = ring_program_slot_take(&l->program);
-    l->counters.slotless += !slot && l->program.region;
+    l->counters.slotless += !slot && !is_again && l->program.region;
     return slot;
 }
 

@@ -65,7 +65,8 @@ int loop_program_turn(struct loop *l, bool is_on);
 /* A connection whose bytes the program can read has a slot: what comes there is classified before the loop wakes, and white space
  * between stanzas does not wake it. Completions of operations with the same slot keep their order. */
 #define LOOP_NO_SLOT 0
-uint32_t loop_slot_take(struct loop *l); /* LOOP_NO_SLOT: there is no program, or too many have one */
+/* LOOP_NO_SLOT: there is no program, or too many have one. `is_again`: the connection has asked before, and is counted. */
+uint32_t loop_slot_take(struct loop *l, bool is_again);
 /* None of its operations is in flight. */
 void loop_slot_give(struct loop *l, uint32_t slot);
 /* So many octets more were read, and the connection stands between two stanzas, or not. */
@@ -94,7 +95,7 @@ void loop_timer_stop(struct loop *l, struct timer *t);
 struct loop_counters {
     uint64_t turns, completions, messages, doorbells, starved; /* starved: a receive that found no buffer */
     uint64_t waited;   /* completions that more urgent ones went before */
-    uint64_t slotless; /* connections that the program does not know, for there are too many */
+    uint64_t slotless; /* connections that found no slot when they first asked, for there are too many */
     uint64_t
         alive; /* now: those that it has heard by white space in the last five minutes, and nobody woke for */
 };

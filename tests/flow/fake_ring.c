@@ -302,9 +302,10 @@ int loop_program_turn(struct loop *l, bool is_on)
     return is_on ? -ENOTSUP : 0;
 }
 
-uint32_t loop_slot_take(struct loop *l)
+uint32_t loop_slot_take(struct loop *l, bool is_again)
 {
     (void)l;
+    (void)is_again;
     return LOOP_NO_SLOT;
 }
 
