@@ -39,18 +39,10 @@ struct completion {
 #define STEPS_MAX 4096u
 #define NS_PER_MS 1000000u
 
-struct {
-    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, 1);
-    __type(key, __u32);
-    __type(value, struct muster_loop_counters);
-} counters SEC(".maps");
-
 /* Pointers only: what changes is in the region, for the verifier would follow each of its values. */
 struct look {
     struct muster_loop_region *region;
     __u8 *ring;
-    struct muster_loop_counters *counters;
     __u32 buffer; /* and this */
 };
 
@@ -120,14 +112,14 @@ static __always_inline bool receive_look(struct look *k, struct completion *c, _
     if (s->is_between && s->passed == s->read && k->buffer < MUSTER_LOOP_BUFFERS)
         class = class_of(k, len);
     if (class < MUSTER_CLASS_COUNT)
-        k->counters->classes[class]++;
+        k->region->header.counters.classes[class]++;
     *ret_class = class;
     s->passed += len;
     if (class == MUSTER_CLASS_KEEPALIVE && c->flags & COMPLETION_HAS_MORE) {
         s->heard_ms = bpf_ktime_get_ns() / NS_PER_MS;
         s->kept++;
         s->read += len;
-        k->counters->white_octets += len;
+        k->region->header.counters.white_octets += len;
         buffer_give_back(k);
         return false;
     }
@@ -145,7 +137,7 @@ static long completion_look(__u32 number, void *context)
     struct completion *c = completion_at(k, at);
     __u32 slot = c->user_data >> MUSTER_LOOP_SLOT_SHIFT;
     h->seen = at + 1;
-    k->counters->completed++;
+    k->region->header.counters.completed++;
     if (c->user_data == h->pause) {
         h->is_pausing = 0;
         completion_swallow(k, c);
@@ -154,7 +146,7 @@ static long completion_look(__u32 number, void *context)
     if (!slot) {
         h->is_urgent = 1;
     } else if (c->flags & COMPLETION_HAS_BUFFER && c->result > 0 && !receive_look(k, c, slot, &class)) {
-        k->counters->swallowed++;
+        k->region->header.counters.swallowed++;
         completion_swallow(k, c);
         return 0;
     }
@@ -173,7 +165,7 @@ static __always_inline bool begin(struct iou_ctx *ctx, struct look *k)
     if (count) {
         int result = bpf_io_uring_submit_sqes(ctx, count);
         if (result > 0)
-            k->counters->submitted += result;
+            k->region->header.counters.submitted += result;
         if (result != (int)count)
             h->submitted = result;
     }
@@ -191,7 +183,7 @@ static __always_inline int step(struct iou_ctx *ctx, struct iou_loop_params *par
 {
     struct muster_loop_header *h = &k->region->header;
     __u32 wait = 1;
-    k->counters->steps++;
+    k->region->header.counters.steps++;
     if (!h->is_begun) {
         if (!begin(ctx, k))
             return IOU_LOOP_STOP;
@@ -202,17 +194,17 @@ static __always_inline int step(struct iou_ctx *ctx, struct iou_loop_params *par
     h->tail = *word_at(k->ring, h->cq_tail);
     bpf_loop(LOOK_MAX, completion_look, k, 0);
     if (h->seen != h->tail || ++h->steps > STEPS_MAX) {
-        k->counters->limits++;
+        k->region->header.counters.limits++;
         return IOU_LOOP_STOP;
     }
     if (h->real && !is_held(k)) {
-        k->counters->wakes++;
+        k->region->header.counters.wakes++;
         return IOU_LOOP_STOP;
     }
     if (h->mode == MUSTER_LOOP_POLL || h->submitted)
         return IOU_LOOP_STOP;
     if (h->real) {
-        k->counters->pauses++;
+        k->region->header.counters.pauses++;
         wait = MUSTER_LOOP_HOLD_MAX - h->real;
     }
     parameters->cq_wait_idx = h->tail + wait;
@@ -225,12 +217,10 @@ int loop_step(unsigned long long *arguments)
 {
     struct iou_ctx *ctx = (struct iou_ctx *)arguments[0];
     struct iou_loop_params *parameters = (struct iou_loop_params *)arguments[1];
-    __u32 zero = 0;
     struct look k = {0};
     k.ring = bpf_io_uring_get_region(ctx, IOU_REGION_CQ, MUSTER_LOOP_RING_BYTES);
     k.region = (void *)bpf_io_uring_get_region(ctx, IOU_REGION_MEM, sizeof *k.region);
-    k.counters = bpf_map_lookup_elem(&counters, &zero);
-    if (!k.ring || !k.region || !k.counters)
+    if (!k.ring || !k.region)
         return IOU_LOOP_STOP;
     return step(ctx, parameters, &k);
 }

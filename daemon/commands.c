@@ -23,6 +23,7 @@ struct totals {
     struct stream_counters stream;
     struct net_counters net;
     struct loop_counters loop;
+    struct muster_loop_counters program;
     int64_t accounts, sessions, clients, entities;
     uint64_t record_bytes, entity_bytes, slab_bytes;
     size_t account_bytes, session_bytes; /* of one */
@@ -41,11 +42,13 @@ static void ask_totals(struct worker *w, void *context)
 {
     struct totals *t = context;
     struct loop_counters loop = loop_counters_read(w->loop);
+    struct muster_loop_counters program = loop_program_counters(w->loop);
     pthread_mutex_lock(&t->lock);
     counters_add(&t->router, &w->router.counters, sizeof t->router);
     counters_add(&t->stream, &w->streams.counters, sizeof t->stream);
     counters_add(&t->net, &w->net.counters, sizeof t->net);
     counters_add(&t->loop, &loop, sizeof t->loop);
+    counters_add(&t->program, &program, sizeof t->program);
     t->accounts += w->router.accounts.live;
     t->sessions += w->router.sessions.live;
     t->clients += w->clients.live;
@@ -97,7 +100,6 @@ static void stats_write(struct broker *b, struct buffer *out)
     struct store_counters store = store_counters_read(b->store);
     struct tls_client_counters certificates =
         b->tls ? tls_context_client_counters(b->tls) : (struct tls_client_counters){0};
-    struct muster_loop_counters loop = looping_counters(b);
     struct verdict_counters verdict =
         b->sifting.verdict ? verdict_counters_read(b->sifting.verdict) : (struct verdict_counters){0};
     const struct {
@@ -189,14 +191,14 @@ static void stats_write(struct broker *b, struct buffer *out)
         {"receives", t.net.receives},
         {"bytes_received", t.net.bytes_received},
         {"loop_attached", b->looping.is_on ? b->worker_count : 0},
-        {"loop_steps", loop.steps},
-        {"loop_submitted", loop.submitted},
-        {"loop_seen", loop.completed},
-        {"loop_keepalives", loop.swallowed},
-        {"loop_keepalive_octets", loop.white_octets},
-        {"loop_pauses", loop.pauses},
-        {"loop_wakes", loop.wakes},
-        {"loop_limits", loop.limits},
+        {"loop_steps", t.program.steps},
+        {"loop_submitted", t.program.submitted},
+        {"loop_seen", t.program.completed},
+        {"loop_keepalives", t.program.swallowed},
+        {"loop_keepalive_octets", t.program.white_octets},
+        {"loop_pauses", t.program.pauses},
+        {"loop_wakes", t.program.wakes},
+        {"loop_limits", t.program.limits},
         {"loop_waited", t.loop.waited},
         {"loop_alive", t.loop.alive},
         {"loop_slotless", t.loop.slotless},

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -115,6 +116,21 @@ bool looping_turn(struct broker *b, bool is_on, struct buffer *reply)
     return true;
 }
 
+struct sum {
+    pthread_mutex_t lock;
+    struct muster_loop_counters all;
+};
+
+static void ask_counters(struct worker *w, void *context)
+{
+    struct sum *s = context;
+    const struct muster_loop_counters own = loop_program_counters(w->loop);
+    pthread_mutex_lock(&s->lock);
+    for (size_t word = 0; word < sizeof own / sizeof(unsigned long long); word++)
+        ((unsigned long long *)&s->all)[word] += ((const unsigned long long *)&own)[word];
+    pthread_mutex_unlock(&s->lock);
+}
+
 void looping_write(struct broker *b, struct buffer *out)
 {
     const struct looping *g = &b->looping;
@@ -124,7 +140,9 @@ void looping_write(struct broker *b, struct buffer *out)
         buffer_printf(out, "loop\toff\t%s\n", g->why);
     if (!g->program)
         return;
-    struct muster_loop_counters c = loop_program_counters_read(g->program);
+    struct sum sum = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    broker_ask(b, ask_counters, &sum);
+    struct muster_loop_counters c = sum.all;
     const struct {
         const char *name;
         unsigned long long value;
@@ -142,11 +160,4 @@ void looping_write(struct broker *b, struct buffer *out)
         buffer_printf(out, "loop.%s\t%llu\n", rows[i].name, rows[i].value);
     for (unsigned i = 0; i < MUSTER_CLASS_COUNT; i++)
         buffer_printf(out, "loop.class\t%s\t%llu\n", offload_class_name(i), c.classes[i]);
-}
-
-struct muster_loop_counters looping_counters(const struct broker *b)
-{
-    if (!b->looping.program)
-        return (struct muster_loop_counters){0};
-    return loop_program_counters_read(b->looping.program);
 }

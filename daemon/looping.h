@@ -30,7 +30,4 @@ void looping_close(struct broker *b);
 bool looping_turn(struct broker *b, bool is_on, struct buffer *reply);
 /* State and counters, a line each. */
 void looping_write(struct broker *b, struct buffer *out);
-/* All zero where it is not loaded. */
-struct muster_loop_counters looping_counters(const struct broker *b);
-
 #endif

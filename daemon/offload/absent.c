@@ -132,9 +132,3 @@ void loop_program_detach(struct loop_program *p, uint32_t place)
     (void)p;
     (void)place;
 }
-
-struct muster_loop_counters loop_program_counters_read(const struct loop_program *p)
-{
-    (void)p;
-    return (struct muster_loop_counters){0};
-}

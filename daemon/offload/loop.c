@@ -226,17 +226,3 @@ void loop_program_detach(struct loop_program *p, uint32_t place)
     close(at->link_fd);
     at->link_fd = -1;
 }
-
-struct muster_loop_counters loop_program_counters_read(const struct loop_program *p)
-{
-    struct muster_loop_counters sum = {0};
-    int processors = libbpf_num_possible_cpus();
-    struct muster_loop_counters *each = processors > 0 ? calloc((size_t)processors, sizeof *each) : NULL;
-    uint32_t zero = 0;
-    if (each && bpf_map_lookup_elem(bpf_map__fd(p->program->maps.counters), &zero, each) == 0)
-        for (int i = 0; i < processors; i++)
-            for (size_t word = 0; word < sizeof sum / sizeof(unsigned long long); word++)
-                ((unsigned long long *)&sum)[word] += ((const unsigned long long *)&each[i])[word];
-    free(each);
-    return sum;
-}

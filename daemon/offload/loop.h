@@ -27,7 +27,4 @@ struct loop_program *loop_program_free(struct loop_program *p);
 int loop_program_attach(struct loop_program *p, uint32_t place, int ring_fd);
 void loop_program_detach(struct loop_program *p, uint32_t place);
 
-/* Summed over the processors. */
-struct muster_loop_counters loop_program_counters_read(const struct loop_program *p);
-
 #endif

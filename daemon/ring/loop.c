@@ -305,6 +305,12 @@ int loop_program_turn(struct loop *l, bool is_on)
     return 0;
 }
 
+struct muster_loop_counters loop_program_counters(const struct loop *l)
+{
+    const struct muster_loop_region *region = l->program.region;
+    return region ? region->header.counters : (struct muster_loop_counters){0};
+}
+
 uint32_t loop_slot_take(struct loop *l, bool is_again)
 {
     uint32_t slot = ring_program_slot_take(&l->program);

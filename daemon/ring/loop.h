@@ -19,6 +19,7 @@
 
 struct loop;
 struct loop_program;
+struct muster_loop_counters;
 
 /* Completion flags. */
 enum {
@@ -61,6 +62,8 @@ void loop_cancel(struct loop *l, struct op *op, uint32_t slot);
 /* Attach or detach the owner's program, under traffic. On the loop's thread, within a message. While it is attached, what
  * concerns presence is completed first. 0 or negative errno. */
 int loop_program_turn(struct loop *l, bool is_on);
+/* What the program has counted here, since the loop was made. On its thread. */
+struct muster_loop_counters loop_program_counters(const struct loop *l);
 
 /* A connection whose bytes the program can read has a slot: what comes there is classified before the loop wakes, and white space
  * between stanzas does not wake it. Completions of operations with the same slot keep their order. */

@@ -48,6 +48,21 @@ struct muster_loop_slot {
 /* Beside an enum muster_class, for what is none of a connection's. */
 #define MUSTER_LOOP_NO_CLASS 255u
 
+/* Of one ring, written by the program alone. Not of a processor: another worker may run on it between two instructions of this one, and
+ * what they both count would be lost. */
+struct muster_loop_counters {
+    unsigned long long steps;        /* the program's runs */
+    unsigned long long submitted;    /* operations */
+    unsigned long long completed;    /* completions it has looked at */
+    unsigned long long swallowed;    /* of which white space between two stanzas: nobody wakes */
+    unsigned long long white_octets; /* in these; what a client sends one by one may come at once */
+    unsigned long long pauses;       /* times that it went on waiting though there was something */
+    unsigned long long wakes;        /* times that it had something for the daemon */
+    unsigned long long
+        limits; /* times that it left the rest to the daemon: too much for one call, or not as it should be */
+    unsigned long long classes[MUSTER_CLASS_COUNT]; /* receives, by what they began with */
+};
+
 struct muster_loop_header {
     /* The daemon, once: where in the ring's memory, and where the buffers are for the kernel. */
     unsigned int sq_head, sq_tail, cq_head, cq_tail, cqes;
@@ -67,6 +82,7 @@ struct muster_loop_header {
     unsigned int steps;
     int outcome; /* the program's, with the classifier of the bytes it is looking at */
     struct muster_classifier classifier;
+    struct muster_loop_counters counters;
 };
 
 struct muster_loop_region {
@@ -88,20 +104,7 @@ struct muster_loop_region {
 };
 
 _Static_assert(sizeof(struct muster_loop_slot) == 16, "a slot is paid for by every session");
+_Static_assert(sizeof(struct muster_loop_header) <= 4096, "it has a page");
 _Static_assert(sizeof(struct muster_loop_region) % 4096 == 0, "whole pages are shared");
-
-/* Of one processor. */
-struct muster_loop_counters {
-    unsigned long long steps;        /* the program's runs */
-    unsigned long long submitted;    /* operations */
-    unsigned long long completed;    /* completions it has looked at */
-    unsigned long long swallowed;    /* of which white space between two stanzas: nobody wakes */
-    unsigned long long white_octets; /* in these; what a client sends one by one may come at once */
-    unsigned long long pauses;       /* times that it went on waiting though there was something */
-    unsigned long long wakes;        /* times that it had something for the daemon */
-    unsigned long long
-        limits; /* times that it left the rest to the daemon: too much for one call, or not as it should be */
-    unsigned long long classes[MUSTER_CLASS_COUNT]; /* receives, by what they began with */
-};
 
 #endif

@@ -142,7 +142,7 @@ static void white_space_between_stanzas(void **state)
         say(e, " \n");
     say(&table.ends[1], "<presence/>");
     assert_true(run_until(&table.ends[1], strlen("<presence/>")));
-    struct muster_loop_counters c = loop_program_counters_read(table.program);
+    struct muster_loop_counters c = loop_program_counters(table.loop);
     assert_int_equal(e->octets, 0);
     assert_int_equal(c.white_octets, 2 * PIECES);
     assert_int_equal(c.classes[MUSTER_CLASS_BROADCAST], 1);
