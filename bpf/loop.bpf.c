@@ -182,7 +182,6 @@ static __always_inline bool is_held(struct look *k)
 static __always_inline int step(struct iou_ctx *ctx, struct iou_loop_params *parameters, struct look *k)
 {
     struct muster_loop_header *h = &k->region->header;
-    __u32 wait = 1;
     k->region->header.counters.steps++;
     if (!h->is_begun) {
         if (!begin(ctx, k))
@@ -203,11 +202,11 @@ static __always_inline int step(struct iou_ctx *ctx, struct iou_loop_params *par
     }
     if (h->mode == MUSTER_LOOP_POLL || h->submitted)
         return IOU_LOOP_STOP;
-    if (h->real) {
+    if (h->real)
         k->region->header.counters.pauses++;
-        wait = MUSTER_LOOP_HOLD_MAX - h->real;
-    }
-    parameters->cq_wait_idx = h->tail + wait;
+    /* In a pause as well: the kernel counts completions and knows nothing of what they are, so that whoever waits for many learns of an urgent one
+     * with the last. Woken for each, this goes on sleeping, and the daemon does not notice. */
+    parameters->cq_wait_idx = h->tail + 1;
     return IOU_LOOP_CONTINUE;
 }
 

@@ -6,13 +6,19 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "offload/loop.h"
+#include "ring/buffers.h"
 #include "ring/loop.h"
+#include "ring/program.h"
+#include "ring/setup.h"
 
 #define DEADLINE_MS 20000
 #define PIECES 100
@@ -242,6 +248,76 @@ static void a_queue_filled_again_and_again(void **state)
     }
 }
 
+struct urgency {
+    struct muster_loop_region *region;
+    int peer, bell;
+};
+
+/* A message, and when the program waits for more because of it, something that is none of a connection's. */
+static void *message_then_bell(void *context)
+{
+    const struct urgency *u = context;
+    if (write(u->peer, "<message/>", 10) != 10)
+        return NULL;
+    while (!__atomic_load_n(&u->region->header.counters.pauses, __ATOMIC_RELAXED))
+        sched_yield();
+    eventfd_write(u->bell, 1);
+    return NULL;
+}
+
+/* A pause without a timer: if it did not end with what is urgent, it would with the deadline. */
+static void what_is_urgent_ends_a_pause(void **state)
+{
+    (void)state;
+    struct loop_program *program = NULL;
+    char line[256];
+    if (loop_program_new(1, &program, line, sizeof line) != 0)
+        skip();
+    struct io_uring ring;
+    struct ring_buffers buffers = {0};
+    struct ring_program p;
+    struct op receive, bell;
+    int fds[2];
+    uint64_t rung;
+    assert_int_equal(ring_open(&ring), 0);
+    assert_int_equal(ring_buffers_share(&buffers, &ring), 0);
+    ring_program_init(&p, program, 0, &ring, buffers.region);
+    assert_int_equal(ring_buffers_open(&buffers, &ring), 0);
+    assert_int_equal(ring_program_attach(&p), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    struct urgency u = {buffers.region, fds[1], eventfd(0, EFD_CLOEXEC)};
+    uint64_t slot = ring_program_slot_take(&p);
+    buffers.region->slots[slot].is_between = 1;
+    struct io_uring_sqe *sqe = ring_sqe(&ring);
+    ring_prepare_receive(sqe, fds[0]);
+    io_uring_sqe_set_data64(sqe, (uintptr_t)&receive | slot << MUSTER_LOOP_SLOT_SHIFT);
+    sqe = ring_sqe(&ring);
+    io_uring_prep_read(sqe, u.bell, &rung, sizeof rung, 0);
+    io_uring_sqe_set_data(sqe, &bell);
+    buffers.region->header.is_pausing = 1;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, message_then_bell, &u), 0);
+    assert_int_equal(ring_program_wait(&p, 0, DEADLINE_MS), 0);
+    pthread_join(thread, NULL);
+    bool is_rung = false, is_late = false;
+    unsigned head;
+    struct io_uring_cqe *cqe;
+    io_uring_for_each_cqe(&ring, head, cqe)
+    {
+        is_rung |= cqe->user_data == (uintptr_t)&bell;
+        is_late |= cqe->user_data == (uintptr_t)&p.alarm;
+    }
+    assert_true(is_rung);
+    assert_false(is_late);
+    ring_program_detach(&p);
+    io_uring_queue_exit(&ring);
+    ring_buffers_close(&buffers);
+    loop_program_free(program);
+    close(u.bell);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +326,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(order, open_all, close_all),
         cmocka_unit_test_setup_teardown(timers, open_all, close_all),
         cmocka_unit_test_setup_teardown(a_queue_filled_again_and_again, open_all, close_all),
+        cmocka_unit_test(what_is_urgent_ends_a_pause),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
