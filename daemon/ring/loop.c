@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -21,6 +22,10 @@
 #define LOOP_ORDER_TURN 32
 /* Without timers: look around now and then, for nothing but robustness. */
 #define LOOP_WAIT_MS_MAX 60000
+
+/* Where the kernel does not let us wait, for it has lost a completion or has no memory for a timer: so long it is left alone instead. A delivery may be late by
+ * it; a worker that asks again and again would take a processor from the others. */
+#define LOOP_NAP_NS 1000000
 
 /* user_data: an op, or a target loop with this bit set (a doorbell that was rung), or nothing; above an op stands its connection's slot
  * (muster/loop.h), for addresses of programs are shorter. */
@@ -41,6 +46,7 @@ struct loop {
     int wake_fd; /* rung by threads that have no ring */
     uint64_t wake_value;
     struct op wake_op;
+    unsigned lost; /* completions, as far as the log knows */
     struct loop_counters counters;
 };
 
@@ -195,6 +201,19 @@ static void loop_reap(struct loop *l)
     }
 }
 
+/* Would a wait be over at once, whatever there is? */
+static bool loop_must_nap(struct loop *l)
+{
+    unsigned lost = ring_lost(&l->ring);
+    if (lost != l->lost)
+        log_error("ring-lost",
+                  "completions=%u advice=\"no memory was left; restart, for connections may hang\"", lost);
+    l->lost = lost;
+    bool has_failed = l->program.has_alarm_failed;
+    l->program.has_alarm_failed = false;
+    return lost || has_failed;
+}
+
 static int loop_wait(struct loop *l)
 {
     uint64_t wait_ms = timer_wheel_wait_ms(&l->timers, l->now_ms);
@@ -203,6 +222,10 @@ static int loop_wait(struct loop *l)
     if (atomic_load_explicit(&l->mailbox.newest, memory_order_relaxed) || !lanes_are_empty(&l->lanes) ||
         l->order.count)
         wait_ms = 0; /* a message to ourselves, for which nobody rang, or work of ours goes on */
+    if (wait_ms && loop_must_nap(l)) {
+        nanosleep(&(struct timespec){.tv_nsec = LOOP_NAP_NS}, NULL);
+        wait_ms = 0;
+    }
     if (l->program.is_on)
         return ring_program_wait(&l->program, l->now_ms, wait_ms);
     struct __kernel_timespec timeout = {.tv_sec = (long long)(wait_ms / 1000),
@@ -214,7 +237,9 @@ static int loop_wait(struct loop *l)
 static void loop_turn(struct loop *l)
 {
     int result = loop_wait(l);
-    if (result < 0 && result != -ETIME && result != -EINTR && result != -EAGAIN && result != -EBUSY)
+    bool is_known = result == -EBADR && l->lost;
+    if (result < 0 && result != -ETIME && result != -EINTR && result != -EAGAIN && result != -EBUSY &&
+        !is_known)
         log_error("ring-wait", "error=%s", strerror(-result));
     l->now_ms = clock_now_ms();
     l->counters.turns++;

@@ -29,8 +29,10 @@ static uint64_t clock_ns(void)
 
 static void alarm_done(struct op *op, int result, unsigned flags, char *bytes)
 {
-    (void)result, (void)flags, (void)bytes;
-    container_of(op, struct ring_program, alarm)->alarm_due_ms = NO_ALARM;
+    (void)flags, (void)bytes;
+    struct ring_program *p = container_of(op, struct ring_program, alarm);
+    p->alarm_due_ms = NO_ALARM;
+    p->has_alarm_failed = result != -ETIME;
 }
 
 /* Where the program has not seen it. */

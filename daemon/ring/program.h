@@ -24,6 +24,7 @@ struct ring_program {
     struct op alarm, pause;
     struct __kernel_timespec alarm_after;
     uint64_t alarm_due_ms; /* UINT64_MAX: none is set */
+    bool has_alarm_failed; /* the last one, so that the wait was over at once */
     uint64_t slept_ns;     /* in the last wait */
     uint64_t pause_rests_until_ns;
     uint32_t slot_free;  /* the first of those given back; they are linked by `passed` */

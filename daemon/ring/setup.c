@@ -67,6 +67,11 @@ int ring_region_register(struct io_uring *ring, void *pages, size_t bytes)
     return result < 0 ? -errno : 0;
 }
 
+unsigned ring_lost(const struct io_uring *ring)
+{
+    return __atomic_load_n(ring->cq.koverflow, __ATOMIC_RELAXED);
+}
+
 struct io_uring_sqe *ring_sqe(struct io_uring *ring)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(ring);

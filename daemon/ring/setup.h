@@ -28,6 +28,10 @@ int ring_buffers_register(struct io_uring *ring, void *entries, unsigned count);
 /* Share these pages with a program of the ring's (offload/loop.h); they are pinned until the ring is gone. 0 or negative errno. */
 int ring_region_register(struct io_uring *ring, void *pages, size_t bytes);
 
+/* Completions that the kernel had no memory for and has dropped, since the ring was made. With any, it does not let anybody wait for this ring again: each wait
+ * is over at once. */
+unsigned ring_lost(const struct io_uring *ring);
+
 /* A submission, always. */
 struct io_uring_sqe *ring_sqe(struct io_uring *ring);
 /* Receive into these buffers until something goes wrong; the sqe is new and has no user data yet. */

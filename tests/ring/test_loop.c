@@ -7,8 +7,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,6 +20,7 @@
 #include "base/clock.h"
 #include "muster/loop.h"
 #include "ring/loop.h"
+#include "ring/setup.h"
 
 #define TIMEOUT_MS 10000
 
@@ -555,6 +558,51 @@ static void test_more_than_the_queue_holds(void **unused)
     loop_free(l);
 }
 
+/* The completion queue of the newest ring of this process, once more. `alike` was made in the same way; so it has the same places. */
+static char *newest_queue(const struct io_uring *alike)
+{
+    char name[64], target[64];
+    for (int fd = 255; fd > 0; fd--) {
+        snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+        ssize_t len = readlink(name, target, sizeof target - 1);
+        if (len < 0 || !memmem(target, (size_t)len, "[io_uring]", 10) || fd == alike->ring_fd)
+            continue;
+        char *queue =
+            mmap(NULL, alike->cq.ring_sz, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)IORING_OFF_CQ_RING);
+        return queue == MAP_FAILED ? NULL : queue;
+    }
+    return NULL;
+}
+
+#define LOSSY_MS 200
+
+static bool never(void *context)
+{
+    (void)context;
+    return false;
+}
+
+/* The kernel waits for such a ring no more, not even without a word of it: this one asks now and then, and nothing is late by more. */
+static void test_a_ring_that_has_lost_completions(void **state)
+{
+    (void)state;
+    struct io_uring alike;
+    struct loop *l = loop_made(&nobody);
+    assert_int_equal(ring_open(&alike), 0);
+    char *queue = newest_queue(&alike);
+    assert_non_null(queue);
+    *(unsigned *)(queue + ((char *)alike.cq.koverflow - (char *)alike.cq.ring_ptr)) = 1;
+    uint64_t begun = clock_now_ms(), turns = loop_counters_read(l).turns;
+    assert_false(loop_until(l, never, NULL, LOSSY_MS));
+    uint64_t took = clock_now_ms() - begun;
+    turns = loop_counters_read(l).turns - turns;
+    assert_in_range(took, LOSSY_MS, TIMEOUT_MS);
+    assert_in_range(turns, 3, took + 2); /* it looks on its own, a thousand times a second at most */
+    munmap(queue, alike.cq.ring_sz);
+    io_uring_queue_exit(&alike);
+    loop_free(l);
+}
+
 /* A loop that may have a program has slots, whether one is attached or not. */
 static void test_who_finds_no_slot_is_counted_once(void **state)
 {
@@ -597,6 +645,7 @@ int main(void)
         cmocka_unit_test(test_accept),
         cmocka_unit_test(test_more_than_the_queue_holds),
         cmocka_unit_test(test_who_finds_no_slot_is_counted_once),
+        cmocka_unit_test(test_a_ring_that_has_lost_completions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
