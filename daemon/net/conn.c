@@ -154,7 +154,7 @@ static void conn_send_done(struct op *op, int result, unsigned flags, char *byte
         c->is_ended = true;
         if (is_news)
             c->events->ended(c, strerror(-result), false);
-        else
+        else if (c->is_closing) /* else the owner knows, and has not done with what came before */
             conn_abort(c);
     }
 }
@@ -330,7 +330,7 @@ void conn_attach(struct conn *c, struct net *net)
 
 int conn_send(struct conn *c, struct frame *f)
 {
-    if (conn_is_ending(c)) {
+    if (conn_is_ending(c) || c->is_refused) {
         frame_unref(f);
         return 0;
     }

@@ -58,7 +58,8 @@ struct conn_events {
     void (*received)(struct conn *c, struct span bytes);
     /* The handshake is done: conn_bindings() are there. */
     void (*secured)(struct conn *c);
-    /* The peer ended, or failed: no bytes will come. Answer with conn_close or conn_abort. `reason` for the log.
+    /* The peer ended, or failed: no bytes will come. Answer with conn_close or conn_abort, at once or when what has come is dealt with; what is
+     * sent meanwhile may reach nobody. `reason` for the log.
      * `is_our_limit`: the peer is well, it is we who cannot read on (new TLS keys that the kernel does not take). */
     void (*ended)(struct conn *c, const char *reason, bool is_our_limit);
     /* Nothing is on its way to the peer: queue what was held back. Only while is_holding. */

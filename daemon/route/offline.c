@@ -115,10 +115,10 @@ static bool is_sent(const struct session *s)
 }
 
 /* The connection that they were given to is there: a session that stream management came to behind them may
- * have lost it, and goes on without what was queued there. */
+ * have lost it, and goes on without what was queued there; one whose last words are waited for has lost it. */
 static bool has_its_stream(const struct offline *o, const struct session *s)
 {
-    return s->stream == o->stream && !stream_is_parked(s->stream);
+    return s->stream == o->stream && !stream_is_parked(s->stream) && !s->stream->conn.is_ended;
 }
 
 static void offline_look(struct timer *t)

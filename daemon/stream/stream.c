@@ -13,6 +13,10 @@
 /* What a waiting stream takes in before its peer is held back: a burst of typical stanzas. */
 #define WAITING_BYTES_MAX 65536
 
+/* How long a peer that has ended may be waited for with what it said before: the store's answer, a throttle of some bursts, and a verdict as late
+ * as smime.timeout_ms allows. Meanwhile it is shown as there, and is not. */
+#define LAST_WORDS_MS 60000
+
 static const char *const state_names[] = {"header", "features",      "securing", "authenticating",
                                           "moving", "authenticated", "binding",  "bound",
                                           "parked", "closing"};
@@ -326,12 +330,24 @@ static void stream_received(struct conn *c, struct span bytes)
         conn_pause(&s->conn);
 }
 
+/* The peer has ended and all that it said has had its way. */
+static void stream_lost(struct stream *s)
+{
+    s->is_lost = true;
+    if (stream_may_park(s))
+        stream_park(s);
+    else
+        stream_end(s); /* the peer may have closed its direction only, and still read */
+}
+
 void stream_continue(struct stream *s)
 {
     if (s->is_throttled)
         return;
     s->is_waiting = false;
     stream_pull(s);
+    if (s->conn.is_ended && s->state == STREAM_BOUND && !s->is_waiting && !s->is_pulling)
+        stream_lost(s);
 }
 
 static void stream_secured(struct conn *c)
@@ -343,21 +359,34 @@ static void stream_secured(struct conn *c)
     stream_enter(s, STREAM_HEADER);
 }
 
+/* Are there last words to wait for? A session that may be resumed needs none, for what was not counted comes again; unless the peer has
+ * closed its stream, as everybody writes it, and will not be back. */
+static bool stream_has_more(const struct stream *s)
+{
+    struct span end = SPAN("</stream:stream>");
+    if (s->state != STREAM_BOUND || !s->is_waiting)
+        return false;
+    return !stream_may_park(s) ||
+           (s->in.len >= end.len && memcmp(s->in.ptr + s->in.len - end.len, end.ptr, end.len) == 0);
+}
+
 static void stream_conn_ended(struct conn *c, const char *reason, bool is_our_limit)
 {
     struct stream *s = container_of(c, struct stream, conn);
     log_debug("stream-lost", "conn=%d reason=%s", c->fd, reason);
     if (s->state == STREAM_CLOSING || s->state == STREAM_PARKED)
         return;
-    s->is_lost = true;
-    if (s->state == STREAM_SECURING)
+    if (s->state == STREAM_SECURING) {
+        s->is_lost = true;
         stream_over(s); /* nothing may be said: neither in clear nor under keys */
-    else if (is_our_limit)
+    } else if (is_our_limit) {
+        s->is_lost = true;
         stream_fail(s, STREAM_RESET, "this connection's keys cannot be changed; connect again");
-    else if (stream_may_park(s))
-        stream_park(s);
-    else
-        stream_end(s); /* the peer may have closed its direction only, and still read */
+    } else if (stream_has_more(s)) {
+        loop_timer_start(s->worker->net->loop, &s->timer, LAST_WORDS_MS);
+    } else {
+        stream_lost(s);
+    }
 }
 
 static void stream_conn_closed(struct conn *c)
@@ -398,6 +427,8 @@ static void stream_timer_expired(struct timer *t)
         s->worker->events->closed(s); /* it was parked */
     else if (s->state == STREAM_CLOSING || s->state == STREAM_PARKED)
         conn_abort(&s->conn);
+    else if (s->state == STREAM_BOUND && s->conn.is_ended)
+        stream_lost(s);
     else if (s->state == STREAM_BOUND)
         stream_behind_expired(s);
     else
