@@ -154,7 +154,8 @@ static void turn_away(struct router *r, const struct stanza *stanza, const struc
 
 static void on_done(void *context);
 
-/* What was kept is read again. It was read once, so it is a stanza. */
+/* What was kept is read again. It was read once, so it is a stanza; also outside of its stream, for a stanza declares every prefix that it uses, whatever
+ * the stream's header declares (xml/scanner.h). False: no memory. */
 static bool waiting_read(struct router *r, const struct waiting *w, struct stanza *ret)
 {
     struct xml_item item;

@@ -77,7 +77,9 @@ bool other_say(struct world *w, const char *name, const char *xml)
     struct other *o = other_find(w, name);
     if (!o)
         return false;
-    struct xml_scan *scan = xml_scan_new(&xml_limits_default);
+    struct xml_limits limits = xml_limits_default;
+    limits.has_db = true;
+    struct xml_scan *scan = xml_scan_new(&limits);
     struct arena arena;
     struct xml_item item;
     struct stanza *stanza = calloc(1, sizeof *stanza);

@@ -353,6 +353,39 @@ static void test_limits(void **state)
     }
 }
 
+/* A server's stream declares `db` in its header. That counts for the name of dialback's own elements only, whatever else the header declares, so
+ * that a stanza that was accepted once can be read again outside of its stream. */
+static void test_db(void **state)
+{
+    static const struct {
+        const char *name, *text;
+        bool is_good, is_stanza;
+    } rows[] = {
+        {"dialback", OPEN "<db:result from='a' to='b'>key</db:result>", true, false},
+        {"within dialback", OPEN "<db:result><db:a/></db:result>", false, false},
+        {"attribute of dialback", OPEN "<db:result db:a=''/>", false, false},
+        {"child", OPEN "<message><db:a/></message>", false, true},
+        {"grandchild", OPEN "<message><a><db:a/></a></message>", false, true},
+        {"attribute", OPEN "<message db:a=''/>", false, true},
+        {"another prefix of the header's",
+         "<s:s xmlns:s='n' xmlns='m' xmlns:db='d' xmlns:o='o'><message><o:a/></message>", false, true},
+        {"declared in the stanza", OPEN "<message xmlns:db='d' db:b=''><db:a/></message>", true, true},
+        {"declared in the child", OPEN "<message><db:a xmlns:db='d'/></message>", true, true},
+    };
+    struct xml_limits limits = xml_limits_default;
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        limits.has_db = true;
+        struct feed f = check_all_ways(&limits, span_of(rows[i].text), rows[i].name);
+        if ((f.outcome == 0) != rows[i].is_good || (f.outcome && f.error != XML_BAD_NAMESPACE_PREFIX))
+            fail_msg("%s: %d %d", rows[i].name, f.outcome, f.error);
+        limits.has_db = false;
+        f = check_all_ways(&limits, span_of(rows[i].text), rows[i].name);
+        if ((f.outcome == 0) != (rows[i].is_good && rows[i].is_stanza))
+            fail_msg("%s, of no server: %d %d", rows[i].name, f.outcome, f.error);
+    }
+}
+
 /* A stanza of `len` bytes, and a header of as many, pass up to the limit; what is not whole there is
  * refused. */
 static void test_stanza_bytes(void **state)
@@ -437,8 +470,9 @@ int main(void)
         cmocka_unit_test(test_content),      cmocka_unit_test(test_header),
         cmocka_unit_test(test_every_byte),   cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_fields),       cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_limits),       cmocka_unit_test(test_stanza_bytes),
-        cmocka_unit_test(test_fixed_limits), cmocka_unit_test(test_no_rescan),
+        cmocka_unit_test(test_limits),       cmocka_unit_test(test_db),
+        cmocka_unit_test(test_stanza_bytes), cmocka_unit_test(test_fixed_limits),
+        cmocka_unit_test(test_no_rescan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
