@@ -62,6 +62,8 @@ void outreach_end(struct router *r, struct account *a);
  * hears. */
 void foreign_hear(struct router *r, struct account *a, const struct stanza *stanza, const struct jid *from,
                   struct entity *contact);
+/* It says that it, or a resource of it, is not there; who hears is told by the caller. */
+void foreign_gone(struct router *r, struct account *a, const struct jid *from, struct entity *contact);
 /* Tell the session what the contact shows. False: nothing is known of it. */
 bool foreign_show(struct router *r, const struct session *s, const struct entity *contact);
 void foreign_forget(struct router *r, struct account *a, const struct entity *contact);

@@ -283,6 +283,16 @@ const struct stanza *router_e2e_clean(const struct e2e_arrival *a, struct span m
     return copy->content.ptr && (!mark.len || copy->aside.ptr) ? copy : NULL;
 }
 
+const struct stanza *router_e2e_end(const struct stanza *stanza, struct stanza *copy)
+{
+    if (stanza->kind != STANZA_PRESENCE || stanza->type.presence != PRESENCE_UNAVAILABLE)
+        return NULL;
+    *copy = *stanza;
+    copy->content.len = 0;
+    stanza_first_child_read(copy);
+    return copy;
+}
+
 struct frame *router_frame_for(const struct session *s, struct frame *frame)
 {
     struct frame *marked = frame->aside_len && s->has_marks ? e2e_frame_marked(frame) : NULL;

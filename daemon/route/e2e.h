@@ -49,6 +49,10 @@ struct edge_check *router_e2e_verify(const struct e2e_arrival *a, void (*done)(v
 /* `s` as it is routed: without marks, with `mark` aside. `copy` gets what must be changed; its JIDs borrow from `s`. NULL without memory. */
 const struct stanza *router_e2e_clean(const struct e2e_arrival *a, struct span mark, struct stanza *copy);
 
+/* Of what is refused, what goes on all the same: somebody who goes must not stay online for a signature, and that somebody is gone needs none (an
+ * end of a session says it unsigned). So of presence that is unavailable the content only is refused. NULL: nothing goes on. `copy` as above. */
+const struct stanza *router_e2e_end(const struct stanza *stanza, struct stanza *copy);
+
 /* The error that says why. NULL: it may not be answered. `from`: who refuses. */
 struct frame *router_e2e_error(const struct stanza *stanza, const struct e2e_judgement *j, struct span from,
                                struct span to);

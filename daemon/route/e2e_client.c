@@ -47,6 +47,16 @@ static const struct smime_verdict *verdict_of(const struct e2e_arrival *a, struc
     return NULL;
 }
 
+static void turn_away(struct router *r, struct session *s, const struct stanza **stanza,
+                      enum stanza_error refusal, struct stanza *clean)
+{
+    const struct stanza *end = router_e2e_end(*stanza, clean);
+    r->counters.e2e_refused++;
+    if (!end)
+        router_refuse(r, s, *stanza, refusal);
+    *stanza = end;
+}
+
 static void refuse(struct router *r, struct session *s, const struct stanza *stanza,
                    const struct e2e_judgement *j)
 {
@@ -77,9 +87,7 @@ bool router_e2e_client(struct router *r, struct session *s, const struct stanza 
     if (course != E2E_CHECKED)
         router_e2e_session_ends(s); /* what waited for a verdict, and goes by other rules now */
     if (course == E2E_REFUSED) {
-        r->counters.e2e_refused++;
-        router_refuse(r, s, *stanza, refusal);
-        *stanza = NULL;
+        turn_away(r, s, stanza, refusal, clean);
         return true;
     }
     if (course == E2E_CHECKED) {
@@ -90,8 +98,8 @@ bool router_e2e_client(struct router *r, struct session *s, const struct stanza 
         router_e2e_session_ends(s);
     }
     if (j.is_refused) {
-        refuse(r, s, *stanza, &j);
-        *stanza = NULL;
+        if (!(*stanza = router_e2e_end(a.stanza, clean)))
+            refuse(r, s, a.stanza, &j);
     } else if (!(*stanza = router_e2e_clean(&a, buffer_span(&j.mark), clean))) {
         router_refuse(r, s, a.stanza, STANZA_RESOURCE_CONSTRAINT);
     }

@@ -132,22 +132,26 @@ static void pass(struct e2e_arrival *a, const struct smime_verdict *verdict, str
     struct e2e_judgement j = {0};
     if (verdict)
         router_e2e_judge(a, verdict, &j);
-    const struct stanza *clean =
-        j.is_refused ? NULL : router_e2e_clean(a, buffer_span(&j.mark), &r->e2e->clean);
-    if (j.is_refused)
-        refuse(r, a, &j);
-    else if (clean)
+    const struct stanza *clean = j.is_refused ? router_e2e_end(a->stanza, &r->e2e->clean)
+                                              : router_e2e_clean(a, buffer_span(&j.mark), &r->e2e->clean);
+    if (clean)
         router_remote_pass(r, clean, a->from, lang);
+    else if (j.is_refused)
+        refuse(r, a, &j);
     else
         router_bounce(r, a->stanza, STANZA_RESOURCE_CONSTRAINT, a->to, a->from);
     buffer_fini(&j.mark);
 }
 
-static void turn_away(struct router *r, const struct stanza *stanza, const struct jid *from,
+static void turn_away(struct router *r, const struct stanza *stanza, const struct jid *from, struct span lang,
                       enum stanza_error refusal)
 {
+    const struct stanza *end = r->e2e ? router_e2e_end(stanza, &r->e2e->clean) : NULL;
     r->counters.e2e_refused++;
-    router_bounce(r, stanza, refusal, &stanza->to, from);
+    if (end)
+        router_remote_pass(r, end, from, lang);
+    else
+        router_bounce(r, stanza, refusal, &stanza->to, from);
 }
 
 /* ---- waiting ---- */
@@ -177,6 +181,7 @@ static bool first_passes(struct pair *p, struct waiting *w)
     const struct smime_verdict *verdict = NULL;
     enum e2e_course course;
     enum stanza_error refusal;
+    const struct span lang = span_make(w->bytes + w->from_len, w->lang_len);
     if (!waiting_read(r, w, stanza))
         return true;
     struct e2e_arrival a = {
@@ -195,9 +200,9 @@ static bool first_passes(struct pair *p, struct waiting *w)
         verdict = &busy;
     }
     if (course == E2E_REFUSED)
-        turn_away(r, stanza, &from, refusal);
+        turn_away(r, stanza, &from, lang, refusal);
     else
-        pass(&a, verdict, span_make(w->bytes + w->from_len, w->lang_len));
+        pass(&a, verdict, lang);
     return true;
 }
 
@@ -241,7 +246,7 @@ static void wait_behind(struct pair *p, const struct stanza *stanza, const struc
     struct router *r = p->router;
     bool is_first = list_empty(&p->waiting);
     if (!waiting_add(p, stanza, jid_full(from), lang))
-        turn_away(r, stanza, from, STANZA_RESOURCE_CONSTRAINT);
+        turn_away(r, stanza, from, lang, STANZA_RESOURCE_CONSTRAINT);
     if (is_first)
         pair_go_on(p);
 }
@@ -264,7 +269,7 @@ static void arrive(struct router *r, const struct stanza *stanza, const struct j
     if (p)
         wait_behind(p, stanza, from, lang);
     else if (course == E2E_REFUSED)
-        turn_away(r, stanza, from, refusal);
+        turn_away(r, stanza, from, lang, refusal);
     else
         pass(&a, course == E2E_CHECKED ? &busy : NULL, lang);
 }
@@ -274,7 +279,7 @@ void router_e2e_remote(struct router *r, const struct stanza *stanza, const stru
 {
     struct e2e_waiting *e = waiting_of(r);
     if (!e) {
-        turn_away(r, stanza, from, STANZA_RESOURCE_CONSTRAINT);
+        turn_away(r, stanza, from, lang, STANZA_RESOURCE_CONSTRAINT);
         return;
     }
     struct pair *p = e->count ? pair_find(e, jid_bare(from), jid_bare(&stanza->to)) : NULL;

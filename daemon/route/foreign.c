@@ -203,6 +203,16 @@ void foreign_hear(struct router *r, struct account *a, const struct stanza *stan
     frame_unref(frame);
 }
 
+void foreign_gone(struct router *r, struct account *a, const struct jid *from, struct entity *contact)
+{
+    struct frame *frame = account_is_hearing(a) ? stanza_presence_frame(PRESENCE_UNAVAILABLE, jid_full(from),
+                                                                        (struct span){0}, (struct span){0})
+                                                : NULL;
+    if (frame)
+        keep_unavailable(r, a, contact, frame, !from->resource_len);
+    frame_unref(frame);
+}
+
 bool foreign_show(struct router *r, const struct session *s, const struct entity *contact)
 {
     const struct foreign *f = foreign_find(s->account, contact);

@@ -118,13 +118,14 @@ static void inbound_presence(struct router *r, struct account *a, const struct s
     }
     if (stanza->type.presence == PRESENCE_ERROR && !is_awaited(r, a, from))
         return;
-    struct entity *contact = stanza->type.presence == PRESENCE_ERROR || router_e2e_is_object(r, stanza)
-                                 ? NULL
-                                 : contact_abroad(r, a, from);
-    if (contact) {
+    struct entity *contact = stanza->type.presence == PRESENCE_ERROR ? NULL : contact_abroad(r, a, from);
+    bool is_object = contact && router_e2e_is_object(r, stanza); /* then it is for the moment */
+    if (contact && !is_object) {
         foreign_hear(r, a, stanza, from, contact);
         return;
     }
+    if (is_object && stanza->type.presence == PRESENCE_UNAVAILABLE) /* but who goes is gone */
+        foreign_gone(r, a, from, contact);
     account_each_session(s, a) if (session_is_hearing(s)) deliver_directed(r, s, frame);
 }
 
