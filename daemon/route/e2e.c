@@ -99,15 +99,35 @@ static bool is_bare_error(const struct stanza *s)
     return stanza_has_one_child(s) && span_is(s->child_name, "error");
 }
 
-/* What must not be taken for the sender's without a signature. Presence from another server may be a broadcast, which servers, and no
- * clients, address. */
-static bool must_be_signed(const struct e2e_arrival *a)
+/* What must not be taken for the sender's without a signature, and what only its content must not be: presence whose type is for servers, who may say it
+ * by themselves, in the account's name. Presence from another server may be a broadcast, which servers, and no clients, address. Probes and
+ * queries are read by programs. */
+enum unsigned_course { UNSIGNED_PASSES, UNSIGNED_EMPTIED, UNSIGNED_REFUSED };
+
+static enum unsigned_course unsigned_course(const struct e2e_arrival *a)
 {
-    if (a->mode != E2E_MUST_SIGN)
-        return false;
-    return a->stanza->kind == STANZA_MESSAGE ||
-           (a->is_client && a->stanza->kind == STANZA_PRESENCE && a->stanza->has_to &&
-            a->stanza->type.presence == PRESENCE_AVAILABLE);
+    const struct stanza *s = a->stanza;
+    bool is_directed = a->is_client && s->has_to;
+    if (a->mode != E2E_MUST_SIGN || s->kind == STANZA_IQ)
+        return UNSIGNED_PASSES;
+    if (s->kind == STANZA_MESSAGE)
+        return UNSIGNED_REFUSED;
+    switch (s->type.presence) {
+    case PRESENCE_AVAILABLE:
+        return is_directed ? UNSIGNED_REFUSED : UNSIGNED_PASSES;
+    case PRESENCE_UNAVAILABLE:
+        return is_directed && s->content.len ? UNSIGNED_EMPTIED : UNSIGNED_PASSES;
+    case PRESENCE_SUBSCRIBE:
+    case PRESENCE_SUBSCRIBED:
+    case PRESENCE_UNSUBSCRIBE:
+    case PRESENCE_UNSUBSCRIBED:
+        return s->content.len ? UNSIGNED_EMPTIED : UNSIGNED_PASSES;
+    case PRESENCE_PROBE:
+    case PRESENCE_ERROR:
+    case PRESENCE_UNKNOWN:
+        break;
+    }
+    return UNSIGNED_PASSES;
 }
 
 int router_e2e_look(struct e2e_arrival *a, enum e2e_course *ret_course, enum stanza_error *ret_refusal)
@@ -129,8 +149,10 @@ int router_e2e_look(struct e2e_arrival *a, enum e2e_course *ret_course, enum sta
     if (a->mode == E2E_OFF)
         return 0;
     if (!a->found.objects) {
+        enum unsigned_course course = unsigned_course(a);
         *ret_refusal = STANZA_NOT_ACCEPTABLE;
-        *ret_course = must_be_signed(a) ? E2E_REFUSED : E2E_PASSES;
+        *ret_course = course == UNSIGNED_REFUSED ? E2E_REFUSED : E2E_PASSES;
+        a->is_emptied = course == UNSIGNED_EMPTIED;
         return 0;
     }
     /* RFC 3923 s. 4.1: directed presence only. Of two objects a client may show another one than was verified. */
@@ -269,8 +291,20 @@ struct frame *router_e2e_error(const struct stanza *stanza, const struct e2e_jud
 
 /* ---- what goes on ---- */
 
+static const struct stanza *emptied(const struct stanza *stanza, struct stanza *copy)
+{
+    *copy = *stanza; /* whose JID stays where it is */
+    copy->content.len = 0;
+    stanza_first_child_read(copy);
+    return copy;
+}
+
 const struct stanza *router_e2e_clean(const struct e2e_arrival *a, struct span mark, struct stanza *copy)
 {
+    if (a->is_emptied) {
+        a->router->counters.e2e_refused++;
+        return emptied(a->stanza, copy);
+    }
     if (!a->found.marks && !mark.len)
         return a->stanza;
     *copy = *a->stanza; /* whose JID stays where it is */
@@ -285,12 +319,8 @@ const struct stanza *router_e2e_clean(const struct e2e_arrival *a, struct span m
 
 const struct stanza *router_e2e_end(const struct stanza *stanza, struct stanza *copy)
 {
-    if (stanza->kind != STANZA_PRESENCE || stanza->type.presence != PRESENCE_UNAVAILABLE)
-        return NULL;
-    *copy = *stanza;
-    copy->content.len = 0;
-    stanza_first_child_read(copy);
-    return copy;
+    bool is_end = stanza->kind == STANZA_PRESENCE && stanza->type.presence == PRESENCE_UNAVAILABLE;
+    return is_end ? emptied(stanza, copy) : NULL;
 }
 
 struct frame *router_frame_for(const struct session *s, struct frame *frame)

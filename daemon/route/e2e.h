@@ -23,6 +23,7 @@ struct e2e_arrival {
     struct arena *arena;
     enum e2e_mode mode;
     struct e2e_found found;
+    bool is_emptied; /* it goes on without its content, which should have been signed */
 };
 
 enum e2e_course {
@@ -46,7 +47,7 @@ void router_e2e_judge(const struct e2e_arrival *a, const struct smime_verdict *v
 /* Begin to verify; NULL: too much is under way. */
 struct edge_check *router_e2e_verify(const struct e2e_arrival *a, void (*done)(void *context), void *context);
 
-/* `s` as it is routed: without marks, with `mark` aside. `copy` gets what must be changed; its JIDs borrow from `s`. NULL without memory. */
+/* The stanza as it is routed: without marks, with `mark` aside. `copy` gets what must be changed; its JIDs borrow from `s`. NULL without memory. */
 const struct stanza *router_e2e_clean(const struct e2e_arrival *a, struct span mark, struct stanza *copy);
 
 /* Of what is refused, what goes on all the same: somebody who goes must not stay online for a signature, and that somebody is gone needs none (an
