@@ -140,15 +140,28 @@ struct cache_found cache_find(struct smime_cache *c, const struct smime_trust *t
     return found;
 }
 
-static struct entry *choose(struct entry *chosen, struct entry *e, struct span jid)
+/* Who signs, and when, as far as it is known before a chain is verified. */
+struct sought {
+    struct span jid;
+    int64_t now_s;
+};
+
+/* Of those under one identifier the one that is the sender's; of these one that is in force, for a key may have had a certificate before; of
+ * these the last that was issued. */
+static struct entry *choose(struct entry *chosen, struct entry *e, const struct sought *sought)
 {
-    return !chosen || (!certificate_names(chosen->certificate, jid) && certificate_names(e->certificate, jid))
-               ? e
-               : chosen;
+    if (!chosen)
+        return e;
+    const struct certificate *a = chosen->certificate, *b = e->certificate;
+    bool names_a = certificate_names(a, sought->jid), names_b = certificate_names(b, sought->jid);
+    bool holds_a = sought->now_s >= a->starts_s && sought->now_s < a->ends_s;
+    bool holds_b = sought->now_s >= b->starts_s && sought->now_s < b->ends_s;
+    bool is_better = names_a != names_b ? names_b : holds_a != holds_b ? holds_b : b->starts_s > a->starts_s;
+    return is_better ? e : chosen;
 }
 
 static struct entry *find_serial(struct smime_cache *c, struct span issuer, struct span serial,
-                                 struct span jid)
+                                 const struct sought *sought)
 {
     struct buffer key = {0};
     struct entry *chosen = NULL;
@@ -158,27 +171,28 @@ static struct entry *find_serial(struct smime_cache *c, struct span issuer, stru
         uint64_t hash = hash_bytes(buffer_span(&key));
         for (struct hash_node *n = hash_table_first(&c->by_serial, hash); n; n = hash_node_next(n))
             if (span_equal(buffer_span(&container_of(n, struct entry, by_serial)->serial), buffer_span(&key)))
-                chosen = choose(chosen, container_of(n, struct entry, by_serial), jid);
+                chosen = choose(chosen, container_of(n, struct entry, by_serial), sought);
     }
     buffer_fini(&key);
     return chosen;
 }
 
-static struct entry *find_key_id(struct smime_cache *c, struct span key_id, struct span jid)
+static struct entry *find_key_id(struct smime_cache *c, struct span key_id, const struct sought *sought)
 {
     struct entry *chosen = NULL;
     for (struct hash_node *n = hash_table_first(&c->by_key_id, hash_bytes(key_id)); n; n = hash_node_next(n))
         if (span_equal(buffer_span(&container_of(n, struct entry, by_key_id)->key_id), key_id))
-            chosen = choose(chosen, container_of(n, struct entry, by_key_id), jid);
+            chosen = choose(chosen, container_of(n, struct entry, by_key_id), sought);
     return chosen;
 }
 
 struct cache_found cache_find_signer(struct smime_cache *c, const struct smime_trust *trust,
                                      const struct cms_signer *signer, struct span jid, int64_t now_s)
 {
+    const struct sought sought = {jid, now_s};
     pthread_mutex_lock(&c->lock);
-    struct entry *e = signer->key_id.len > 0 ? find_key_id(c, signer->key_id, jid)
-                                             : find_serial(c, signer->issuer, signer->serial, jid);
+    struct entry *e = signer->key_id.len > 0 ? find_key_id(c, signer->key_id, &sought)
+                                             : find_serial(c, signer->issuer, signer->serial, &sought);
     struct cache_found found = entry_found(c, e, trust, now_s);
     c->counters.certificate_hits += found.certificate != NULL;
     c->counters.certificate_misses += found.certificate == NULL;

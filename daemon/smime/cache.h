@@ -19,7 +19,8 @@ struct cache_found {
 /* By the certificate's DER. */
 struct cache_found cache_find(struct smime_cache *c, const struct smime_trust *trust, struct span der,
                               int64_t now_s);
-/* By what a signer says of its certificate; of several under one identifier the one that is `jid`'s. */
+/* By what a signer says of its certificate; of several under one identifier the one that is `jid`'s, in
+ * force at `now_s`, and the last that was issued, in this order. */
 struct cache_found cache_find_signer(struct smime_cache *c, const struct smime_trust *trust,
                                      const struct cms_signer *signer, struct span jid, int64_t now_s);
 void cache_found_fini(struct cache_found *found);

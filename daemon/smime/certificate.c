@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -50,6 +51,12 @@ int certificate_outline_read(struct span der, struct certificate_outline *ret_ou
     }
     *ret_outline = found;
     return 0;
+}
+
+int64_t certificate_seconds(const ASN1_TIME *t)
+{
+    struct tm broken;
+    return t && ASN1_TIME_to_tm(t, &broken) == 1 ? (int64_t)timegm(&broken) : INT64_MAX;
 }
 
 void certificate_hash(struct span der, uint8_t ret_hash[static CERTIFICATE_HASH_BYTES])
@@ -125,6 +132,8 @@ int certificate_new(struct span der, struct certificate **ret_certificate)
         c->is_sound = !(X509_get_extension_flags(c->x509) & (EXFLAG_INVALID | EXFLAG_CA));
         c->key_usage_reason = usage & (KU_DIGITAL_SIGNATURE | KU_NON_REPUDIATION) ? SMIME_OK : SMIME_KU_WRONG;
         c->purposes = purpose_read(c->x509);
+        c->starts_s = certificate_seconds(X509_get0_notBefore(c->x509));
+        c->ends_s = certificate_seconds(X509_get0_notAfter(c->x509));
         certificate_hash(der, c->hash);
     }
     ERR_clear_error();

@@ -36,11 +36,14 @@ struct certificate {
     enum smime_reason key_reason;         /* may a key of this kind and size sign? */
     enum smime_reason key_usage_reason;   /* SMIME_OK or SMIME_KU_WRONG */
     struct purposes purposes;
-    bool is_sound; /* its extensions can be read, and it is no authority's */
+    int64_t starts_s, ends_s; /* it is in force between */
+    bool is_sound;            /* its extensions can be read, and it is no authority's */
     uint32_t name_count;
     char *names; /* bare JIDs, each ended by NUL */
 };
 
+/* Seconds since 1970; INT64_MAX: there is no time, or none that can be read. */
+int64_t certificate_seconds(const ASN1_TIME *t);
 void certificate_hash(struct span der, uint8_t ret_hash[static CERTIFICATE_HASH_BYTES]);
 /* 0, CERTIFICATE_BAD, -ENOMEM. */
 int certificate_new(struct span der, struct certificate **ret_certificate);

@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "smime/chain.h"
 
-#include <time.h>
-
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
 #include "smime/purpose.h"
-
-static int64_t asn1_seconds(const ASN1_TIME *t)
-{
-    struct tm broken;
-    return t && ASN1_TIME_to_tm(t, &broken) == 1 ? (int64_t)timegm(&broken) : INT64_MAX;
-}
 
 /* The leaf's own purpose is looked at when the chain is known to be good, so that a certificate that nobody vouches for, or that is out of date, is
  * called that first. Everything else ends the matter. */
@@ -43,11 +35,11 @@ static int64_t chain_until(const struct smime_trust *trust, STACK_OF(X509) * cha
 {
     int64_t until = now_s + CHAIN_KEEP_S;
     for (int i = 0; i < sk_X509_num(chain); i++) {
-        int64_t ends = asn1_seconds(X509_get0_notAfter(sk_X509_value(chain, i)));
+        int64_t ends = certificate_seconds(X509_get0_notAfter(sk_X509_value(chain, i)));
         until = ends < until ? ends : until;
     }
     for (int i = 0; i < sk_X509_CRL_num(trust->lists); i++) {
-        int64_t next = asn1_seconds(X509_CRL_get0_nextUpdate(sk_X509_CRL_value(trust->lists, i)));
+        int64_t next = certificate_seconds(X509_CRL_get0_nextUpdate(sk_X509_CRL_value(trust->lists, i)));
         until = next > now_s && next < until ? next : until;
     }
     return until;

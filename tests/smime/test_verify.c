@@ -349,6 +349,55 @@ static void test_key_identifier(void **state)
     buffer_fini(&without);
 }
 
+/* One key, two certificates, both known: an object that brings none counts by the one that is in force, whichever was known first. */
+static void test_key_renewed(void **state)
+{
+    static const struct {
+        const char *name;
+        struct {
+            int starts, ends, known; /* days from now */
+        } certificates[2];
+    } rows[] = {
+        {"the older is over", {{-60, -10, -30}, {-31, 300, -30}}},
+        {"the newer has not begun", {{-60, 300, -1}, {10, 300, 20}}},
+        {"both are in force", {{-60, 300, -1}, {-10, 300, -1}}},
+    };
+    const int64_t day_s = 86400;
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof rows / sizeof rows[0]; i++) {
+        struct smime_cache *cache = smime_cache_new(4);
+        struct smime_claim claim = world_claim();
+        struct ca_made *made[2] = {0};
+        for (int n = 0; n < 2; n++) {
+            const struct ca_recipe recipe = {.same_key = made[0],
+                                             .names = "im:" JULIET,
+                                             .eku = "imUri",
+                                             .key_usage = "critical,digitalSignature",
+                                             .starts_s = NOW_S + rows[i / 2].certificates[n].starts * day_s,
+                                             .ends_s = NOW_S + rows[i / 2].certificates[n].ends * day_s};
+            made[n] = ca_issue(&recipe, world_root());
+        }
+        struct buffer without =
+            text_of(signed_by((const struct ca_made *[]){made[0]}, 1, CMS_USE_KEYID | CMS_NOCERTS));
+        for (int n = 0; n < 2; n++) { /* the text is of another time: only the chain counts */
+            int which = i % 2 ? 1 - n : n;
+            struct buffer with =
+                text_of(signed_by((const struct ca_made *[]){made[which]}, 1, CMS_USE_KEYID));
+            struct smime_claim then = claim;
+            then.now.seconds += rows[i / 2].certificates[which].known * day_s;
+            world_reason(world_usual_trust, cache, &then, buffer_span(&with));
+            buffer_fini(&with);
+        }
+        assert_int_equal(smime_cache_counters_read(cache).chain_misses, 2);
+        if (world_reason(world_usual_trust, cache, &claim, buffer_span(&without)) != SMIME_OK)
+            fail_msg("%s, %s: not good", rows[i / 2].name, i % 2 ? "the newer first" : "the older first");
+        smime_cache_free(cache);
+        buffer_fini(&without);
+        ca_free(made[0]);
+        ca_free(made[1]);
+    }
+}
+
 /* Another certificate under the signer's issuer and serial number. */
 static enum smime_reason with_another_certificate(const struct ca_recipe *recipe, unsigned int flags)
 {
@@ -386,11 +435,12 @@ static void test_another_certificate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_algorithms),         cmocka_unit_test(test_from_xml),
-        cmocka_unit_test(test_each_octet_changed), cmocka_unit_test(test_every_prefix),
-        cmocka_unit_test(test_certificates),       cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_two_contents),       cmocka_unit_test(test_two_signers),
-        cmocka_unit_test(test_key_identifier),     cmocka_unit_test(test_another_certificate),
+        cmocka_unit_test(test_algorithms),          cmocka_unit_test(test_from_xml),
+        cmocka_unit_test(test_each_octet_changed),  cmocka_unit_test(test_every_prefix),
+        cmocka_unit_test(test_certificates),        cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_two_contents),        cmocka_unit_test(test_two_signers),
+        cmocka_unit_test(test_key_identifier),      cmocka_unit_test(test_key_renewed),
+        cmocka_unit_test(test_another_certificate),
     };
     return cmocka_run_group_tests_name("smime verify", tests, setup, teardown);
 }
