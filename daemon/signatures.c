@@ -20,9 +20,6 @@ _Static_assert((int)CONFIG_REVOCATION_OFF == (int)EDGE_OCSP_OFF &&
                    (int)CONFIG_REVOCATION_HARD == (int)EDGE_OCSP_HARD,
                "and what a responder's silence means");
 
-/* Objects whose signers' authorities are being asked at a time: each holds a thread, which does nothing but wait. */
-#define ASKING_THREADS 8
-
 struct edge_settings signatures_settings(const struct config *c)
 {
     return (struct edge_settings){
@@ -74,12 +71,12 @@ static int edge_open(struct broker *b, const struct config *c, struct signatures
                      struct buffer *ret_message)
 {
     const struct edge_settings settings = signatures_settings(c);
-    if (settings.ocsp != EDGE_OCSP_OFF && !(s->asking = jobs_new(ASKING_THREADS, true))) {
+    if (settings.ocsp != EDGE_OCSP_OFF && !(s->asking = jobs_new(EDGE_ASKING_THREADS, true))) {
         buffer_printf(ret_message, "cannot start the threads that ask responders: %s", strerror(errno));
         return -errno;
     }
     s->config = c;
-    return edge_new(&settings, s->asking ? s->asking : b->jobs, &s->edge, ret_message);
+    return edge_new(&settings, b->jobs, s->asking, &s->edge, ret_message);
 }
 
 int signatures_renew(struct broker *b, const struct config *c, struct signatures *ret_next,

@@ -79,7 +79,7 @@ void check_smime(struct examination *x)
     struct edge *edge = NULL;
     struct smime_facts facts = {.is_wanted = x->subject->smime != NULL, .now_s = (uint64_t)time(NULL)};
     if (facts.is_wanted) {
-        facts.error = edge_new(x->subject->smime, NULL, &edge, &message);
+        facts.error = edge_new(x->subject->smime, NULL, NULL, &edge, &message);
         facts.message = buffer_span(&message);
         facts.warning = smime_library_warning();
     }

@@ -15,6 +15,9 @@ struct edge_check;
 
 enum edge_ocsp { EDGE_OCSP_OFF, EDGE_OCSP_SOFT, EDGE_OCSP_HARD };
 
+/* Objects whose signers' authorities are being asked at a time: each holds a thread, which does nothing but wait. */
+#define EDGE_ASKING_THREADS 8
+
 struct edge_settings {
     struct smime_trust_settings trust;
     const char *anchors, *intermediates, *lists; /* paths; the last two may be NULL */
@@ -25,10 +28,10 @@ struct edge_settings {
     uint32_t cache_max, replay_max;
 };
 
-/* `jobs`: where objects are verified, unless responders are asked: for that edge has threads of its own. The settings' texts must live as
- * long. 0, or negative errno with a line in `ret_message`. */
-int edge_new(const struct edge_settings *settings, struct jobs *jobs, struct edge **ret_edge,
-             struct buffer *ret_message);
+/* `jobs`: where objects are verified; never held up. `asking`: EDGE_ASKING_THREADS that may wait for responders, where those go on that must ask one;
+ * not used where settings->ocsp is off. The settings' texts must live as long. 0, or negative errno with a line in `ret_message`. */
+int edge_new(const struct edge_settings *settings, struct jobs *jobs, struct jobs *asking,
+             struct edge **ret_edge, struct buffer *ret_message);
 struct edge *edge_free(struct edge *e); /* takes NULL, returns NULL; nothing is under way */
 /* The daemon stops: no responder is asked any more. */
 void edge_stop(struct edge *e);

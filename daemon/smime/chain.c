@@ -51,6 +51,8 @@ static enum smime_reason hook_ask(const struct smime_trust *trust, STACK_OF(X509
         uint64_t until = UINT64_MAX;
         enum smime_revocation status = trust->hook.ask(trust->hook.context, sk_X509_value(chain, i),
                                                        sk_X509_value(chain, i + 1), trust->store, &until);
+        if (status == SMIME_REVOCATION_LATER)
+            return SMIME_BUSY;
         if (status != SMIME_REVOCATION_GOOD)
             return status == SMIME_REVOCATION_REVOKED ? SMIME_REVOKED : SMIME_CHAIN;
         if (until < (uint64_t)*until_s)

@@ -13,6 +13,7 @@ enum smime_revocation {
     SMIME_REVOCATION_GOOD,
     SMIME_REVOCATION_REVOKED,
     SMIME_REVOCATION_UNKNOWN, /* nobody answers, and that is not good enough: refused (SMIME_CHAIN) */
+    SMIME_REVOCATION_LATER, /* not on this thread: the verification fails with -ENOMEM, as one that is to be tried again */
 };
 
 /* Asked about each certificate of a chain that is good otherwise, from the signer's up, the anchor not: on the thread that verifies, which it may hold up. Not

@@ -210,6 +210,12 @@ static bool response_read(OCSP_RESPONSE *response, const struct question *q, X50
     return is_good;
 }
 
+/* The first that a certificate names, unless another one is configured. */
+static const char *responder_of(const struct ocsp *o, const STACK_OF(OPENSSL_STRING) * named)
+{
+    return o->responder ? o->responder : named ? sk_OPENSSL_STRING_value(named, 0) : NULL;
+}
+
 /* Ask this one, unless it did not answer just now. */
 static struct answer responder_ask(struct ocsp *o, const struct question *q, const char *responder,
                                    X509 *issuer, X509_STORE *authorities)
@@ -237,6 +243,31 @@ static struct answer responder_ask(struct ocsp *o, const struct question *q, con
     return a;
 }
 
+bool ocsp_look(struct ocsp *o, X509 *certificate, X509 *issuer, enum tls_client_status *ret_status,
+               uint64_t *ret_until_s, uint64_t *ret_responder)
+{
+    struct question q;
+    struct answer a = {.status = TLS_CLIENT_UNKNOWN, .until_s = (uint64_t)time(NULL) + FAILURE_S};
+    uint8_t name[SHA256_DIGEST_LENGTH];
+    bool is_known = !question_make(&q, certificate, issuer) || answer_find(o, q.name, &a);
+    if (!is_known) {
+        STACK_OF(OPENSSL_STRING) *named = o->responder ? NULL : X509_get1_ocsp(certificate);
+        const char *responder = responder_of(o, named);
+        if (responder)
+            SHA256((const unsigned char *)responder, strlen(responder), name);
+        is_known = !responder || answer_find(o, name, &a);
+        if (!responder)
+            a = (struct answer){.status = TLS_CLIENT_UNKNOWN, .until_s = (uint64_t)time(NULL) + FAILURE_S};
+        X509_email_free(named);
+    }
+    OCSP_REQUEST_free(q.request);
+    if (!is_known)
+        memcpy(ret_responder, name, sizeof *ret_responder);
+    *ret_status = a.status;
+    *ret_until_s = a.until_s;
+    return is_known;
+}
+
 enum tls_client_status ocsp_ask(struct ocsp *o, X509 *certificate, X509 *issuer, X509_STORE *authorities,
                                 uint64_t *ret_until_s)
 {
@@ -244,9 +275,7 @@ enum tls_client_status ocsp_ask(struct ocsp *o, X509 *certificate, X509 *issuer,
     struct answer a = {.status = TLS_CLIENT_UNKNOWN, .until_s = (uint64_t)time(NULL) + FAILURE_S};
     if (question_make(&q, certificate, issuer) && !answer_find(o, q.name, &a)) {
         STACK_OF(OPENSSL_STRING) *named = o->responder ? NULL : X509_get1_ocsp(certificate);
-        const char *responder = o->responder ? o->responder
-                                : named      ? sk_OPENSSL_STRING_value(named, 0)
-                                             : NULL;
+        const char *responder = responder_of(o, named);
         a = (struct answer){.status = TLS_CLIENT_UNKNOWN, .until_s = (uint64_t)time(NULL) + FAILURE_S};
         if (responder)
             a = responder_ask(o, &q, responder, issuer, authorities);

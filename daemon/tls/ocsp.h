@@ -19,6 +19,10 @@ struct ocsp;
  * with one line in `ret_message`. */
 int ocsp_open(const char *responder, struct ocsp **ret_ocsp, struct buffer *ret_message);
 struct ocsp *ocsp_free(struct ocsp *o); /* takes NULL, returns NULL */
+/* What is known without asking anybody, answers and that there were none; true: it is as ocsp_ask would answer. Else *ret_responder is whom it would
+ * ask, the same number for the same one. */
+bool ocsp_look(struct ocsp *o, X509 *certificate, X509 *issuer, enum tls_client_status *ret_status,
+               uint64_t *ret_until_s, uint64_t *ret_responder);
 /* What is known of `certificate`, signed by `issuer`; TLS_CLIENT_UNKNOWN when nobody answers. The answer
  * counts until *ret_until_s, since 1970: the same question is not sent before. `authorities` verify who
  * signed the answer. */

@@ -15,6 +15,7 @@
 #include "edge/edge.h"
 #include "fake_ring.h"
 #include "smime/make.h"
+#include "tls/ocsp.h"
 
 #define JULIET "juliet@example.com"
 #define ROMEO "romeo@example.net"
@@ -31,7 +32,63 @@ uint64_t __wrap_clock_now_ms(void)
     return now_ms;
 }
 
+/* Responders, of which the tests are the network: threads that may wait for them take jobs only when a test says so. */
+static struct {
+    struct jobs *const threads;
+    struct job *jobs[64];
+    uint32_t submitted, run, asked;
+    bool is_known; /* an answer is there already */
+} asking = {.threads = (struct jobs *)&asking};
+
+void __real_jobs_submit(struct jobs *p, struct job *j);
+void __wrap_jobs_submit(struct jobs *p, struct job *j);
+void __wrap_jobs_submit(struct jobs *p, struct job *j)
+{
+    if (p != asking.threads) {
+        __real_jobs_submit(p, j);
+        return;
+    }
+    assert_true(asking.submitted < sizeof asking.jobs / sizeof asking.jobs[0]);
+    asking.jobs[asking.submitted++] = j;
+}
+
+/* The oldest job that such a thread has comes to its end. */
+static void asking_run(void)
+{
+    assert_true(asking.run < asking.submitted);
+    __real_jobs_submit(NULL, asking.jobs[asking.run++]);
+}
+
+/* Each authority has its own. */
+bool __wrap_ocsp_look(struct ocsp *o, X509 *certificate, X509 *issuer, enum tls_client_status *ret_status,
+                      uint64_t *ret_until_s, uint64_t *ret_responder);
+bool __wrap_ocsp_look(struct ocsp *o, X509 *certificate, X509 *issuer, enum tls_client_status *ret_status,
+                      uint64_t *ret_until_s, uint64_t *ret_responder)
+{
+    (void)o;
+    (void)certificate;
+    *ret_status = TLS_CLIENT_GOOD;
+    *ret_until_s = STAMP_S; /* so that nothing is remembered */
+    *ret_responder = X509_subject_name_hash(issuer);
+    return asking.is_known;
+}
+
+enum tls_client_status __wrap_ocsp_ask(struct ocsp *o, X509 *certificate, X509 *issuer,
+                                       X509_STORE *authorities, uint64_t *ret_until_s);
+enum tls_client_status __wrap_ocsp_ask(struct ocsp *o, X509 *certificate, X509 *issuer,
+                                       X509_STORE *authorities, uint64_t *ret_until_s)
+{
+    (void)o;
+    (void)certificate;
+    (void)issuer;
+    (void)authorities;
+    asking.asked++;
+    *ret_until_s = STAMP_S;
+    return TLS_CLIENT_GOOD;
+}
+
 struct bench {
+    enum edge_ocsp ocsp;
     char folder[64], anchors[96], lists[96];
     struct ca_made *authority, *juliet;
     struct loop *loop;
@@ -87,13 +144,14 @@ static void edge_make(struct bench *b, bool has_lists, uint32_t queue_max)
 {
     struct buffer message = {0};
     const struct edge_settings settings = {.anchors = b->anchors,
+                                           .ocsp = b->ocsp,
                                            .lists = has_lists ? b->lists : NULL,
                                            .queue_max = queue_max,
                                            .timeout_ms = 500,
                                            .cache_max = 100,
                                            .replay_max = 100};
     b->edge = edge_free(b->edge);
-    if (edge_new(&settings, NULL, &b->edge, &message) != 0)
+    if (edge_new(&settings, NULL, asking.threads, &b->edge, &message) != 0)
         fail_msg("%.*s", (int)message.len, message.ptr);
     buffer_fini(&message);
 }
@@ -254,13 +312,13 @@ static void test_files_that_do_not_do(void **state)
     struct edge *edge = NULL;
     struct edge_settings settings = {.anchors = "/nowhere/anchors.pem", .cache_max = 10, .replay_max = 10};
     struct buffer message = {0};
-    assert_int_equal(edge_new(&settings, NULL, &edge, &message), -ENOENT);
+    assert_int_equal(edge_new(&settings, NULL, NULL, &edge, &message), -ENOENT);
     assert_non_null(memmem(message.ptr, message.len, "/nowhere/anchors.pem", 20));
     settings.anchors = b->anchors;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         file_put(b->anchors, span_of(rows[i].text));
         buffer_clear(&message);
-        if (edge_new(&settings, NULL, &edge, &message) != -EINVAL || !message.len)
+        if (edge_new(&settings, NULL, NULL, &edge, &message) != -EINVAL || !message.len)
             fail_msg("%s is taken", rows[i].name);
     }
     assert_null(edge);
@@ -299,12 +357,84 @@ static void test_I6_files_change(void **state)
     ca_free(other);
 }
 
+/* A responder that does not answer has a share of threads and places, and no more: who needs another one, or none, does not notice; and what
+* waits for it gives its place back at the time-out. */
+static void test_slow_responder(void **state)
+{
+    struct bench *b = *state;
+    struct edge_check *slow[30], *later;
+    struct ca_made *other = ca_authority("another"), *juliet = b->juliet;
+    struct buffer by_slow = b->object;
+    uint32_t busy = 0;
+    b->object = (struct buffer){0};
+    b->juliet = ca_person(other, NULL, JULIET);
+    object_make(b, "Wherefore art thou?");
+    struct buffer anchors = {0};
+    buffer_append(&anchors, b->authority->pem);
+    buffer_append(&anchors, other->pem);
+    file_put(b->anchors, buffer_span(&anchors));
+    buffer_fini(&anchors);
+    b->ocsp = EDGE_OCSP_HARD;
+    edge_make(b, false, 40);
+    asking.submitted = asking.run = asking.asked = 0;
+    asking.is_known = false;
+    for (size_t i = 0; i < 30; i++)
+        assert_non_null(slow[i] = verify(b, buffer_span(&by_slow)));
+    run(b);
+    for (size_t i = 0; i < 30; i++) {
+        const struct smime_verdict *verdict = edge_check_verdict(slow[i]);
+        busy += verdict && verdict->reason == SMIME_BUSY;
+    }
+    assert_int_equal(asking.submitted, EDGE_ASKING_THREADS / 2);
+    assert_int_equal(busy, 30 - 11);
+    assert_int_equal(edge_counters_read(b->edge).under_way, 11);
+
+    /* Another authority's responder answers. */
+    later = verify(b, buffer_span(&b->object));
+    run(b);
+    assert_int_equal(asking.submitted, EDGE_ASKING_THREADS / 2 + 1);
+    __real_jobs_submit(NULL, asking.jobs[--asking.submitted]);
+    run(b);
+    assert_int_equal(edge_check_verdict(later)->reason, SMIME_OK);
+    assert_int_equal(asking.asked, 1);
+    edge_check_free(later);
+    /* And what has been answered needs no thread of these. */
+    asking.is_known = true;
+    assert_int_equal(reason_of(b, buffer_span(&by_slow)), SMIME_OK);
+    asking.is_known = false;
+
+    fake_clock_advance(600);
+    fake_loop_turn(b->loop, NULL);
+    assert_int_equal(edge_counters_read(b->edge).under_way, EDGE_ASKING_THREADS / 2);
+    for (size_t i = 0; i < 30; i++) {
+        assert_int_equal(edge_check_verdict(slow[i])->reason, SMIME_BUSY);
+        slow[i] = edge_check_free(slow[i]);
+    }
+    /* The next waits for a thread of the share, and gets it with the first answer; what is too late is not asked any more. */
+    later = verify(b, buffer_span(&by_slow));
+    run(b);
+    assert_int_equal(asking.submitted, EDGE_ASKING_THREADS / 2);
+    asking_run();
+    run(b);
+    assert_int_equal(asking.submitted, EDGE_ASKING_THREADS / 2 + 1);
+    while (asking.run < asking.submitted)
+        asking_run();
+    run(b);
+    assert_int_equal(edge_check_verdict(later)->reason, SMIME_OK);
+    assert_int_equal(asking.asked, 2);
+    edge_check_free(later);
+    buffer_fini(&by_slow);
+    ca_free(other);
+    ca_free(juliet);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_begin, bench_end)
     const struct CMUnitTest tests[] = {
-        TEST(test_verdicts),     TEST(test_queue_is_bounded),     TEST(test_time_is_bounded),
-        TEST(test_nobody_waits), TEST(test_files_that_do_not_do), TEST(test_I6_files_change),
+        TEST(test_verdicts),       TEST(test_queue_is_bounded),     TEST(test_time_is_bounded),
+        TEST(test_nobody_waits),   TEST(test_files_that_do_not_do), TEST(test_I6_files_change),
+        TEST(test_slow_responder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -138,12 +138,13 @@ enum smime_reason edge_freshness(struct edge *e, const struct freshness_item *it
     return SMIME_OK;
 }
 
-int edge_new(const struct edge_settings *settings, struct jobs *jobs, struct edge **ret_edge,
-             struct buffer *ret_message)
+int edge_new(const struct edge_settings *settings, struct jobs *jobs, struct jobs *asking,
+             struct edge **ret_edge, struct buffer *ret_message)
 {
     static char one;
     (void)settings;
     (void)jobs;
+    (void)asking;
     (void)ret_message;
     *ret_edge = (struct edge *)&one;
     return 0;
