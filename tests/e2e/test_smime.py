@@ -183,12 +183,29 @@ def asked(s, is_hard):
     must(s.server.stat("smime_ocsp_failed") == 1, "counted otherwise")
 
 
-def with_responder(is_hard):
+def gone_before(s):
+    """Who closes her stream and her connection while her signer's authority is asked has said what she said."""
+    responder = test_revocation.RESPONDER[0]
+    responder.begin(s.authority)
+    responder.mode = "silent"
+    juliet = s.juliet()
+    try:
+        name, text = s.say(juliet)
+        soon(lambda: responder.asked == 1, "the responder is asked")
+        juliet.close()
+        s.romeo.expect_none("object", id=name)
+    finally:
+        responder.over.set()
+    heard = s.romeo.expect("object", id=name)
+    must(heard["text"] == text and heard["result"] == "valid", f"{heard}")
+
+
+def with_responder(test, more, mode="enforce"):
     def made(authority):
         if not test_revocation.RESPONDER:
             test_revocation.RESPONDER.append(test_revocation.Responder())
-        return f", ocsp: {'hard' if is_hard else 'soft'}, ocsp_responder: '{test_revocation.RESPONDER[0].url}'"
-    return stage(lambda s: asked(s, is_hard), "enforce", made=made)
+        return f", ocsp: {more}, ocsp_responder: '{test_revocation.RESPONDER[0].url}'"
+    return stage(test, mode, made=made)
 
 
 def kept(s):
@@ -255,8 +272,9 @@ def tests(server):
     yield "smime: I4 I5 I7 I8 I10 certificates that do not count", stage(certificates, "enforce")
     yield "smime: I6 who is put on a list is refused", stage(listed, "enforce", made=lambda a: f", crls: {list_write(a)}")
     yield "smime: the directory of trust is read again", stage(reloaded, "enforce")
-    yield "smime: I6 a responder is asked, hard", with_responder(True)
-    yield "smime: I6 a responder is asked, soft", with_responder(False)
+    yield "smime: I6 a responder is asked, hard", with_responder(lambda s: asked(s, True), "hard")
+    yield "smime: I6 a responder is asked, soft", with_responder(lambda s: asked(s, False), "soft")
+    yield "smime: who closes before the verdict has said it", with_responder(gone_before, "soft, timeout_ms: 20000")
     yield "smime: what is kept is the object without a mark", stage(kept, "annotate")
     yield "smime: I1 I21 of another server's users, in their order", between_servers
     yield "smime: observing changes nothing", stage(observed, "observe")
