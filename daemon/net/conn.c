@@ -152,10 +152,13 @@ static void conn_send_done(struct op *op, int result, unsigned flags, char *byte
     if (result < 0 && !c->is_aborted) {
         bool is_news = !c->is_ended && !c->is_closing;
         c->is_ended = true;
+        c->is_broken = true;
         if (is_news)
             c->events->ended(c, strerror(-result), false);
         else if (c->is_closing) /* else the owner knows, and has not done with what came before */
             conn_abort(c);
+        outqueue_fini(&c->out);
+        buffer_fini(&c->raw_out);
     }
 }
 
@@ -330,7 +333,7 @@ void conn_attach(struct conn *c, struct net *net)
 
 int conn_send(struct conn *c, struct frame *f)
 {
-    if (conn_is_ending(c) || c->is_refused) {
+    if (conn_is_ending(c) || c->is_refused || c->is_broken) {
         frame_unref(f);
         return 0;
     }

@@ -93,6 +93,7 @@ struct conn {
     bool is_shut : 1;        /* our end is sent; waiting for the peer's */
     bool is_aborted : 1;     /* ending at once */
     bool is_refused : 1;     /* has got a fatal alert, which it should be able to read */
+    bool is_broken : 1;      /* a send has failed: what would be sent now stood behind a gap */
     bool is_detaching : 1;
     bool is_kernel_wanted : 1; /* records by the kernel, where it can: the owner sets it after conn_open */
     bool is_kernel_due : 1;    /* its records go over to the kernel at the next record boundary */

@@ -181,8 +181,8 @@ static void bind_run(struct router *r, struct route_message *base)
     bind_replace(a, span_skip(resource, resource.len - m->client_len));
     struct session *other = resource.len ? account_session(a, resource) : NULL;
     /* One without a connection has nobody who could be disturbed; most often its client is here again, without its id. */
-    bool is_replaced =
-        other && (r->settings->resource_conflict == RESOURCE_REPLACE || stream_is_parked(other->stream));
+    bool is_replaced = other && (r->settings->resource_conflict == RESOURCE_REPLACE ||
+                                 stream_is_parked(other->stream) || other->stream->conn.is_ended);
     if (other && !is_replaced && r->settings->resource_conflict == RESOURCE_REFUSE) {
         stream_refuse_bind(stream, STANZA_CONFLICT);
         return;

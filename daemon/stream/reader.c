@@ -43,7 +43,7 @@ static void stream_is_over_limit(struct stream *s)
     if (s->conn.out.bytes > s->conn.net->queue_bytes_max * BEHIND_FACTOR_MAX) {
         s->conn.net->counters.slow_readers++;
         stream_cut(s, "slow-reader");
-    } else if (!s->behind_kib) {
+    } else if (!s->behind_kib && !s->conn.is_ended) { /* else the timer is that of its last words */
         s->behind_kib = kib_queued(s);
         loop_timer_start(s->conn.net->loop, &s->timer, BEHIND_MS_MAX);
     }

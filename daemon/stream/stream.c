@@ -330,6 +330,12 @@ static void stream_received(struct conn *c, struct span bytes)
         conn_pause(&s->conn);
 }
 
+/* Does something that the peer has said wait? Not so where it only must not say more for a while. */
+static bool stream_holds_back(const struct stream *s)
+{
+    return s->is_waiting && s->in.len;
+}
+
 /* The peer has ended and all that it said has had its way. */
 static void stream_lost(struct stream *s)
 {
@@ -346,7 +352,7 @@ void stream_continue(struct stream *s)
         return;
     s->is_waiting = false;
     stream_pull(s);
-    if (s->conn.is_ended && s->state == STREAM_BOUND && !s->is_waiting && !s->is_pulling)
+    if (s->conn.is_ended && s->state == STREAM_BOUND && !stream_holds_back(s) && !s->is_pulling)
         stream_lost(s);
 }
 
@@ -364,7 +370,7 @@ static void stream_secured(struct conn *c)
 static bool stream_has_more(const struct stream *s)
 {
     struct span end = SPAN("</stream:stream>");
-    if (s->state != STREAM_BOUND || !s->is_waiting)
+    if (s->state != STREAM_BOUND || !stream_holds_back(s))
         return false;
     return !stream_may_park(s) ||
            (s->in.len >= end.len && memcmp(s->in.ptr + s->in.len - end.len, end.ptr, end.len) == 0);
