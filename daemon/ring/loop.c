@@ -201,7 +201,8 @@ static void loop_reap(struct loop *l)
     }
 }
 
-/* Would a wait be over at once, whatever there is? */
+/* Is a wait not to be relied on? It may be over at once, whatever there is; and what was lost may be the bell or the alarm that should
+ * have ended it. */
 static bool loop_must_nap(struct loop *l)
 {
     unsigned lost = ring_lost(&l->ring);

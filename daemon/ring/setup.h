@@ -28,8 +28,8 @@ int ring_buffers_register(struct io_uring *ring, void *entries, unsigned count);
 /* Share these pages with a program of the ring's (offload/loop.h); they are pinned until the ring is gone. 0 or negative errno. */
 int ring_region_register(struct io_uring *ring, void *pages, size_t bytes);
 
-/* Completions that the kernel had no memory for and has dropped, since the ring was made. With any, it does not let anybody wait for this ring again: each wait
- * is over at once. */
+/* Completions that the kernel had no memory for and has dropped, since the ring was made. A wait that finds new ones is over at once, in some versions each one
+ * from then on. */
 unsigned ring_lost(const struct io_uring *ring);
 
 /* A submission, always. */
