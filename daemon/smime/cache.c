@@ -146,17 +146,10 @@ struct sought {
     int64_t now_s;
 };
 
-/* Of those under one identifier the one that is the sender's; of these one that is in force, for a key may have had a certificate before; of
- * these the last that was issued. */
 static struct entry *choose(struct entry *chosen, struct entry *e, const struct sought *sought)
 {
-    if (!chosen)
-        return e;
-    const struct certificate *a = chosen->certificate, *b = e->certificate;
-    bool names_a = certificate_names(a, sought->jid), names_b = certificate_names(b, sought->jid);
-    bool holds_a = sought->now_s >= a->starts_s && sought->now_s < a->ends_s;
-    bool holds_b = sought->now_s >= b->starts_s && sought->now_s < b->ends_s;
-    bool is_better = names_a != names_b ? names_b : holds_a != holds_b ? holds_b : b->starts_s > a->starts_s;
+    bool is_better =
+        !chosen || certificate_is_better(chosen->certificate, e->certificate, sought->jid, sought->now_s);
     return is_better ? e : chosen;
 }
 

@@ -173,6 +173,19 @@ bool certificate_names(const struct certificate *c, struct span bare_jid)
     return false;
 }
 
+static bool is_in_force(const struct certificate *c, int64_t now_s)
+{
+    return now_s >= c->starts_s && now_s < c->ends_s;
+}
+
+bool certificate_is_better(const struct certificate *a, const struct certificate *b, struct span bare_jid,
+                           int64_t now_s)
+{
+    bool names_a = certificate_names(a, bare_jid), names_b = certificate_names(b, bare_jid);
+    bool holds_a = is_in_force(a, now_s), holds_b = is_in_force(b, now_s);
+    return names_a != names_b ? names_b : holds_a != holds_b ? holds_b : b->starts_s > a->starts_s;
+}
+
 struct span certificate_first_name(const struct certificate *c)
 {
     return span_of(c->name_count ? c->names : "");

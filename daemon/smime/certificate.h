@@ -51,6 +51,10 @@ struct certificate *certificate_ref(struct certificate *c);
 struct certificate *certificate_unref(struct certificate *c); /* takes NULL, returns NULL */
 /* Is it this bare JID's? */
 bool certificate_names(const struct certificate *c, struct span bare_jid);
+/* Of two that one identifier names: is it rather `b` that signed? The one that is the sender's, this bare JID; else one that is in force, for a key may
+ * have had a certificate before; else the last that was issued. */
+bool certificate_is_better(const struct certificate *a, const struct certificate *b, struct span bare_jid,
+                           int64_t now_s);
 /* Its first name; empty: it has none. */
 struct span certificate_first_name(const struct certificate *c);
 

@@ -159,22 +159,31 @@ static void signer_take(struct signer *signer, struct cache_found *found)
     signer->is_good = found->is_good;
 }
 
-/* One that the configuration knows: an object may come without (RFC 3923 s. 6.2, 6.6). 0, SMIME_NO_CERT or -ENOMEM. */
-static int certificate_find_known(const struct smime_trust *trust, const struct cms_signer *s,
-                                  struct certificate **ret_certificate)
+/* Among those that the configuration knows, for an object may come without (RFC 3923 s. 6.2, 6.6): one that is better than what the signer has, which may be
+ * none. 0, SMIME_NO_CERT or -ENOMEM. */
+static int certificate_find_known(struct job *j, const struct cms_signer *s, struct signer *signer)
 {
-    for (int i = 0; i < sk_X509_num(trust->intermediates); i++) {
+    for (int i = 0; i < sk_X509_num(j->trust->intermediates); i++) {
         unsigned char *bytes = NULL;
-        int len = i2d_X509(sk_X509_value(trust->intermediates, i), &bytes);
+        int len = i2d_X509(sk_X509_value(j->trust->intermediates, i), &bytes);
         if (len < 0)
             return -ENOMEM;
+        struct cache_found known = {0};
         struct span der = span_make((const char *)bytes, (size_t)len);
-        int r = is_certificate_of(s, der) ? certificate_new(der, ret_certificate) : CERTIFICATE_BAD;
+        int r = is_certificate_of(s, der) ? certificate_new(der, &known.certificate) : CERTIFICATE_BAD;
         OPENSSL_free(bytes);
-        if (r != CERTIFICATE_BAD)
+        if (r < 0)
             return r;
+        struct cache_found other = known;
+        if (known.certificate && (!signer->certificate ||
+                                  certificate_is_better(signer->certificate, known.certificate,
+                                                        jid_bare(&j->claim->from), j->claim->now.seconds))) {
+            other = (struct cache_found){signer->certificate, signer->above, false};
+            signer_take(signer, &known);
+        }
+        cache_found_fini(&other);
     }
-    return SMIME_NO_CERT;
+    return signer->certificate ? 0 : SMIME_NO_CERT;
 }
 
 static int certificate_find(struct job *j, const struct cms_signer *s, struct signer *signer)
@@ -188,10 +197,10 @@ static int certificate_find(struct job *j, const struct cms_signer *s, struct si
     else if (j->cache)
         found = cache_find_signer(j->cache, j->trust, s, jid_bare(&j->claim->from), j->claim->now.seconds);
     signer_take(signer, &found);
-    if (signer->certificate)
+    if (signer->is_good || (signer->certificate && signer->der.len > 0))
         return 0;
     if (signer->der.len == 0)
-        return certificate_find_known(j->trust, s, &signer->certificate);
+        return certificate_find_known(j, s, signer);
     int r = certificate_new(signer->der, &signer->certificate);
     return r == CERTIFICATE_BAD ? SMIME_BAD_CMS : r;
 }

@@ -391,6 +391,26 @@ static void test_key_renewed(void **state)
         assert_int_equal(smime_cache_counters_read(cache).chain_misses, 2);
         if (world_reason(world_usual_trust, cache, &claim, buffer_span(&without)) != SMIME_OK)
             fail_msg("%s, %s: not good", rows[i / 2].name, i % 2 ? "the newer first" : "the older first");
+        /* And of those that the operator has named; also where only the older was seen. */
+        const struct smime_trust_settings settings = {.purpose = SMIME_PURPOSE_REQUIRE};
+        struct smime_cache *seen = smime_cache_new(4);
+        struct buffer named = {0}, message = {0};
+        struct smime_trust *named_trust = NULL;
+        for (int n = 0; n < 2; n++)
+            buffer_append(&named, made[i % 2 ? 1 - n : n]->pem);
+        assert_int_equal(smime_trust_new(&settings, world_root()->pem, buffer_span(&named), (struct span){0},
+                                         &named_trust, &message),
+                         0);
+        assert_reason(world_reason(named_trust, NULL, &claim, buffer_span(&without)), SMIME_OK);
+        struct buffer older = text_of(signed_by((const struct ca_made *[]){made[0]}, 1, CMS_USE_KEYID));
+        struct smime_claim then = claim;
+        then.now.seconds += rows[i / 2].certificates[0].known * day_s;
+        world_reason(named_trust, seen, &then, buffer_span(&older));
+        assert_reason(world_reason(named_trust, seen, &claim, buffer_span(&without)), SMIME_OK);
+        smime_trust_unref(named_trust);
+        smime_cache_free(seen);
+        buffer_fini(&older);
+        buffer_fini(&named);
         smime_cache_free(cache);
         buffer_fini(&without);
         ca_free(made[0]);
