@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reload.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +22,11 @@ struct next {
 
 /* ---- making it ---- */
 
+static bool is_moved(const char *old, const char *new)
+{
+    return old && (!new || strcmp(old, new) != 0);
+}
+
 /* Certificates stay where nothing in the new file needs them: then its listeners differ as well, and that takes a restart. */
 static int tls_make(const struct broker *b, struct next *n, struct buffer *message)
 {
@@ -31,6 +38,9 @@ static int tls_make(const struct broker *b, struct next *n, struct buffer *messa
         settings.domain_count = b->config->domain_count;
         settings.client_authorities_path = b->config->tls.client_ca; /* whose content may be new */
         error = tls_context_renew(b->tls, &settings, &n->clients, message);
+        if (error && is_moved(settings.client_authorities_path, n->config->tls.client_ca))
+            buffer_literal(message,
+                           "; a change of tls.client_ca needs a restart, until then its old file does");
     }
     if (!error && b->federation)
         error = federation_tls_renew(b->federation, n->config, &n->servers, message);
@@ -39,7 +49,12 @@ static int tls_make(const struct broker *b, struct next *n, struct buffer *messa
 
 static int next_make(struct broker *b, struct next *n, struct buffer *message)
 {
-    int error = config_load(b->reload.path, environ, &n->config, message);
+    struct stat file;
+    int error = stat(b->reload.path, &file) == 0 && !S_ISREG(file.st_mode) ? -EBADFD : 0;
+    if (error)
+        buffer_printf(message, "%s: is no regular file: what it had was read at the start", b->reload.path);
+    if (!error)
+        error = config_load(b->reload.path, environ, &n->config, message);
     if (!error)
         error = tls_make(b, n, message);
     if (!error)
@@ -120,7 +135,7 @@ static void success_tell(const struct broker *b, const char *by, struct buffer *
     const struct config *c = b->reload.config;
     struct restarts t = {reply, 0};
     char until[32] = "none";
-    time_t begin, end;
+    time_t begin, end, now = time(NULL);
     struct tm utc;
     config_compare(b->config, c, differs_from_start, &t);
     if (b->signatures.config)
@@ -129,7 +144,12 @@ static void success_tell(const struct broker *b, const char *by, struct buffer *
     if (has_dates)
         strftime(until, sizeof until, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&end, &utc));
     log_info("reloaded", "by=%s certificates_until=%s options_needing_restart=%u", by, until, t.count);
-    buffer_printf(reply, has_dates ? "reloaded; certificates are good until %s\n" : "reloaded\n", until);
+    if (!has_dates)
+        buffer_literal(reply, "reloaded\n");
+    else
+        buffer_printf(reply, "reloaded; certificates %s %s%s\n",
+                      end < now ? "have been out of date since" : "are good until", until,
+                      begin > now ? ", but not yet" : "");
 }
 
 /* A log line for each of the message. */
@@ -155,6 +175,9 @@ bool reload_run(struct broker *b, const char *by, struct buffer *reply)
         buffer_append(reply, buffer_span(&message));
     } else {
         lines_log(LOG_LEVEL_WARN, "reload-warning", by, buffer_span(&message));
+        if (message.len && message.ptr[message.len - 1] != '\n')
+            buffer_append_char(&message, '\n');
+        buffer_append(reply, buffer_span(&message));
         next_take(b, &n);
         success_tell(b, by, reply);
     }

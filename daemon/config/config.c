@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/input.h"
 #include "config/reader.h"
 #include "config/value.h"
 
@@ -92,29 +93,10 @@ int config_parse(const char *name, struct span text, char **environment, struct 
 /* The whole file into `text`. 0 or negative errno. */
 static int file_read(const char *path, struct buffer *text)
 {
-    int error = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC); /* at the start it may be what a shell has made, too */
     if (fd < 0)
         return -errno;
-    for (;;) {
-        char *to = buffer_reserve(text, 16384);
-        if (!to) {
-            error = -ENOMEM;
-            break;
-        }
-        ssize_t len = read(fd, to, 16384);
-        if (len < 0 && errno == EINTR)
-            continue;
-        if (len < 0)
-            error = -errno;
-        if (len <= 0)
-            break;
-        text->len += (uint32_t)len;
-        if (text->len > CONFIG_BYTES_MAX) {
-            error = -EFBIG;
-            break;
-        }
-    }
+    int error = input_read_all(fd, CONFIG_BYTES_MAX, text);
     close(fd);
     return error;
 }

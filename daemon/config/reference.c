@@ -46,8 +46,8 @@ static const char introduction[] =
     "certificate and key in place, then reload. Handshakes that begin from then on use them, connections that are there go on, "
     "and session tickets stay good\n"
     "(but with `tls.client_ca`, for whom it lets in may be others now). The daemon has given up its capabilities by then, also "
-    "as root: all these files must be\n"
-    "readable by its user by owner, group and mode.\n"
+    "as root: all these files, and\n"
+    "those of `smime.*` when verifying is switched on, must be readable by its user by owner, group and mode.\n"
     "\n";
 
 static const char *const reload_texts[] = {

@@ -4,15 +4,16 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "base/input.h"
 #include "base/log.h"
 #include "base/watched.h"
 #include "tls/crls.h"
@@ -51,14 +52,11 @@ static int complain(struct buffer *message, const char *path, int error, const c
 
 static int file_read(const char *path, struct buffer *out, struct buffer *message)
 {
-    char piece[16384];
-    FILE *in = fopen(path, "re");
-    if (!in)
-        return complain(message, path, -errno, strerror(errno));
-    for (size_t len; (len = fread(piece, 1, sizeof piece, in)) > 0 && out->len <= FILE_BYTES_MAX;)
-        buffer_append(out, span_make(piece, len));
-    int error = ferror(in) ? -EIO : out->len > FILE_BYTES_MAX ? -EFBIG : buffer_ok(out) ? 0 : -ENOMEM;
-    fclose(in);
+    int fd = input_open(path);
+    if (fd < 0)
+        return complain(message, path, fd, input_error(fd));
+    int error = input_read_all(fd, FILE_BYTES_MAX, out);
+    close(fd);
     return error ? complain(message, path, error, strerror(-error)) : 0;
 }
 

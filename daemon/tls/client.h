@@ -37,6 +37,7 @@ enum tls_client_status {
 /* What the last check rests on; zeroed before the first. */
 struct tls_client_look {
     uint64_t generation; /* of the lists */
+    uint32_t context;    /* whose authorities were asked: its generation */
     uint64_t until_s;    /* since 1970: then it is to be done again */
 };
 

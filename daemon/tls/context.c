@@ -15,6 +15,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "base/input.h"
 #include "base/log.h"
 #include "tls/client_openssl.h"
 #include "tls/context_openssl.h"
@@ -46,12 +47,13 @@ static const char *library_reason(void)
 
 /* What was said under another name is not resumed. A context that asks for certificates has one of its own, or a ticket would go on
  * letting in whom an authority vouched for that is gone. */
-static bool sessions_name(SSL_CTX *ctx, struct lasting *lasting, bool asks_clients)
+static bool sessions_name(struct tls_context *c, bool asks_clients)
 {
-    unsigned char name[sizeof SESSION_NAME + sizeof(uint32_t)] = SESSION_NAME;
-    uint32_t generation = asks_clients ? atomic_fetch_add(&lasting->generation, 1) : 0;
-    memcpy(name + sizeof SESSION_NAME, &generation, sizeof generation);
-    return SSL_CTX_set_session_id_context(ctx, name, sizeof name) == 1;
+    unsigned char name[sizeof SESSION_NAME + sizeof c->generation] = SESSION_NAME;
+    if (asks_clients)
+        c->generation = atomic_fetch_add(&c->lasting->generation, 1);
+    memcpy(name + sizeof SESSION_NAME, &c->generation, sizeof c->generation);
+    return SSL_CTX_set_session_id_context(c->ctx, name, sizeof name) == 1;
 }
 
 static int policy_set(struct tls_context *c, const struct tls_settings *settings, bool is_schedule_ours)
@@ -74,17 +76,20 @@ static int policy_set(struct tls_context *c, const struct tls_settings *settings
                 SSL_CTX_set_ciphersuites(ctx, SUITES_TLS13) && SSL_CTX_set_cipher_list(ctx, SUITES_TLS12) &&
                 SSL_CTX_set1_groups_list(ctx, GROUPS) &&
                 SSL_CTX_set_num_tickets(ctx, TICKETS_PER_HANDSHAKE) && SSL_CTX_set_max_early_data(ctx, 0) &&
-                sessions_name(ctx, c->lasting, settings->client_authorities_path);
+                sessions_name(c, settings->client_authorities_path);
     return done ? 0 : -EINVAL;
 }
 
 /* Tells a file that cannot be read apart from one that holds the wrong thing. */
 static FILE *pem_open(const char *what, const char *path, struct buffer *ret_message, int *ret_error)
 {
-    FILE *f = fopen(path, "re");
+    int fd = input_open(path);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
     if (!f) {
-        *ret_error = -errno;
-        buffer_printf(ret_message, "%s %s: %s", what, path, strerror(errno));
+        *ret_error = fd < 0 ? fd : -errno;
+        if (fd >= 0)
+            close(fd);
+        buffer_printf(ret_message, "%s %s: %s", what, path, input_error(*ret_error));
     }
     return f;
 }
@@ -226,7 +231,8 @@ static int identities_load(struct tls_context *c, const struct tls_settings *s, 
         snprintf(certificate, sizeof certificate, "%s/%.*s.pem", s->certificates_folder, len,
                  s->domains[i].ptr);
         snprintf(key, sizeof key, "%s/%.*s.key", s->certificates_folder, len, s->domains[i].ptr);
-        if (access(certificate, F_OK) == 0)
+        /* Half of a pair, or what may not be looked at, is no domain without a certificate of its own. */
+        if (access(certificate, F_OK) == 0 || errno != ENOENT || access(key, F_OK) == 0)
             error = identity_load(&c->identities[c->identity_count++], s->domains[i], &pair, ret_message);
     }
     if (error || c->identity_count)

@@ -37,6 +37,7 @@ struct tls_context {
     struct identity *identities;
     uint32_t identity_count;
     struct lasting *lasting;
+    uint32_t generation; /* which of those that ask clients for certificates, by lasting->generation; 0: it does not */
     /* tls-server-end-point of our certificate; len 0 where RFC 5929 leaves it undefined. */
     uint8_t end_point_len;
     uint8_t end_point[64];

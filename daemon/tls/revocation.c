@@ -119,7 +119,7 @@ static enum tls_client_status chain_check(struct tls_context *context, STACK_OF(
     X509_STORE_CTX *verifying = X509_STORE_CTX_new();
     enum tls_client_status status = TLS_CLIENT_UNKNOWN;
     uint64_t stale_s = UINT64_MAX;
-    *look = (struct tls_client_look){.until_s = UINT64_MAX};
+    *look = (struct tls_client_look){.until_s = UINT64_MAX, .context = context->generation};
     if (verifying && X509_STORE_CTX_init(verifying, authorities, sk_X509_value(chain, 0), chain) == 1) {
         tls_client_purpose_set(verifying);
         int error = revocation_verify(r, verifying, &look->generation, &stale_s);
@@ -136,10 +136,12 @@ static enum tls_client_status chain_check(struct tls_context *context, STACK_OF(
     return status;
 }
 
-static bool look_holds(struct revocation *r, const struct tls_client_look *look)
+static bool look_holds(const struct tls_context *context, const struct tls_client_look *look)
 {
+    struct revocation *r = &context->lasting->revocation;
     struct crls_snapshot *lists = r->lists ? crls_take(r->lists) : NULL;
-    bool holds = look->until_s > (uint64_t)time(NULL) && (!lists || lists->generation == look->generation);
+    bool holds = look->until_s > (uint64_t)time(NULL) && look->context == context->generation &&
+                 (!lists || lists->generation == look->generation);
     crls_give(lists);
     return holds;
 }
@@ -147,7 +149,7 @@ static bool look_holds(struct revocation *r, const struct tls_client_look *look)
 enum tls_client_status tls_client_check(struct tls_context *context, const struct tls_client *c,
                                         struct tls_client_look *look)
 {
-    if (look_holds(&context->lasting->revocation, look))
+    if (look_holds(context, look))
         return TLS_CLIENT_GOOD;
     STACK_OF(X509) *chain = chain_read(c->chain);
     enum tls_client_status status =

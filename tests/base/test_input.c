@@ -5,8 +5,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -62,11 +64,35 @@ static void test_nothing(void **state)
     buffer_fini(&in);
 }
 
+/* Nobody is waited for, and what has no end is not begun. */
+static void test_only_files(void **state)
+{
+    char folder[] = "/tmp/muster-input-XXXXXX", path[64];
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/there", folder);
+    assert_int_equal(input_open(path), -ENOENT);
+    assert_int_equal(input_open(folder), -EISDIR);
+    assert_int_equal(input_open("/dev/zero"), -EBADFD);
+    assert_string_equal(input_error(-EBADFD), "is no regular file");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(input_open(path), -EBADFD);
+    unlink(path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    close(fd);
+    fd = input_open(path);
+    assert_true(fd >= 0);
+    close(fd);
+    unlink(path);
+    rmdir(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_to_the_end),
         cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_only_files),
     };
     return cmocka_run_group_tests_name("input", tests, NULL, NULL);
 }

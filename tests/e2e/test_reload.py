@@ -6,12 +6,12 @@ import ssl
 import threading
 
 import raw as raw_module
-from clients import DEADLINE_S, Failure
+from clients import DEADLINE_S, Failure, must
 from federation import CAPULET, MONTAGUE, EXTERNAL_FEATURE, Certificates, ServerByHand, Verona
 from raw import Raw, local
 from sealed import wait_until
 from servers import free_ports, openssl
-from test_admin import must, with_settings
+from test_admin import with_settings
 from test_certificates import CLIENT_AUTH, Authority, Certified, offers
 from test_smime import stage
 
@@ -158,6 +158,12 @@ def authorities(bench):
         must(reload(server)[0].startswith("reloaded;"), "not reloaded")
         must(which() == [False, True], "the second authority")
         must(not resumed(inner), "resumed")
+        os.rename(first.certificate, second.certificate)
+        text = text.replace(first.certificate, second.certificate)
+        server.write_config()
+        must("tls.client_ca needs a restart, until then its old file does" in refused(server), "the file of the start is gone")
+        os.rename(second.certificate, first.certificate)
+        must(reload(server)[0] == "tls.client_ca: needs a restart", "the file of the start is there again")
     with_settings("", own)(bench)
 
 
@@ -193,6 +199,8 @@ def paths(bench):
         with_tls(f"certificates: {folder}, ")
         must("localhost.key: No such file" in refused(server), "a key that is not there")
         must(bench.on_close(Raw(server, "direct")).socket.version() == "TLSv1.2", "half of it took effect")
+        os.rename(os.path.join(folder, "localhost.pem"), os.path.join(folder, "localhost.key"))
+        must("localhost.pem: No such file" in refused(server), "the other half that is not there")
         write()
         reload(server)
         try:
@@ -219,6 +227,10 @@ def mistakes(bench):
     os.rename(server.path("kept.pem"), server.path("key.pem"))
     os.rename(server.path("cert.pem"), server.path("away.pem"))
     must("cert.pem: No such file" in refused(server), "a certificate that is not there")
+    os.rename(server.path("away.pem"), server.path("cert.pem"))
+    os.rename(server.path("cert.pem"), server.path("away.pem"))
+    os.mkfifo(server.path("cert.pem"))
+    must("cert.pem: is no regular file" in refused(server), "something that would be waited for")
     os.rename(server.path("away.pem"), server.path("cert.pem"))
     lines = open(server.path("musterd.yaml")).read().count("\n")
     for text, place in (("log_level: debug\nworkers: [\n", f":{lines + 3}:1: "), ("log_level: debug\njobs: many\n", f":{lines + 2}:7: jobs: ")):

@@ -98,8 +98,9 @@ static void list_write(const struct authority *a, const char *path, bool is_der,
     ASN1_TIME_free(next);
 }
 
-static struct tls_context *context_of(const struct authority *a, const struct tls_settings *revocation,
-                                      struct buffer *message)
+/* What `a` vouches for, with a certificate of its own; in place of `old` if that is one. */
+static struct tls_context *context_for(const struct authority *a, const struct tls_settings *revocation,
+                                       struct tls_context *old, struct buffer *message)
 {
     static const struct certificate_recipe recipe = {"P-256", "SHA256", -60, 3600};
     char certificate[300], key[300];
@@ -112,8 +113,17 @@ static struct tls_context *context_of(const struct authority *a, const struct tl
     settings.key_path = key;
     settings.allow_tls12 = true;
     settings.client_authorities_path = a->path;
-    tls_context_new(&settings, &context, message);
+    if (old)
+        tls_context_renew(old, &settings, &context, message);
+    else
+        tls_context_new(&settings, &context, message);
     return context;
+}
+
+static struct tls_context *context_of(const struct authority *a, const struct tls_settings *revocation,
+                                      struct buffer *message)
+{
+    return context_for(a, revocation, NULL, message);
 }
 
 #define SERIAL 7
@@ -279,6 +289,38 @@ static void looked_at_again(void **state)
     authority_fini(&a);
 }
 
+/* What was found good by an authority that is gone is looked at anew, though no list has changed and none says until when. */
+static void authority_taken_away(void **state)
+{
+    (void)state;
+    struct authority a, other;
+    struct peer p;
+    struct buffer message = {0};
+    struct tls_client_look look = {0};
+    char path[300];
+    authority_init(&a);
+    authority_init(&other);
+    snprintf(path, sizeof path, "%s/list.crl", a.folder);
+    list_make(&a, path, GOOD);
+    struct tls_settings settings = {.client_lists_path = path, .client_list_mode = TLS_REVOCATION_SOFT};
+    struct tls_context *context = context_of(&a, &settings, &message);
+    client_init(&p, &a, TLS1_3_VERSION);
+    struct tls_client *c = client_shows(&p, context);
+    assert_non_null(c);
+    assert_int_equal(tls_client_check(context, c, &look), TLS_CLIENT_GOOD);
+    struct tls_context *same = context_for(&a, &settings, context, &message);
+    assert_int_equal(tls_client_check(same, c, &look), TLS_CLIENT_GOOD);
+    struct tls_context *later = context_for(&other, &settings, same, &message);
+    assert_int_equal(tls_client_check(later, c, &look), TLS_CLIENT_REVOKED);
+    tls_client_unref(c);
+    peer_fini(&p);
+    tls_context_unref(context);
+    tls_context_unref(same);
+    tls_context_unref(later);
+    authority_fini(&a);
+    authority_fini(&other);
+}
+
 /* TLS 1.2 promises its ticket before it sees the certificate: who resumes has none. */
 static void resumed_without_a_chain(void **state)
 {
@@ -352,9 +394,9 @@ static void what_cannot_be_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_purpose),       cmocka_unit_test(every_kind_of_list),
-        cmocka_unit_test(looked_at_again),     cmocka_unit_test(resumed_without_a_chain),
-        cmocka_unit_test(what_cannot_be_read),
+        cmocka_unit_test(every_purpose),           cmocka_unit_test(every_kind_of_list),
+        cmocka_unit_test(looked_at_again),         cmocka_unit_test(authority_taken_away),
+        cmocka_unit_test(resumed_without_a_chain), cmocka_unit_test(what_cannot_be_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
