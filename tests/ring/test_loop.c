@@ -6,7 +6,6 @@
 #include <stdint.h>
 #include <arpa/inet.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,221 +20,7 @@
 #include "muster/loop.h"
 #include "ring/loop.h"
 #include "ring/setup.h"
-
-#define TIMEOUT_MS 10000
-
-static struct loop *loop_made(const struct loop_owner *owner)
-{
-    struct loop *l = NULL;
-    char message[256] = "";
-    if (loop_new(owner, &l, message, sizeof message) < 0) {
-        print_message("%s\n", message);
-        skip();
-    }
-    return l;
-}
-
-/* What the present thread's loop is run for. */
-struct wait {
-    struct loop *loop;
-    bool (*is_done)(void *context);
-    void *context;
-    bool is_late;
-    struct timer timer;
-};
-static _Thread_local struct wait *waiting;
-
-static void nothing(void *context)
-{
-    (void)context;
-    if (waiting && waiting->is_done(waiting->context))
-        loop_stop(waiting->loop);
-}
-
-static void wait_is_late(struct timer *t)
-{
-    struct wait *w = container_of(t, struct wait, timer);
-    w->is_late = true;
-    loop_stop(w->loop);
-}
-
-static const struct loop_owner nobody = {nothing, NULL};
-
-/* Turns until `is_done`; whether that came within timeout_ms. */
-static bool loop_until(struct loop *l, bool (*is_done)(void *context), void *context, uint64_t timeout_ms)
-{
-    struct wait w = {.loop = l, .is_done = is_done, .context = context};
-    if (is_done(context))
-        return true;
-    timer_init(&w.timer, wait_is_late);
-    loop_timer_start(l, &w.timer, timeout_ms);
-    waiting = &w;
-    loop_run(l);
-    waiting = NULL;
-    loop_timer_stop(l, &w.timer);
-    return !w.is_late || is_done(context);
-}
-
-/* ---- messages ---- */
-
-#define SENDERS 3
-#define MESSAGES 20000
-
-struct note {
-    struct message message;
-    unsigned sender, number;
-};
-
-struct receiver {
-    struct loop *loop;
-    unsigned next[SENDERS], received;
-};
-
-static void note_handle(struct message *m, void *context)
-{
-    struct note *n = container_of(m, struct note, message);
-    struct receiver *r = context;
-    assert_int_equal(n->number, r->next[n->sender]++);
-    if (++r->received == SENDERS * MESSAGES)
-        loop_stop(r->loop);
-    free(n);
-}
-
-struct sender {
-    struct receiver *to;
-    unsigned index, sent;
-    struct loop *own; /* NULL: a thread without one */
-    pthread_t thread;
-};
-
-static void note_send(struct sender *s)
-{
-    struct note *n = malloc(sizeof *n);
-    *n = (struct note){.message = {.handle = note_handle}, .sender = s->index, .number = s->sent++};
-    loop_post(s->to->loop, s->own, &n->message);
-}
-
-static void *thread_sends(void *argument)
-{
-    struct sender *s = argument;
-    while (s->sent < MESSAGES)
-        note_send(s);
-    return NULL;
-}
-
-/* A loop that posts some in every turn, and a message to itself so that there is a next one. */
-static void again(struct message *m, void *context)
-{
-    struct sender *s = context;
-    for (int i = 0; i < 100 && s->sent < MESSAGES; i++)
-        note_send(s);
-    if (s->sent < MESSAGES)
-        loop_post(s->own, s->own, m);
-    else
-        loop_stop(s->own);
-}
-
-static void *loop_sends(void *argument)
-{
-    struct sender *s = argument;
-    const struct loop_owner owner = {nothing, s};
-    char message[256];
-    struct message first = {.handle = again};
-    if (loop_new(&owner, &s->own, message, sizeof message) < 0)
-        abort();
-    loop_post(s->own, s->own, &first);
-    loop_run(s->own);
-    return NULL;
-}
-
-static void test_messages_keep_each_senders_order(void **unused)
-{
-    (void)unused;
-    struct receiver r = {0};
-    const struct loop_owner owner = {nothing, &r};
-    struct sender senders[SENDERS];
-    r.loop = loop_made(&owner);
-    for (unsigned i = 0; i < SENDERS; i++) {
-        senders[i] = (struct sender){.to = &r, .index = i};
-        pthread_create(&senders[i].thread, NULL, i == 0 ? thread_sends : loop_sends, &senders[i]);
-    }
-    loop_run(r.loop);
-    for (unsigned i = 0; i < SENDERS; i++) {
-        pthread_join(senders[i].thread, NULL);
-        loop_free(senders[i].own);
-    }
-    assert_int_equal(r.received, SENDERS * MESSAGES);
-    assert_int_equal(loop_counters_read(r.loop).messages, SENDERS * MESSAGES);
-    loop_free(r.loop);
-}
-
-/* A message that arrives while the loop sleeps wakes it, each time: one at a time, there and back. */
-struct court {
-    struct loop *loops[2];
-    unsigned hits;
-};
-
-struct ball {
-    struct message message;
-    struct court *court;
-    unsigned at; /* whose court it is in */
-};
-
-#define HITS 2000
-
-static void ball_handle(struct message *m, void *context)
-{
-    (void)context;
-    struct ball *b = container_of(m, struct ball, message);
-    struct loop *here = b->court->loops[b->at];
-    bool is_over = ++b->court->hits >= HITS;
-    b->at ^= 1;
-    if (is_over)
-        loop_stop(here);
-    if (b->court->hits <= HITS)
-        loop_post(b->court->loops[b->at], here, m);
-}
-
-struct side {
-    struct court *court;
-    pthread_barrier_t *barrier;
-};
-
-static void *other_side(void *argument)
-{
-    struct side *s = argument;
-    char message[256];
-    if (loop_new(&nobody, &s->court->loops[1], message, sizeof message) < 0)
-        abort();
-    pthread_barrier_wait(s->barrier);
-    loop_run(s->court->loops[1]);
-    return NULL;
-}
-
-static void test_a_message_wakes_a_sleeping_loop(void **unused)
-{
-    (void)unused;
-    struct court court = {0};
-    pthread_barrier_t barrier;
-    pthread_t thread;
-    struct side side = {&court, &barrier};
-    court.loops[0] = loop_made(&nobody);
-    pthread_barrier_init(&barrier, NULL, 2);
-    pthread_create(&thread, NULL, other_side, &side);
-    pthread_barrier_wait(&barrier);
-    struct ball ball = {{.handle = ball_handle}, &court, 0};
-    loop_post(court.loops[0], court.loops[0], &ball.message);
-    uint64_t began_ms = clock_now_ms();
-    loop_run(court.loops[0]);
-    pthread_join(thread, NULL);
-    assert_true(court.hits >= HITS);
-    assert_true(clock_now_ms() - began_ms < TIMEOUT_MS); /* a lost wake-up would sleep a minute */
-    loop_free(court.loops[0]);
-    loop_free(court.loops[1]);
-    pthread_barrier_destroy(&barrier);
-}
-
-/* ---- timers ---- */
+#include "until.h"
 
 struct alarm {
     struct timer timer;
@@ -608,7 +393,8 @@ static void test_who_finds_no_slot_is_counted_once(void **state)
 {
     (void)state;
     char nothing_loaded;
-    const struct loop_owner owner = {.turn_ends = nothing, .program = (struct loop_program *)&nothing_loaded};
+    const struct loop_owner owner = {.turn_ends = until_turn_ends,
+                                     .program = (struct loop_program *)&nothing_loaded};
     struct loop *l = loop_made(&owner);
     if (loop_slot_take(l, false) == LOOP_NO_SLOT) {
         loop_free(l);
@@ -634,8 +420,6 @@ int main(void)
         setrlimit(RLIMIT_NOFILE, &limit);
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_messages_keep_each_senders_order),
-        cmocka_unit_test(test_a_message_wakes_a_sleeping_loop),
         cmocka_unit_test(test_timers),
         cmocka_unit_test(test_receive_and_the_peers_end),
         cmocka_unit_test(test_cancel),
