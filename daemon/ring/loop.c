@@ -235,6 +235,15 @@ static int loop_wait(struct loop *l)
     return io_uring_submit_and_wait_timeout(&l->ring, &first, 1, &timeout, NULL);
 }
 
+static void loop_messages(struct loop *l)
+{
+    for (struct message *m = mailbox_take_all(&l->mailbox), *next; m; m = next) {
+        next = m->next;
+        l->counters.messages++;
+        m->handle(m, l->owner.context);
+    }
+}
+
 static void loop_turn(struct loop *l)
 {
     int result = loop_wait(l);
@@ -245,14 +254,13 @@ static void loop_turn(struct loop *l)
     l->now_ms = clock_now_ms();
     l->counters.turns++;
     loop_reap(l);
-    for (struct message *m = mailbox_take_all(&l->mailbox), *next; m; m = next) {
-        next = m->next;
-        l->counters.messages++;
-        m->handle(m, l->owner.context);
-    }
+    loop_messages(l);
     timer_wheel_advance(&l->timers, l->now_ms);
     lanes_run(&l->lanes, lanes_turn_budget);
-    loop_complete_waiting(l, LOOP_ORDER_TURN);
+    if (l->order.count) {
+        loop_complete_waiting(l, LOOP_ORDER_TURN);
+        loop_messages(l); /* else what those say to accounts of this worker would take a turn of its own */
+    }
     ring_buffers_publish(&l->buffers);
     l->owner.turn_ends(l->owner.context);
 }
