@@ -20,6 +20,9 @@
 /* Completions that waited behind more urgent ones (ring/order.h), in one turn: at most 128 KiB are read before presence has its
  * turn again. */
 #define LOOP_ORDER_TURN 32
+/* So few may say at once what they have to say to accounts of this worker: alone, a stanza takes no turn more than where nothing waits. What many say
+ * is behind the presence that comes meanwhile. */
+#define LOOP_ORDER_FEW 4
 /* Without timers: look around now and then, for nothing but robustness. */
 #define LOOP_WAIT_MS_MAX 60000
 
@@ -257,10 +260,10 @@ static void loop_turn(struct loop *l)
     loop_messages(l);
     timer_wheel_advance(&l->timers, l->now_ms);
     lanes_run(&l->lanes, lanes_turn_budget);
-    if (l->order.count) {
-        loop_complete_waiting(l, LOOP_ORDER_TURN);
-        loop_messages(l); /* else what those say to accounts of this worker would take a turn of its own */
-    }
+    bool are_few = l->order.count && l->order.count <= LOOP_ORDER_FEW;
+    loop_complete_waiting(l, LOOP_ORDER_TURN);
+    if (are_few)
+        loop_messages(l);
     ring_buffers_publish(&l->buffers);
     l->owner.turn_ends(l->owner.context);
 }

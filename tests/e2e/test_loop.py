@@ -14,6 +14,7 @@ from test_bpf import program_of as verdict_of
 from test_readers import counter
 
 FLOODERS = 20
+SINGLE = 40
 FLOOD = 5  # messages of each, and a question for the roster
 FLOOD_BYTES = 3000
 ROUNDS = 6
@@ -219,6 +220,24 @@ def fan_out(bench, kind):
     must(turns * 2 < sends, "a turn for each delivery is too many")
 
 
+def single_messages(bench, kind):
+    """What presence goes before takes no turn more for that."""
+    program_of(bench)
+    kernel_records(bench, kind)
+    [raw] = sessions_open(bench, kind, 1)
+    turns = {}
+    for state in ("off", "on"):
+        bench.server.musterctl("offload", "loop", state)
+        raw.ping()
+        before = counter(bench, "loop_turns")
+        for number in range(SINGLE):
+            raw.send(f"<message to='{raw.jid}' id='{state}-{number}'><body>alone</body></message>")
+            must((got := raw.next().get("id")) == f"{state}-{number}", f"{got} came for {state}-{number}")
+        turns[state] = counter(bench, "loop_turns") - before
+    print(f"# {SINGLE} messages, each awaited: {turns['on']} turns of all workers with the program, {turns['off']} without")
+    must(turns["on"] < turns["off"] + SINGLE / 2, "a turn more for each message")
+
+
 def storm(bench, kind):
     """The program comes and goes while all talk at once: each stanza is answered, in its order."""
     program_of(bench)
@@ -270,6 +289,7 @@ def tests(server):
             yield f"loop: keep-alives wake nobody, {kind}", lambda bench, kind=kind: keepalives(bench, kind)
             yield f"loop: presence goes first, {kind}", lambda bench, kind=kind: presence_first(bench, kind)
             yield f"loop: a fan-out, {kind}", lambda bench, kind=kind: fan_out(bench, kind)
+            yield f"loop: single messages, {kind}", lambda bench, kind=kind: single_messages(bench, kind)
             yield f"loop: attached and detached within a text, {kind}", lambda bench, kind=kind: texts(bench, kind)
             yield f"loop: attached and detached in a storm, {kind}", lambda bench, kind=kind: storm(bench, kind)
         yield "loop: one of the two programs for a connection", one_of_the_two
