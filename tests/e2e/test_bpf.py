@@ -142,11 +142,6 @@ def server_with(bench, *prefix, settings="", also=None):
         server.remove()
 
 
-def refused_by_the_kernel(bench):
-    code, text = server_with(bench, "env", "MUSTER_BPF_FAIL=verdict")
-    must(code == 0 and "verdict=off" in text, f"exit {code}: {text[-500:]}")
-
-
 def without_capabilities(bench):
     program_of(bench)
     if os.geteuid() != 0:
@@ -157,14 +152,17 @@ def without_capabilities(bench):
     must("verdict=off" in text and "CAP_BPF" in text, f"the log does not say what is missing: {text[-500:]}")
 
 
-def wanted_and_refused(bench):
-    code, text = server_with(bench, "env", "MUSTER_BPF_FAIL=verdict", settings="offload: {bpf: on}")
-    must(code == 1 and "offload.bpf" in text, f"exit {code}: {text[-500:]}")
-
-
-def switched_off(bench):
-    code, text = server_with(bench, settings="offload: {bpf: off}")
-    must(code == 0 and "verdict=" not in text, f"exit {code}: {text[-500:]}")
+def refusals(program):
+    """What is done where this one cannot be loaded, where it must be, and where nobody wants it: names and tests."""
+    def is_said(code, word, *prefix, settings=""):
+        def run(bench):
+            ended, text = server_with(bench, *prefix, settings=settings)
+            must(ended == code and word(text), f"exit {ended}: {text[-500:]}")
+        return run
+    fails = ("env", f"MUSTER_BPF_FAIL={program}")
+    return (("the kernel refuses the program", is_said(0, lambda text: f"{program}=off" in text, *fails)),
+            ("wanted, and refused", is_said(1, lambda text: "offload.bpf" in text, *fails, settings="offload: {bpf: on}")),
+            ("switched off", is_said(0, lambda text: f"{program}=" not in text, settings="offload: {bpf: off}")))
 
 
 def tests(server):
@@ -172,7 +170,5 @@ def tests(server):
         yield "bpf: keep-alives without TLS wake nobody", alone(keepalives)
         yield "bpf: white space within a stanza arrives", alone(within_a_stanza)
         yield "bpf: switched off and on under traffic", alone(switched_under_traffic)
-        yield "bpf: the kernel refuses the program", refused_by_the_kernel
         yield "bpf: no capability for it", without_capabilities
-        yield "bpf: wanted, and refused", wanted_and_refused
-        yield "bpf: switched off", switched_off
+        yield from ((f"bpf: {name}", test) for name, test in refusals("verdict"))

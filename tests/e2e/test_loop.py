@@ -9,7 +9,7 @@ import time
 from clients import DEADLINE_S, Missing, must
 from raw import Raw, local
 from servers import program_is_off
-from test_bpf import KEEPALIVES, RESOURCES, SESSIONS, TURNS_MAX, Without, server_with, until
+from test_bpf import KEEPALIVES, RESOURCES, SESSIONS, TURNS_MAX, Without, refusals, server_with, until
 from test_bpf import program_of as verdict_of
 from test_readers import counter
 
@@ -268,21 +268,6 @@ def late_login(own):
     must(took_ms > LOGIN_TIMEOUT_MS / 2, f"it was sent away after {took_ms:.0f} ms")
 
 
-def refused_by_the_kernel(bench):
-    code, text = server_with(bench, "env", "MUSTER_BPF_FAIL=loop")
-    must(code == 0 and "loop=off" in text, f"exit {code}: {text[-500:]}")
-
-
-def wanted_and_refused(bench):
-    code, text = server_with(bench, "env", "MUSTER_BPF_FAIL=loop", settings="offload: {bpf: on}")
-    must(code == 1 and "offload.bpf" in text, f"exit {code}: {text[-500:]}")
-
-
-def switched_off(bench):
-    code, text = server_with(bench, settings="offload: {bpf: off}")
-    must(code == 0 and "loop=" not in text, f"exit {code}: {text[-500:]}")
-
-
 def tests(server):
     if server.is_musterd:
         for kind in ("none", "direct"):
@@ -295,6 +280,4 @@ def tests(server):
         yield "loop: one of the two programs for a connection", one_of_the_two
         yield "loop: both programs on and off within a text", both_in_turn
         yield "loop: who does not log in is sent away in time", timers
-        yield "loop: the kernel refuses the program", refused_by_the_kernel
-        yield "loop: wanted, and refused", wanted_and_refused
-        yield "loop: switched off", switched_off
+        yield from ((f"loop: {name}", test) for name, test in refusals("loop"))
